@@ -1,0 +1,49 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install install-test demo test test-slow check format sample figures
+
+install: .venv/installed
+
+install-test: .venv/installed-test
+
+.venv/installed: requirements.txt setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --requirement requirements.txt --editable '.[test]'
+	touch $@
+
+.venv/installed-slow: .venv/installed-test
+	$(BIN)/pip install --quiet --requirement requirements.txt jax==0.10.2 --editable '.[test,jax]'
+	touch $@
+
+demo: install
+	$(BIN)/python -m dataset.demo
+
+test: install-test
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-slow: .venv/installed-slow
+	$(BIN)/python -m pytest -m slow
+
+check: install-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+sample: install
+	$(BIN)/python -m dataset.draw --overwrite
+
+# The pictures that the README shows, by the detector that `make demo` leaves.
+figures: install
+	for class in real fake; do \
+	  $(BIN)/deepfake gradcam dataset/test/$$class/0000.jpg --target fake --overwrite \
+	    --output figures/sample_$${class}_gradcam.png || exit; \
+	done

@@ -1,0 +1,15 @@
+"""Deepfake face detector: train it, check it, trust it."""
+
+__version__ = "0.1.0"
+
+
+class InputError(Exception):
+    """Something a person gave us cannot be used.
+
+    The message says what was expected, what came and what to do. The command line prints it as
+    one line and exits with code 2.
+    """
+
+
+class CheckFailed(Exception):
+    """The input was fine but what was asked for does not hold: exit code 1."""

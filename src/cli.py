@@ -1,0 +1,72 @@
+"""`deepfake`: lists the verbs and loads one only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import logging
+import sys
+from typing import Any
+
+import click
+
+from src import CheckFailed, InputError, __version__
+
+VERBS = {
+    "train": "Train a detector in two phases.",
+    "evaluate": "Measure a detector on a test split.",
+    "predict": "Judge files and folders.",
+    "gradcam": "Draw where in an image the verdict comes from.",
+}
+
+
+def _normalise(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class Verb(click.Command):
+    """A command whose option names take `_` for `-`, and whose errors are one line on stderr."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        settings = {"token_normalize_func": _normalise, "show_default": True}
+        kwargs["context_settings"] = settings | kwargs.get("context_settings", {})
+        super().__init__(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s")
+        logging.getLogger("src").setLevel(logging.INFO)
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # File names that are not UTF-8 pass through as the bytes that they are.
+                stream.reconfigure(errors="surrogateescape")
+        try:
+            return super().invoke(ctx)
+        except (InputError, CheckFailed) as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(2 if isinstance(error, InputError) else 1)
+
+
+class Verbs(click.Group):
+    """The group that knows its verbs by name and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        return importlib.import_module(f"src.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs)
+@click.version_option(__version__)
+def main() -> None:
+    """Train a deepfake face detector, check it, and read its verdicts."""
+
+
+if __name__ == "__main__":
+    main()
