@@ -1,0 +1,1 @@
+"""From folders of image files to the pixels that the detector sees."""

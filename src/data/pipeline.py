@@ -1,0 +1,149 @@
+"""Batches for training and evaluation, for every Keras backend.
+
+Loads Keras: import it where batches are made, not at the start of a program.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from src.data import augment
+from src.data.cache import ImageCache
+
+WORKERS = 2
+QUEUED_BATCHES = 6
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of images and labels out of a cache.
+
+    Order and augmentation depend only on (seed, epoch, index), so a run that is resumed sees what
+    the uninterrupted one would have seen. Set `epoch` before each epoch. A fake and a real image of
+    one group (the frame that it was made from) stand side by side, mostly in one batch: what tells
+    them apart is then the manipulation and not the person.
+
+    Args:
+        cache: the decoded images.
+        indices: which of them, in order.
+        labels: `(len(indices),)` 1 for fake, 0 for real.
+        batch_size: images a batch; the last may be smaller.
+        level: one of `augment.LEVELS`.
+        shuffle: a new order every epoch.
+        groups: `(len(indices),)` what belongs together; None: nothing does.
+        seed: of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        cache: ImageCache,
+        indices: Sequence[int] | np.ndarray,
+        labels: Sequence[int] | np.ndarray,
+        batch_size: int,
+        *,
+        level: str = "none",
+        shuffle: bool = False,
+        seed: int = 0,
+        groups: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(workers=WORKERS, max_queue_size=QUEUED_BATCHES)
+        self.cache = cache
+        self.indices = np.asarray(indices)
+        self.labels = np.asarray(labels, np.float32)
+        self.batch_size = batch_size
+        self.level = level
+        self.shuffle = shuffle
+        self.seed = seed
+        self.groups = groups
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.indices) // self.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `number`: `(n, S, S, 3)` uint8 RGB and `(n, 1)` float32 labels."""
+        epoch = self.epoch
+        chosen = self._chosen(number, epoch)
+        images = np.stack([self.view(i, epoch) for i in chosen])
+        return images, self.labels[chosen, None]
+
+    def view(self, position: int, epoch: int) -> np.ndarray:
+        """Return the image at `position`, augmented as in `epoch`: `(S, S, 3)` uint8 RGB."""
+        index = int(self.indices[position])
+        image = self.cache[index]
+        if self.level == "none":
+            return image
+        rng = np.random.default_rng((self.seed, epoch, index))
+        return augment.augment(image, rng, self.level)
+
+    def _chosen(self, number: int, epoch: int) -> np.ndarray:
+        """Return the positions of batch `number` in the order of `epoch`."""
+        order = np.arange(len(self.indices))
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, epoch)).permutation(order)
+            order = self._pair(order) if self.groups is not None else order
+        return order[number * self.batch_size : (number + 1) * self.batch_size]
+
+    def _pair(self, order: np.ndarray) -> np.ndarray:
+        """Move the n-th fake of a group next to its n-th real image, where the first of them is."""
+        assert self.groups is not None
+        rank: Counter[tuple[str, float]] = Counter()
+        first: dict[tuple[str, int], int] = {}
+        places = []
+        for place, position in enumerate(order):
+            group, label = self.groups[position], self.labels[position]
+            places.append(first.setdefault((group, rank[group, label]), place))
+            rank[group, label] += 1
+        return order[np.argsort(places, kind="stable")]
+
+
+class FeatureBatches(Batches):
+    """Batches of a frozen backbone's features in place of images, in the same order.
+
+    Each view of every image is computed once; epoch `e` uses view `e % views`. View 0 is the plain
+    image, the others are augmented.
+
+    Args:
+        batches: the images.
+        extractor: a model from images to `(n, C)` features.
+        views: how many views of each image.
+        advance: called after each batch.
+    """
+
+    def __init__(
+        self, batches: Batches, extractor: keras.Model, views: int, advance: Callable[[], object]
+    ) -> None:
+        super().__init__(
+            batches.cache,
+            batches.indices,
+            batches.labels,
+            batches.batch_size,
+            level=batches.level,
+            shuffle=batches.shuffle,
+            seed=batches.seed,
+            groups=batches.groups,
+        )
+        self.features = [self._extract(extractor, view, advance) for view in range(views)]
+
+    def _extract(
+        self, extractor: keras.Model, view: int, advance: Callable[[], object]
+    ) -> np.ndarray:
+        images = Batches(
+            self.cache,
+            self.indices,
+            self.labels,
+            self.batch_size,
+            level=self.level if view else "none",
+            seed=self.seed,
+        )
+        images.epoch = view
+        step = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: advance())
+        return extractor.predict(images, callbacks=[step], verbose=0)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `number`: `(n, C)` features and `(n, 1)` float32 labels."""
+        chosen = self._chosen(number, self.epoch)
+        return self.features[self.epoch % len(self.features)][chosen], self.labels[chosen, None]

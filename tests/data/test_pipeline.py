@@ -1,0 +1,122 @@
+"""Batches: what the network is fed, in which order, and that it is what `predict` sees."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data import pixels
+from src.data.cache import ImageCache
+from src.data.pipeline import Batches
+
+SIZE = 24
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    found = [folder / f"{number}.jpg" for number in range(20)]
+    for path in found:
+        Image.fromarray(rng.integers(0, 256, (40, 30, 3), np.uint8)).save(path)
+    return found
+
+
+@pytest.fixture(params=["memory", "file"])
+def cache(request, paths, tmp_path):
+    held = ImageCache(paths, SIZE, tmp_path, memory_bytes=0 if request.param == "file" else 10**9)
+    yield held
+    held.close()
+
+
+def batches(cache, **options) -> Batches:
+    labels = [index % 2 for index in range(len(cache.paths))]
+    return Batches(cache, range(len(cache.paths)), labels, 8, **options)
+
+
+def epoch_of(made: Batches, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    made.epoch = epoch
+    parts = [made[number] for number in range(len(made))]
+    return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+
+
+def test_training_sees_the_very_pixels_that_predict_sees(cache, paths):
+    images, labels = epoch_of(batches(cache), 0)
+    assert images.dtype == np.uint8
+    assert labels[:, 0].tolist() == [index % 2 for index in range(20)]
+    for _ in range(2):
+        for image, path in zip(images, paths, strict=True):
+            np.testing.assert_array_equal(image, pixels.load(path, SIZE))
+        images, _ = epoch_of(batches(cache), 1)
+
+
+def test_augmentation_and_order_are_fresh_every_epoch_and_repeat_by_seed(cache):
+    options = {"level": "full", "shuffle": True, "seed": 3}
+    first, labels = epoch_of(batches(cache, **options), 0)
+    again, _ = epoch_of(batches(cache, **options), 0)
+    later, _ = epoch_of(batches(cache, **options), 1)
+    other, _ = epoch_of(batches(cache, **options | {"seed": 4}), 0)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, later)
+    assert not np.array_equal(first, other)
+    assert labels.sum() == 10
+
+
+def test_every_image_comes_once_an_epoch_with_its_own_label(cache, paths):
+    images, labels = epoch_of(batches(cache, shuffle=True), 5)
+    expected = {pixels.load(path, SIZE).tobytes(): i % 2 for i, path in enumerate(paths)}
+    found = {image.tobytes(): int(label[0]) for image, label in zip(images, labels, strict=True)}
+    assert found == expected
+
+
+def test_a_fake_stands_next_to_the_frame_it_was_made_from(cache):
+    groups = [str(index // 2) for index in range(20)]
+    images, labels = epoch_of(batches(cache, shuffle=True, groups=groups), 2)
+    plain, _ = epoch_of(batches(cache), 0)
+    position = {image.tobytes(): index for index, image in enumerate(plain)}
+    order = [position[image.tobytes()] for image in images]
+    assert sorted(order) == list(range(20))
+    assert order != list(range(20))
+    assert [index // 2 for index in order[::2]] == [index // 2 for index in order[1::2]]
+    assert labels.reshape(-1, 2).sum(axis=1).tolist() == [1] * 10
+
+
+def test_many_frames_of_one_group_are_spread_in_pairs(cache):
+    """A video's frames must not fill a batch of their own."""
+    groups = ["video"] * 12 + [str(index) for index in range(8)]
+    images, _ = epoch_of(batches(cache, shuffle=True, groups=groups), 0)
+    plain, _ = epoch_of(batches(cache), 0)
+    position = {image.tobytes(): index for index, image in enumerate(plain)}
+    of_video = [position[image.tobytes()] < 12 for image in images]
+    assert of_video != sorted(of_video, reverse=True)
+    assert of_video != sorted(of_video)
+
+
+def test_threads_of_keras_give_the_same_batches(cache):
+    import keras
+
+    made = batches(cache, level="full", shuffle=True)
+    expected, _ = epoch_of(made, 0)
+    image = keras.Input((SIZE, SIZE, 3))
+    model = keras.Model(image, keras.layers.Rescaling(1.0)(image))
+    np.testing.assert_array_equal(model.predict(made, verbose=0), expected.astype(np.float32))
+
+
+def test_cache_decodes_once_and_leaves_nothing_behind(paths, tmp_path, monkeypatch):
+    cache = ImageCache(paths, SIZE, tmp_path, memory_bytes=0)
+    digests, skipped = cache.fill()
+    assert len(set(digests)) == 20
+    assert skipped == []
+    assert (tmp_path / "images.cache").stat().st_size == 20 * SIZE * SIZE * 3
+    monkeypatch.setattr(pixels, "load", None)
+    assert cache[3].shape == (SIZE, SIZE, 3)
+    cache.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cache_past_its_bound_still_gives_every_image(paths, tmp_path, monkeypatch):
+    monkeypatch.setattr("src.data.cache.DISK_BYTES", 5 * SIZE * SIZE * 3)
+    cache = ImageCache(paths, SIZE, tmp_path, memory_bytes=0)
+    cache.fill()
+    assert (tmp_path / "images.cache").stat().st_size == 5 * SIZE * SIZE * 3
+    for index, path in enumerate(paths):
+        np.testing.assert_array_equal(cache[index], pixels.load(path, SIZE))
+    cache.close()

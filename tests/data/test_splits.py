@@ -1,0 +1,205 @@
+"""Splits that hold still, groups that stay whole, and choices that keep the classes balanced."""
+
+import shutil
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+from src import InputError
+from src.data import folders
+from tests.data.layouts import LAYOUT, counts, fill, splits_of
+
+
+def test_random_split_has_its_shares_and_changes_with_the_seed(tmp_path):
+    fill(tmp_path, {"real": 400, "fake": 400})
+    samples = folders.scan([tmp_path])
+    shares = Counter(sample.split for sample in samples)
+    assert shares["train"] == pytest.approx(560, abs=50)
+    assert shares["validation"] == pytest.approx(120, abs=40)
+    assert shares["test"] == pytest.approx(120, abs=40)
+    assert samples == folders.scan([tmp_path])
+    assert splits_of(samples) != splits_of(folders.scan([tmp_path], seed=1))
+
+
+def test_a_file_keeps_its_split_when_others_come_go_and_are_renamed(tmp_path):
+    fill(tmp_path / "a", {"real": 60, "fake": 60})
+    before = {s.path.read_text(): s.split for s in folders.scan([tmp_path / "a"])}
+    for index in range(0, 60, 3):
+        (tmp_path / "a" / "real" / f"{index:04}.jpg").unlink()
+        (tmp_path / "a" / "fake" / f"{index:04}.jpg").rename(tmp_path / "a/fake" / f"z{index}.png")
+    (tmp_path / "a" / "real" / "new.jpg").write_text("new")
+    (tmp_path / "a").rename(tmp_path / "b")
+    after = {s.path.read_text(): s.split for s in folders.scan([tmp_path / "b"])}
+    assert len(after) == 101
+    assert all(before[text] == split for text, split in after.items() if text != "new")
+
+
+def test_a_copy_lands_in_the_split_of_its_twin(tmp_path):
+    fill(tmp_path, {"real": 40, "fake": 40})
+    shutil.copytree(tmp_path / "fake", tmp_path / "fake" / "again")
+    splits = defaultdict(set)
+    for sample in folders.scan([tmp_path]):
+        splits[sample.path.read_text()].add(sample.split)
+    assert all(len(where) == 1 for where in splits.values())
+
+
+def test_missing_validation_is_taken_from_train_and_never_from_test(tmp_path):
+    fill(tmp_path, {"train/real": 200, "train/fake": 200, "test/real": 9, "test/fake": 9})
+    samples = folders.scan([tmp_path])
+    assert {s.split for s in samples if "test" in s.path.parts} == {"test"}
+    moved = [s for s in samples if s.split == "validation"]
+    assert len(moved) == pytest.approx(60, abs=25)
+    assert all("train" in s.path.parts for s in moved)
+
+
+def test_train_alone_is_split_three_ways_and_test_alone_stays_test(tmp_path):
+    fill(tmp_path / "a", {"train/real": 50, "train/fake": 50})
+    fill(tmp_path / "b", {"test/real": 50, "test/fake": 50})
+    assert {s.split for s in folders.scan([tmp_path / "a"])} == set(folders.SPLITS)
+    assert {s.split for s in folders.scan([tmp_path / "b"])} == {"test"}
+
+
+def write_groups(root, group_of):
+    paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.jpg"))
+    rows = [f"{path},{group_of(path)}" for path in paths]
+    (root / "groups.csv").write_text("\n".join(["path,group", *rows]) + "\n")
+
+
+def test_groups_never_straddle_a_random_split(tmp_path):
+    fill(tmp_path / "set", {"real": 200, "fake": 200})
+    write_groups(tmp_path / "set", lambda path: f"video{int(Path(path).stem) // 10}")
+    splits = defaultdict(set)
+    for sample in folders.scan([tmp_path / "set"]):
+        splits[sample.group].add(sample.split)
+    assert set(splits) == {f"set/video{index}" for index in range(20)}
+    assert all(len(where) == 1 for where in splits.values())
+    assert {where.pop() for where in splits.values()} == set(folders.SPLITS)
+
+
+def test_unlisted_files_are_their_own_group(tmp_path):
+    fill(tmp_path / "set", {"real": 2, "fake": 1})
+    (tmp_path / "set" / "groups.csv").write_text(
+        "path,group\nreal\\0000.jpg,v\n./fake/0000.jpg,v\n"
+    )
+    groups = [sample.group for sample in folders.scan([tmp_path / "set"])]
+    assert groups == ["set/v", "set/v", "set/real/0001.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("path,group\nreal/0000.jpg,a\nreal/gone.jpg,a\n", r"groups\.csv, line 3: real/gone\.jpg"),
+        ("real/0000.jpg,a\n", "path,group"),
+        ("", "path,group"),
+        ("path,group\nreal/0000.jpg,a\nreal/0000.jpg,b\n", "line 3: .* one group"),
+        ("path,group\nreal/0000.jpg\n", "line 2: .* one group"),
+    ],
+)
+def test_a_wrong_groups_table_is_refused(tmp_path, table, message):
+    fill(tmp_path, {"real": 2, "fake": 2})
+    (tmp_path / "groups.csv").write_text(table)
+    with pytest.raises(InputError, match=message):
+        folders.scan([tmp_path])
+
+
+def test_pairs_put_a_fake_into_the_group_of_its_original(tmp_path):
+    fill(tmp_path / "set", LAYOUT)
+    (tmp_path / "set" / "pairs.csv").write_text(
+        "split,fake,original\ntrain,0003.jpg,0001.jpg\ntest,0000.jpg,0001.jpg\n"
+    )
+    group = {
+        s.path.relative_to(tmp_path / "set").as_posix(): s.group
+        for s in folders.scan([tmp_path / "set"])
+    }
+    assert group["train/fake/0003.jpg"] == group["train/real/0001.jpg"]
+    assert group["test/fake/0000.jpg"] == group["test/real/0001.jpg"]
+    assert group["train/real/0001.jpg"] != group["test/real/0001.jpg"]
+    assert group["train/fake/0000.jpg"] == "set/train/fake/0000.jpg"
+
+
+def test_pairs_stay_together_in_a_random_split(tmp_path):
+    fill(tmp_path, {"real": 50, "fake/blend": 50})
+    rows = [f",blend/{index:04}.jpg,{index:04}.jpg" for index in range(50)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["split,fake,original", *rows]))
+    splits = defaultdict(set)
+    for sample in folders.scan([tmp_path]):
+        splits[sample.path.name].add(sample.split)
+    assert all(len(where) == 1 for where in splits.values())
+    assert len({where.pop() for where in splits.values()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("train,9999.jpg,0000.jpg", "line 2: 9999.jpg is not among the fake images"),
+        ("test,0000.jpg,0005.jpg", "line 2: 0005.jpg is not among the real images"),
+        ("train,0000.jpg,0000.jpg\ntrain,0000.jpg,0001.jpg", "line 3: .*second original"),
+    ],
+)
+def test_a_wrong_pairs_table_is_refused(tmp_path, rows, message):
+    fill(tmp_path, LAYOUT)
+    (tmp_path / "pairs.csv").write_text(f"split,fake,original\n{rows}\n")
+    with pytest.raises(InputError, match=message):
+        folders.scan([tmp_path])
+
+
+def test_two_tables_are_refused(tmp_path):
+    fill(tmp_path, LAYOUT)
+    for name in ("groups.csv", "pairs.csv"):
+        (tmp_path / name).write_text("path,group\n")
+    with pytest.raises(InputError, match="keep one"):
+        folders.scan([tmp_path])
+
+
+def test_limit_caps_each_class_in_each_split_and_holds_still(tmp_path):
+    fill(tmp_path, {"train/real": 30, "train/fake": 10, "test/real": 3, "test/fake": 30,
+                    "val/real": 9, "val/fake": 9})  # fmt: skip
+    chosen = folders.scan([tmp_path], limit_per_class=5)
+    assert counts(chosen) == {
+        ("train", "real"): 5, ("train", "fake"): 5, ("test", "real"): 3, ("test", "fake"): 5,
+        ("validation", "real"): 5, ("validation", "fake"): 5,
+    }  # fmt: skip
+    assert set(chosen) <= set(folders.scan([tmp_path], limit_per_class=7))
+    assert chosen != folders.scan([tmp_path], limit_per_class=5, seed=1)
+    (tmp_path / "train" / "real" / "new.jpg").write_text("new")
+    assert len(set(chosen) - set(folders.scan([tmp_path], limit_per_class=5))) <= 1
+
+
+def test_fraction_takes_its_share_of_each_class_and_split(tmp_path):
+    fill(tmp_path, {"train/real": 100, "train/fake": 40, "test/real": 10, "test/fake": 10})
+    everything = folders.scan([tmp_path])
+    chosen = folders.scan([tmp_path], fraction=0.1)
+    totals = counts(everything)
+    for part, count in counts(chosen).items():
+        assert count == -(-totals[part] // 10)
+    assert folders.scan([tmp_path], fraction=1) == everything
+    assert len(folders.scan([tmp_path], fraction=0.5, limit_per_class=2)) <= 12
+
+
+def test_limit_keeps_pairs_whole_and_classes_balanced(tmp_path):
+    fill(tmp_path, {"train/real": 60, "train/fake": 20, "val/real": 4, "val/fake": 4})
+    rows = [f"train,{index:04}.jpg,{index + 30:04}.jpg" for index in range(20)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["split,fake,original", *rows]))
+    chosen = [s for s in folders.scan([tmp_path], limit_per_class=10) if s.split == "train"]
+    assert counts(chosen) == {("train", "real"): 10, ("train", "fake"): 10}
+    assert len({sample.group for sample in chosen}) == 10
+
+
+def test_limit_never_cuts_a_group(tmp_path):
+    fill(tmp_path, {"train/real": 40, "train/fake": 40, "val/real": 1, "val/fake": 1})
+    write_groups(tmp_path, lambda path: f"{path[:-7]}{int(Path(path).stem) // 4}")
+    chosen = [s for s in folders.scan([tmp_path], limit_per_class=10) if s.split == "train"]
+    assert counts(chosen) == {("train", "real"): 8, ("train", "fake"): 8}
+    assert set(Counter(sample.group for sample in chosen).values()) == {4}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"limit_per_class": 0}, {"limit_per_class": -1}, {"fraction": 0}, {"fraction": 1.01},
+     {"fraction": float("nan")}],
+)  # fmt: skip
+def test_senseless_choices_are_refused(tmp_path, options):
+    fill(tmp_path, {"real": 1, "fake": 1})
+    with pytest.raises(InputError, match="expected"):
+        folders.scan([tmp_path], **options)
