@@ -1,0 +1,61 @@
+"""The bundle: a folder with everything that inference needs."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src import InputError
+from src.detector import network
+from src.detector.card import CARD_FILE, Card, read_card
+from src.detector.detector import Detector
+
+if TYPE_CHECKING:
+    import keras
+
+DEFAULT = Path("models/detector")
+MODEL_FILE = "model.keras"
+
+
+def save(folder: Path, model: keras.Model, card: Card) -> None:
+    """Write the model (ending in the probability of *fake*) and its card into `folder`."""
+    model.save(folder / MODEL_FILE)
+    (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
+
+
+def load(folder: str | Path = DEFAULT) -> Detector:
+    """Load a detector from its bundle.
+
+    Raises:
+        InputError: no bundle there, or one that cannot be read.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        raise InputError(f"{path} is missing: the bundle is incomplete; train it again")
+    return Detector(card, _load_model(path, card))
+
+
+def _load_model(path: Path, card: Card) -> keras.Model:
+    import keras
+
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
+    wanted = {network.POOLING, network.HIDDEN, network.LOGIT}
+    if missing := wanted - {layer.name for layer in model.layers}:
+        raise InputError(
+            f"{path}: not a detector of ours: expected layers named "
+            f"{', '.join(sorted(missing))}; train one with `deepfake train`"
+        )
+    shape = (None, card.image_size, card.image_size, 3)
+    if model.input_shape != shape:
+        raise InputError(
+            f"{path} takes images of shape {model.input_shape}, its card says {shape}: "
+            "they are from different bundles"
+        )
+    return model

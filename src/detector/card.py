@@ -1,0 +1,88 @@
+"""The card: what is known about a detector, `card.json` in its bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src import InputError
+
+CARD_FILE = "card.json"
+CARD_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known about a detector.
+
+    Attributes:
+        name: the bundle's name.
+        created: UTC time of the end of training, ISO 8601.
+        backbone: key of `network.BACKBONES`.
+        image_size: side of the square input in pixels.
+        evidence_layer: the layer whose output the head averages.
+        parameters: number of weights.
+        initial_weights: `kind` (`imagenet`, `file` or `random`) and, for a file, its `sha256`.
+        training: schedule, epochs, best epoch, precision, seconds and the other settings.
+        data: `fingerprint` of the images, `counts` by split and class, `sources`, `skipped`, and
+            whether all of it is the `drawn_sample` that ships.
+        metrics: results by split; `validation` chose the epoch and is no estimate of the error.
+        versions: of Python, Keras, its backend and this project.
+        classes: class 0 and class 1.
+        temperature: divides the logit before the sigmoid.
+        thresholds: None until calibrated.
+        framing: share of the frame that the face filled in training; None until measured.
+        format: version of this layout.
+    """
+
+    name: str
+    created: str
+    backbone: str
+    image_size: int
+    evidence_layer: str
+    parameters: int
+    initial_weights: dict[str, Any]
+    training: dict[str, Any]
+    data: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    classes: tuple[str, str] = ("real", "fake")
+    temperature: float = 1.0
+    thresholds: dict[str, Any] | None = None
+    framing: float | None = None
+    format: int = CARD_FORMAT
+
+    def to_json(self) -> str:
+        """Return the card as indented JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+
+def read_card(folder: Path) -> Card:
+    """Read the card of the bundle in `folder`.
+
+    Raises:
+        InputError: no bundle there, or a card that cannot be read.
+    """
+    path = folder / CARD_FILE
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: no detector here (no {CARD_FILE}). Train one with "
+            f"`deepfake train --data-dir DIR --output {folder}`, or name another with --model"
+        )
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    found = fields.get("format") if isinstance(fields, dict) else None
+    if found != CARD_FORMAT:
+        raise InputError(
+            f"{path}: expected a card of format {CARD_FORMAT}, found {found!r}; "
+            "train the detector again with this version"
+        )
+    try:
+        return Card(**(fields | {"classes": tuple(fields["classes"])}))
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path}: not a complete card ({error})") from error

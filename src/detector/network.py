@@ -1,0 +1,241 @@
+"""The network: an ImageNet backbone under a small head, in one flat functional graph.
+
+Image (raw RGB, 0 to 255) → scaling → backbone → global average → Dense(relu) → Dropout → logit.
+"""
+
+from __future__ import annotations
+
+import random
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+POOLING, HIDDEN, DROPOUT, LOGIT, P_FAKE = "features", "dense", "dropout", "logit", "p_fake"
+HIDDEN_UNITS = 256
+# Keras' default of 0.99 needs hundreds of steps to leave the initial statistics: a short run from
+# random weights then fits the training set and is no better than chance in inference.
+SCRATCH_BATCH_NORM_MOMENTUM = 0.9
+# A layer is deep when its map is at least this many times smaller than the image.
+DEEP = 12
+
+_HOST = "https://storage.googleapis.com/tensorflow/keras-applications/"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network of `keras.applications` and what we need to know of it.
+
+    Attributes:
+        constructor: its name in `keras.applications`.
+        evidence_layer: the layer whose output the head averages.
+        scaling: scale and offset that bring 0..255 to what it expects; None where it scales itself.
+        weights_url: its ImageNet weights without the top.
+        smallest: smallest side of the input in pixels.
+    """
+
+    constructor: str
+    evidence_layer: str
+    scaling: tuple[float, float] | None
+    weights_url: str
+    smallest: int
+
+
+BACKBONES = {
+    "xception": Backbone(
+        "Xception",
+        "block14_sepconv2_act",
+        (1 / 127.5, -1.0),
+        _HOST + "xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        71,
+    ),
+    "efficientnetv2-s": Backbone(
+        "EfficientNetV2S",
+        "top_activation",
+        None,
+        _HOST + "efficientnet_v2/efficientnetv2-s_notop.h5",
+        32,
+    ),
+}
+
+
+def backbone(name: str) -> Backbone:
+    """Look up a backbone by name.
+
+    Raises:
+        InputError: the name is not in the registry.
+    """
+    if name not in BACKBONES:
+        raise InputError(f"unknown backbone {name!r}: choose one of {', '.join(BACKBONES)}")
+    return BACKBONES[name]
+
+
+def build(
+    name: str = "xception",
+    *,
+    image_size: int = 299,
+    dropout: float = 0.5,
+    weights: Path | None = None,
+) -> keras.Model:
+    """Build the network that ends in the logit of *fake*.
+
+    Args:
+        name: a key of `BACKBONES`.
+        image_size: side of the square input in pixels.
+        dropout: share of hidden units dropped in training, in [0, 1).
+        weights: file with weights of the backbone (`.h5`, `.weights.h5` without the top) or a
+            `.keras` model of ours; None starts at random.
+
+    Returns:
+        A model from `(N, S, S, 3)` RGB in 0..255 to `(N, 1)` float32 logits.
+
+    Raises:
+        InputError: unknown name, a size that the backbone cannot take, or weights that do not fit.
+    """
+    import keras
+
+    spec = backbone(name)
+    if image_size < spec.smallest:
+        raise InputError(
+            f"image size {image_size} is too small for {name}: give at least {spec.smallest}"
+        )
+    image = keras.Input((image_size, image_size, 3), name="image")
+    x = image
+    if spec.scaling is not None:
+        x = keras.layers.Rescaling(*spec.scaling, name="scaling")(x)
+    body = getattr(keras.applications, spec.constructor)(
+        include_top=False, weights=None, input_tensor=x
+    )
+    x = body.output
+    x = keras.layers.GlobalAveragePooling2D(name=POOLING)(x)
+    x = keras.layers.Dense(HIDDEN_UNITS, activation="relu", name=HIDDEN)(x)
+    # With a seed, because PyTorch's dropout without one draws from a generator that no checkpoint
+    # holds. Keras draws the seeds of the other backends the same way.
+    seed = random.randint(1, 10**9)
+    x = keras.layers.Dropout(dropout, seed=seed, name=DROPOUT)(x)
+    # float32 also under mixed precision: half precision would quantise large logits.
+    logit = keras.layers.Dense(1, dtype="float32", name=LOGIT)(x)
+    model = keras.Model(image, logit, name=name)
+    if weights is not None:
+        _load_backbone(body, Path(weights))
+    else:
+        _start_local(body)
+    return model
+
+
+def _start_local(body: keras.Model) -> None:
+    """Let the deep depthwise convolutions of a random network begin as identities.
+
+    Dirac initialisation (Zagoruyko & Komodakis 2017, arXiv 1706.00388). A few dozen random 3×3
+    averages on a small map mix every trace with the whole image. In short trainings on drafts of
+    the drawn sample the evidence lay in the manipulated region only with this start.
+    """
+    import keras
+
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.SeparableConv2D | keras.layers.DepthwiseConv2D):
+            separable = isinstance(layer, keras.layers.SeparableConv2D)
+            kernel = layer.depthwise_kernel if separable else layer.kernel
+            if layer.output.shape[1] * DEEP <= body.inputs[0].shape[1]:
+                identity = np.zeros(kernel.shape, np.float32)
+                identity[kernel.shape[0] // 2, kernel.shape[1] // 2] = 1.0
+                kernel.assign(identity)
+
+
+def _load_backbone(body: keras.Model, path: Path) -> None:
+    """Fill the layers of `body` from a weights file or from a whole `.keras` model."""
+    import keras
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such weights file")
+    try:
+        if path.suffix != ".keras":
+            body.load_weights(path)
+            return
+        source = keras.models.load_model(path, compile=False)
+        # By position: Keras numbers the layers without a name of their own anew in each process.
+        weighted = ([layer for layer in layers if layer.weights]
+                    for layers in (body.layers, backbone_layers(source)))  # fmt: skip
+        for layer, other in zip(*weighted, strict=True):
+            layer.set_weights(other.get_weights())
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{path}: these weights do not fit the backbone {body.name!r} without its top: {reason}"
+        ) from error
+
+
+def probability(model: keras.Model) -> keras.Model:
+    """Return `model` with a sigmoid on its logit: its output is the probability of *fake*."""
+    import keras
+
+    p_fake = keras.layers.Activation("sigmoid", dtype="float32", name=P_FAKE)(model.output)
+    return keras.Model(model.input, p_fake, name=model.name)
+
+
+def logits(model: keras.Model) -> keras.Model:
+    """Return the part of a saved model that ends in the logit, weights shared."""
+    import keras
+
+    return keras.Model(model.input, model.get_layer(LOGIT).output, name=model.name)
+
+
+def backbone_layers(model: keras.Model) -> list[Any]:
+    """Return the layers below the head, from the image upwards."""
+    names = [layer.name for layer in model.layers]
+    return model.layers[: names.index(POOLING)]
+
+
+def freeze(model: keras.Model) -> None:
+    """Make everything below the head untrainable; batch norms then use their stored statistics."""
+    for layer in backbone_layers(model):
+        layer.trainable = False
+
+
+def unfreeze(model: keras.Model, last: int) -> None:
+    """Make the last backbone layers trainable, except batch norms, which stay in inference mode.
+
+    Weights are not touched. Compile the model again afterwards.
+
+    Args:
+        last: number of layers, counted from the head downwards.
+    """
+    import keras
+
+    freeze(model)
+    for layer in backbone_layers(model)[-last:] if last else []:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+
+
+def unfreeze_all(model: keras.Model) -> None:
+    """Make the whole network trainable, with batch-norm averages that follow a short run."""
+    import keras
+
+    for layer in model.layers:
+        layer.trainable = True
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = SCRATCH_BATCH_NORM_MOMENTUM
+
+
+def extractor(model: keras.Model) -> keras.Model:
+    """Return the part from the image to the averaged features `(N, C)`, weights shared."""
+    import keras
+
+    return keras.Model(model.input, model.get_layer(POOLING).output, name="extractor")
+
+
+def head(model: keras.Model) -> keras.Model:
+    """Return the part from the averaged features to the logit, weights shared."""
+    import keras
+
+    features = x = keras.Input(model.get_layer(POOLING).output.shape[1:], name=POOLING)
+    for name in (HIDDEN, DROPOUT, LOGIT):
+        x = model.get_layer(name)(x)
+    return keras.Model(features, x, name="head")

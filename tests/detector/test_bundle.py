@@ -1,0 +1,128 @@
+import dataclasses
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from src import InputError
+from src.detector import bundle, load, network
+from src.detector.card import read_card
+
+
+@pytest.fixture
+def copy(bundle_folder, tmp_path):
+    """Return a bundle that a test may spoil."""
+    return shutil.copytree(bundle_folder, tmp_path / "detector")
+
+
+def change(folder, **fields):
+    path = folder / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_card_survives_the_way_to_disk(tmp_path, tiny_model, make_card):
+    card = make_card(temperature=1.5, framing=0.4, metrics={"validation": {"auc": 0.75}})
+    bundle.save(tmp_path, network.probability(tiny_model), card)
+    assert read_card(tmp_path) == card
+    assert json.loads((tmp_path / "card.json").read_text())["classes"] == ["real", "fake"]
+
+
+def test_model_loads_with_plain_keras(bundle_folder, detector, make_picture, python, tmp_path):
+    """Whoever gets only `model.keras` gets the probability of fake out of raw pixels."""
+    images = np.stack([make_picture(seed, 32, 32) for seed in range(3)])
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import json, keras, numpy, sys\n"
+        f"model = keras.models.load_model({str(bundle_folder / 'model.keras')!r})\n"
+        "p_fake = model.predict(numpy.load('images.npy'), verbose=0)\n"
+        "ours = [name for name in sys.modules if name.split('.')[0] in ('src', 'tests', 'tiny')]\n"
+        "print(json.dumps([p_fake.tolist(), ours]))"
+    )
+    result = python("-I", "-c", program, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    p_fake, ours = json.loads(result.stdout.splitlines()[-1])
+    assert ours == []
+    scores = detector.score(images)
+    assert np.shape(p_fake) == (3, 1)
+    assert np.ptp(scores.p_fake) > 0.02, "equal scores would agree by chance"
+    np.testing.assert_allclose(np.array(p_fake)[:, 0], scores.p_fake, atol=1e-6)
+    np.testing.assert_allclose(scores.p_fake, 1 / (1 + np.exp(-scores.logit)), atol=1e-6)
+
+
+def test_no_bundle_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"no detector here.*deepfake train.*--model"):
+        load(tmp_path / "nowhere")
+
+
+def test_bundle_without_its_model(copy):
+    (copy / "model.keras").unlink()
+    with pytest.raises(InputError, match="model.keras is missing"):
+        load(copy)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 9}', '{"format": 1, "x": 2}']
+)
+def test_spoiled_card(copy, text):
+    (copy / "card.json").write_text(text)
+    with pytest.raises(InputError, match="card.json"):
+        load(copy)
+
+
+def test_card_with_bytes_that_are_no_text(copy):
+    (copy / "card.json").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(InputError, match="card.json"):
+        load(copy)
+
+
+def test_card_of_another_format_asks_for_new_training(copy):
+    change(copy, format=2)
+    with pytest.raises(InputError, match=r"format 1.*found 2.*train"):
+        load(copy)
+
+
+@pytest.mark.parametrize("spoil", ["empty", "text", "half", "rotten", "zip without a model"])
+def test_spoiled_model_is_one_sentence(copy, spoil):
+    path = copy / "model.keras"
+    data = path.read_bytes()
+    if spoil == "zip without a model":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("metadata.json", "{}")
+    else:
+        rotten = bytearray(data)
+        rotten[-len(data) // 3] ^= 255
+        half = data[: len(data) // 2]
+        path.write_bytes({"empty": b"", "text": b"no", "half": half, "rotten": rotten}[spoil])
+    with pytest.raises(InputError, match="model.keras") as caught:
+        load(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_model_that_is_no_detector(copy):
+    import keras
+
+    stranger = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten()])
+    stranger.save(copy / "model.keras")
+    with pytest.raises(InputError, match="not a detector of ours"):
+        load(copy)
+
+
+def test_card_and_model_of_different_bundles(copy):
+    change(copy, image_size=48)
+    with pytest.raises(InputError, match="different bundles"):
+        load(copy)
+
+
+def test_temperature_of_the_card_is_used(copy, detector, make_picture):
+    images = make_picture(0, 32, 32)[None]
+    change(copy, temperature=4.0)
+    cooler, plain = load(copy).score(images), detector.score(images)
+    np.testing.assert_allclose(cooler.logit, plain.logit, atol=1e-6)
+    np.testing.assert_allclose(cooler.p_fake, 1 / (1 + np.exp(-plain.logit / 4)), atol=1e-6)
+
+
+def test_card_cannot_be_changed_by_accident(make_card):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_card().temperature = 2.0

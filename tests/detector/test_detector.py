@@ -1,0 +1,98 @@
+import hashlib
+import threading
+
+import numpy as np
+import pytest
+import tiny
+
+from src import InputError
+from src.data.pixels import ImageError
+from src.detector import network
+from src.detector.detector import Detector, Failure, Prediction
+
+
+def test_bytes_and_floats_score_the_same(detector, make_picture):
+    images = np.stack([make_picture(seed, 32, 32) for seed in range(3)])
+    as_bytes, as_floats = detector.score(images), detector.score(images.astype(np.float32))
+    np.testing.assert_array_equal(as_bytes.logit, as_floats.logit)
+    np.testing.assert_array_equal(as_bytes.evidence, as_floats.evidence)
+
+
+def test_scores_fit_together(detector, make_picture):
+    scores = detector.score(np.stack([make_picture(seed, 32, 32) for seed in range(3)]))
+    assert (scores.logit.dtype, scores.evidence.dtype) == (np.float32, np.float32)
+    assert scores.p_fake.dtype == np.float64
+    assert scores.evidence.shape == (3, 4, 4)
+    np.testing.assert_allclose(
+        scores.evidence.sum((1, 2)) + scores.bias, scores.logit, rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("logit", "p_fake"), [(-2000.0, 0.0), (2000.0, 1.0), (0.0, 0.5)])
+def test_extreme_logits_give_probabilities(make_card, logit, p_fake):
+    model = constant(logit)
+    with np.errstate(all="raise"):
+        scores = Detector(make_card(), model).score(np.zeros((1, 32, 32, 3), np.uint8))
+    assert scores.p_fake.tolist() == [p_fake]
+
+
+def test_damaged_weights_are_an_error_and_never_a_verdict(make_card, photos):
+    with pytest.raises(InputError, match="damaged"):
+        Detector(make_card(), constant(np.nan)).predict(photos[0])
+
+
+def constant(logit):
+    model = network.build(tiny.NAME, image_size=32)
+    last = model.get_layer(network.LOGIT)
+    last.kernel.assign(np.zeros(last.kernel.shape))
+    last.bias.assign([logit])
+    return model
+
+
+def test_one_file(detector, photos):
+    judged = detector.predict(photos[1])
+    assert judged.path == str(photos[1])
+    assert judged.sha256 == hashlib.sha256(photos[1].read_bytes()).hexdigest()
+    assert judged.verdict == ("fake" if judged.p_fake >= 0.5 else "real")
+    assert detector.predict(str(photos[1])) == judged
+
+
+def test_one_bad_file_raises(detector, tmp_path):
+    with pytest.raises(ImageError, match="missing"):
+        detector.predict(tmp_path / "missing.png")
+
+
+def test_files_are_read_no_further_ahead_than_one_batch(detector, photos, monkeypatch):
+    """A million files must not pile up in memory."""
+    read, lock = [], threading.Lock()
+    original = detector._read
+
+    def counted(path):
+        with lock:
+            read.append(path)
+        return original(path)
+
+    monkeypatch.setattr(detector, "_read", counted)
+    results = detector.predict_files([photos[0]] * 12, batch_size=2)
+    next(results)
+    assert len(read) <= 4
+    assert len(list(results)) == 11
+    assert len(read) == 12
+
+
+def test_nothing_to_judge(detector):
+    assert list(detector.predict_files([])) == []
+
+
+def test_a_batch_of_failures_alone(detector, tmp_path):
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    results = list(detector.predict_files(paths, 1))
+    assert [type(result) for result in results] == [Failure, Failure]
+    assert [result.path for result in results] == [str(path) for path in paths]
+
+
+def test_network_with_and_without_its_sigmoid_are_one_detector(make_card, tiny_model, photos):
+    bare = Detector(make_card(), tiny_model).predict(photos[0])
+    whole = Detector(make_card(), network.probability(tiny_model)).predict(photos[0])
+    assert isinstance(bare, Prediction)
+    assert bare.logit == pytest.approx(whole.logit, abs=1e-6)
