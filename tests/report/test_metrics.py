@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
+
+from src import InputError
+from src.report.metrics import Estimate, auc, measure
+
+
+@pytest.fixture
+def scored():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 150)
+    # Rounded, so that there are ties within and between the classes.
+    return labels, np.clip(0.5 + 0.2 * (labels - 0.5) + rng.normal(0, 0.2, 150), 0, 1).round(2)
+
+
+def test_numbers_are_those_of_scikit_learn(scored):
+    labels, p_fake = scored
+    measured = measure(labels, p_fake)
+    assert measured.auc.value == pytest.approx(roc_auc_score(labels, p_fake), abs=1e-12)
+    assert measured.accuracy.value == pytest.approx(accuracy_score(labels, p_fake >= 0.5))
+    assert measured.confusion == confusion_matrix(labels, p_fake >= 0.5).tolist()
+    assert (measured.images, measured.real, measured.fake) == (
+        150,
+        (labels == 0).sum(),
+        (labels == 1).sum(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("p_fake", "wanted"), [([0.1, 0.2, 0.9], 1.0), ([0.9, 0.8, 0.1], 0.0), ([0.5] * 3, 0.5)]
+)
+def test_auc_at_its_ends_and_with_ties(p_fake, wanted):
+    assert auc(np.array([0, 0, 1]), np.array(p_fake)) == wanted
+
+
+def test_half_counts_as_fake():
+    assert measure(np.array([0, 1]), np.array([0.5, 0.5])).confusion == [[0, 1], [0, 1]]
+
+
+def test_intervals_hold_the_value_and_narrow_with_the_number_of_images(scored):
+    labels, p_fake = scored
+    few, many = measure(labels, p_fake), measure(np.tile(labels, 9), np.tile(p_fake, 9))
+    for measured in (few, many):
+        for estimate in (measured.auc, measured.accuracy):
+            assert 0 <= estimate.low < estimate.value < estimate.high <= 1
+    assert few.auc.high - few.auc.low > 2 * (many.auc.high - many.auc.low)
+
+
+def test_interval_is_about_as_wide_as_theory_says():
+    """Hanley & McNeil 1982: the standard error of the AUC, here of 200 and 200 normal scores."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 200)
+    measured = measure(labels, 1 / (1 + np.exp(-(labels + rng.normal(0, 1, 400)))))
+    value = measured.auc.value
+    q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
+    spread = value * (1 - value) + 199 * (q1 - value**2) + 199 * (q2 - value**2)
+    width = 2 * 1.96 * (spread / 200**2) ** 0.5
+    assert measured.auc.high - measured.auc.low == pytest.approx(width, rel=0.15)
+
+
+def test_same_seed_same_interval(scored):
+    assert measure(*scored, seed=1) == measure(*scored, seed=1)
+    assert measure(*scored, seed=1).auc != measure(*scored, seed=2).auc
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_cannot_be_measured(label):
+    with pytest.raises(InputError, match="both classes"):
+        measure(np.full(5, label), np.linspace(0, 1, 5))
+
+
+def test_metrics_are_plain_json(scored):
+    facts = json.loads(json.dumps(measure(*scored).to_dict(), allow_nan=False))
+    assert set(facts) == {"images", "real", "fake", "auc", "accuracy", "confusion"}
+    assert set(facts["auc"]) == {"value", "low", "high"}
+
+
+def test_estimate_reads_well():
+    assert str(Estimate(0.91234, 0.8, 0.95)) == "0.912 [0.800, 0.950]"

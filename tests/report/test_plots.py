@@ -1,0 +1,129 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.report import plots
+
+ROW = {"loss": 0.5, "auc": 0.7, "val_loss": 0.6}
+
+
+def written(figure, path):
+    plots.save(figure, path)
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def texts_fit(figure):
+    """Tell whether everything that is drawn lies inside the figure, but for a pixel of rounding."""
+    figure.draw_without_rendering()
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    pixel = 1 / figure.dpi
+    inside = drawn.x1 <= width + pixel and drawn.y1 <= height + pixel
+    return inside and min(drawn.x0, drawn.y0) >= -pixel
+
+
+@pytest.mark.parametrize("size", [(60, 60), (256, 256), (401, 299), (57, 29), (1000, 643)])
+def test_image_keeps_every_pixel(size, tmp_path, make_picture):
+    width, height = size
+    image = make_picture(0, width, height)
+    figure = plots.overlay(image, np.zeros((10, 10), np.float32), "name", "evidence")
+    drawn = written(figure, tmp_path / "x.png")
+    assert (figure.get_size_inches() * figure.dpi).tolist() == [drawn.shape[1], drawn.shape[0]]
+    # Below the title, on the left: the first row that holds the image.
+    tops = [
+        top
+        for top in range(drawn.shape[0] - height + 1)
+        if np.array_equal(drawn[top : top + height, :width], image)
+    ]
+    assert len(tops) == 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (60, 60), (3, 500), (500, 3), (256, 256), (1400, 900)])
+@pytest.mark.parametrize("name", ["a.jpg", "a_rather_long_name_" * 6 + ".jpg"])
+def test_no_text_is_cut_off_or_lies_on_the_image(size, name):
+    width, height = size
+    image = np.zeros((height, width, 3), np.uint8)
+    title = f"{name}: inconclusive, p_fake 0.512"
+    figure = plots.overlay(image, np.ones((10, 10), np.float32), title, "evidence for fake")
+    assert texts_fit(figure)
+    (painted,) = figure.images
+    assert figure.texts[0].get_window_extent().y0 >= painted.oy + height
+    assert all(axes.get_tightbbox().x0 >= width for axes in figure.axes)
+
+
+def test_blend_changes_pixels_only_where_there_is_heat():
+    image = np.full((40, 60, 3), 128, np.uint8)
+    heat = np.zeros((4, 6), np.float32)
+    np.testing.assert_array_equal(plots.blend(image, heat), image)
+    heat[:, :2] = 1.0
+    painted = plots.blend(image, heat)
+    np.testing.assert_array_equal(painted[:, 45:], image[:, 45:])
+    assert (painted[:, :15] != image[:, :15]).any(axis=-1).all()
+
+
+def test_heat_lies_where_the_evidence_is():
+    image = np.zeros((90, 120, 3), np.uint8)
+    heat = np.zeros((3, 4), np.float32)
+    heat[0, 3] = 1.0
+    bright = plots.blend(image, heat).sum(axis=-1)
+    assert np.unravel_index(bright.argmax(), bright.shape) > (0, 90)
+    assert bright[:30, 90:].mean() > 10 * bright[45:, :75].mean()
+
+
+def test_image_beyond_the_renderers_limit(tmp_path):
+    image = np.zeros((2, 70_000, 3), np.uint8)
+    figure = plots.overlay(image, np.ones((2, 2), np.float32), "wide", "evidence")
+    assert written(figure, tmp_path / "x.png").shape[1] < 65_536
+
+
+def test_name_that_is_no_text(tmp_path):
+    figure = plots.overlay(
+        np.zeros((9, 9, 3), np.uint8), np.ones((2, 2)), os.fsdecode(b"caf\xe9 $x"), "evidence"
+    )
+    written(figure, tmp_path / "x.png")
+
+
+def history(*phases):
+    return [
+        ROW | {"epoch": n, "phase": phase, "val_auc": 0.6 + 0.1 * (n == 2)}
+        for n, phase in enumerate(phases, 1)
+    ]
+
+
+def test_curves_mark_the_phases_and_the_epoch_that_was_kept(tmp_path):
+    figure = plots.training_curves(history("warm-up", "warm-up", "fine-tune"))
+    assert [axes.get_xlabel() for axes in figure.axes] == ["Epoch", "Epoch"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["Loss (nats)", "AUC"]
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.texts] == ["fine-tune"]
+        kept = next(line for line in axes.lines if line.get_label() == "kept")
+        assert list(kept.get_xdata()) == [2]
+    assert texts_fit(figure)
+    written(figure, tmp_path / "curves.png")
+
+
+def test_curves_of_a_single_epoch(tmp_path):
+    figure = plots.training_curves(history("scratch"))
+    written(figure, tmp_path / "curves.png")
+    axes = figure.axes[0]
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+
+
+def test_roc_runs_from_corner_to_corner():
+    labels, p_fake = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
+    figure = plots.roc(labels, p_fake, "0.750")
+    curve = figure.axes[0].lines[-1].get_xydata()
+    assert curve[0].tolist() == [0, 0]
+    assert curve[-1].tolist() == [1, 1]
+    assert [0, 0.5] in curve.tolist(), "half of the fakes are found before the first false alarm"
+    assert "0.750" in figure.axes[0].get_title(loc="left")
+    assert texts_fit(figure)
+
+
+def test_confusion_shows_counts_and_shares_of_each_row():
+    figure = plots.confusion([[30, 10], [0, 60]])
+    shown = [text.get_text().split() for text in figure.axes[0].texts]
+    assert shown == [["30", "75.0%"], ["10", "25.0%"], ["0", "0.0%"], ["60", "100.0%"]]
+    assert texts_fit(figure)
