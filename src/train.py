@@ -1,0 +1,248 @@
+"""Train a detector: load, build, warm up, unfreeze, fine-tune, save."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import logging
+import platform
+import shutil
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from src import InputError, __version__
+from src.cli import Verb
+from src.data import augment, dataset
+from src.detector import bundle, network
+from src.detector.card import Card
+from src.files import atomic_folder, refuse_existing, write_text
+from src.training import precision, weights
+from src.training.settings import SCRATCH, TWO_PHASE, Settings
+from src.training.state import RunFolder, RunState
+
+if TYPE_CHECKING:
+    import keras
+
+    from src.training.phases import Run
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    settings: Settings,
+    output: Path = bundle.DEFAULT,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    tensorboard: Path | None = None,
+) -> Path:
+    """Train a detector and write its bundle.
+
+    Args:
+        settings: what decides the run.
+        output: the bundle's folder; the run's state stands in `output` + `.partial` meanwhile.
+        resume: continue the run that was left in `.partial`, if there is one.
+        overwrite: replace a bundle and an unfinished run.
+        tensorboard: folder for TensorBoard's log.
+
+    Returns:
+        `output`.
+
+    Raises:
+        InputError: data, weights or settings that cannot be used.
+        CheckFailed: too many unreadable images, or a loss that became NaN.
+    """
+    _require_tensorboard(tensorboard)
+    refuse_existing(output, overwrite)
+    folder = RunFolder(output.with_name(output.name + ".partial"))
+    state = folder.open(dataclasses.asdict(settings), resume=resume, overwrite=overwrite)
+    data = dataset.load(
+        settings.data_dirs,
+        ("train", "validation"),
+        settings.image_size,
+        folder.path,
+        seed=settings.seed,
+        limit_per_class=settings.limit_per_class,
+        fraction=settings.fraction,
+    )
+    try:
+        # Keras takes seconds to load: a wrong folder has been told by now.
+        from src.training.phases import Run, plan
+
+        precision.seed_everything(settings.seed, deterministic=settings.deterministic)
+        start, initial = weights.initial_weights(settings.weights, settings.backbone)
+        schedule = settings.schedule or (TWO_PHASE if start else SCRATCH)
+        compute = precision.choose(settings.precision)
+        log.info("%s schedule from %s weights in %s", schedule, initial["kind"], compute)
+        with precision.computing_in(compute):
+            model = _build(settings, start)
+        run = Run(settings, data, model, folder, state, tensorboard)
+        for phase in plan(settings, schedule):
+            if phase.name not in state.finished:
+                run.fit(phase)
+        facts = {"schedule": schedule, "precision": compute}
+        _save(run, output, initial, facts, overwrite)
+    finally:
+        data.cache.close()
+    shutil.rmtree(folder.path)
+    _report(run, output)
+    return output
+
+
+def _require_tensorboard(folder: Path | None) -> None:
+    if folder is not None and find_spec("tensorflow") is None:
+        raise InputError("--tensorboard needs TensorFlow to write its log: pip install tensorflow")
+
+
+def _build(settings: Settings, start: Path | None) -> keras.Model:
+    return network.build(
+        settings.backbone,
+        image_size=settings.image_size,
+        dropout=settings.dropout,
+        weights=start,
+    )
+
+
+def _save(
+    run: Run, output: Path, initial: dict[str, Any], facts: dict[str, Any], overwrite: bool
+) -> None:
+    """Write the bundle with the weights of the best epoch, in float32."""
+    from src.report import plots
+
+    # A network of its own, so that neither a half-precision policy nor frozen layers are saved.
+    model = _build(run.settings, None)
+    model.load_weights(run.folder.best_weights(run.state))
+    card = _card(output.name, run, model, initial, facts)
+    with atomic_folder(output, overwrite=overwrite) as folder:
+        bundle.save(folder, network.probability(model), card)
+        write_text(folder / "history.csv", _table(run.state.history))
+        write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
+        plots.save(plots.training_curves(run.state.history), folder / "curves.png")
+        if run.dataset.skipped:
+            rows = [dataclasses.asdict(skipped) for skipped in run.dataset.skipped]
+            write_text(folder / "skipped.csv", _table(rows))
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Return rows as CSV text with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _card(
+    name: str, run: Run, model: keras.Model, initial: dict[str, Any], facts: dict[str, Any]
+) -> Card:
+    best, settings = _best(run.state), run.settings
+    return Card(
+        name=name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        backbone=settings.backbone,
+        image_size=settings.image_size,
+        evidence_layer=network.backbone(settings.backbone).evidence_layer,
+        parameters=model.count_params(),
+        initial_weights=initial,
+        training={
+            **dataclasses.asdict(settings),
+            "data_dirs": [Path(folder).resolve().name for folder in settings.data_dirs],
+            **facts,
+            "epochs": len(run.state.history),
+            "best_epoch": best["epoch"],
+            "seconds": round(sum(row["seconds"] for row in run.state.history), 1),
+        },
+        data=run.dataset.facts(),
+        metrics={"validation": {"auc": best["val_auc"], "loss": best["val_loss"]}},
+        versions=_versions(),
+    )
+
+
+def _best(state: RunState) -> dict[str, Any]:
+    best = state.best
+    assert best is not None, "a run that ends has at least one epoch"
+    return best
+
+
+def _versions() -> dict[str, str]:
+    import keras
+
+    backend = keras.backend.backend()
+    return {
+        "deepfake-detector": __version__,
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        backend: version(backend),
+    }
+
+
+def _report(run: Run, output: Path) -> None:
+    best = _best(run.state)
+    if run.dataset.skipped:
+        log.warning("%d unreadable images: %s/skipped.csv", len(run.dataset.skipped), output)
+    log.info(
+        "best epoch %d of %d: validation AUC %.4f (it chose the epoch: measure the error with "
+        "`deepfake evaluate`)\nbundle: %s",
+        best["epoch"],
+        len(run.state.history),
+        best["val_auc"],
+        output,
+    )
+
+
+@click.command(cls=Verb)
+@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
+@click.option("--output", type=click.Path(path_type=Path), default=bundle.DEFAULT)
+@click.option("--backbone", type=click.Choice(list(network.BACKBONES)), default=Settings.backbone)
+@click.option("--image-size", type=click.IntRange(1), default=Settings.image_size)
+@click.option("--weights", default=Settings.weights, help="auto, imagenet, none or a file.")
+@click.option(
+    "--schedule",
+    type=click.Choice([TWO_PHASE, SCRATCH]),
+    help="Default: two-phase where weights were loaded, else scratch.",
+)
+@click.option("--warmup-epochs", type=click.IntRange(0), default=Settings.warmup_epochs)
+@click.option("--finetune-epochs", type=click.IntRange(0), default=Settings.finetune_epochs)
+@click.option("--unfreeze-layers", type=click.IntRange(0), default=Settings.unfreeze_layers)
+@click.option("--batch-size", type=click.IntRange(1), default=Settings.batch_size)
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), default=Settings.learning_rate
+)
+@click.option(
+    "--finetune-learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=Settings.finetune_learning_rate,
+)
+@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=Settings.dropout)
+@click.option("--augment", type=click.Choice(augment.LEVELS), default=Settings.augment)
+@click.option(
+    "--views",
+    type=click.IntRange(0),
+    default=Settings.views,
+    help="Warm-up on features of N views computed once; 0: fresh every epoch.",
+)
+@click.option("--patience", type=click.IntRange(1), default=Settings.patience)
+@click.option("--precision", type=click.Choice(precision.PRECISIONS), default=Settings.precision)
+@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class in each split.")
+@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
+@click.option("--seed", type=click.IntRange(0), default=Settings.seed)
+@click.option("--deterministic", is_flag=True, help="Repeatable to the last bit, and slower.")
+@click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for its log.")
+@click.option("--resume", is_flag=True, help="Continue an unfinished run.")
+@click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")
+def command(
+    output: Path, resume: bool, overwrite: bool, tensorboard: Path | None, **settings: Any
+) -> None:
+    """Train a detector in two phases and write its bundle."""
+    train(Settings(**settings), output, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,178 @@
+"""The phases of a run: which layers train, at which learning rate, watched by what.
+
+Loads Keras: import it where training happens.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from src.data.dataset import Dataset
+from src.data.pipeline import Batches, FeatureBatches
+from src.detector import network
+from src.progress import bar
+from src.training.callbacks import Checkpoint, EpochBar
+from src.training.settings import SCRATCH, Settings
+from src.training.state import RunFolder, RunState
+
+log = logging.getLogger(__name__)
+
+WARM_UP, FINE_TUNE = "warm-up", "fine-tune"
+# From random weights the learning rate rises from this share of its highest value.
+RISE_FROM = 0.1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs with one set of trainable layers."""
+
+    name: str
+    epochs: int
+
+
+def plan(settings: Settings, schedule: str) -> list[Phase]:
+    """Return the phases of a schedule, in order."""
+    warmup, finetune = settings.warmup_epochs, settings.finetune_epochs
+    if schedule == SCRATCH:
+        return [Phase(SCRATCH, warmup + finetune)]
+    phases = [Phase(WARM_UP, warmup), Phase(FINE_TUNE, finetune)]
+    return [phase for phase in phases if phase.epochs]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that the phases of one run share.
+
+    Attributes:
+        settings: what decides it.
+        dataset: the decoded images.
+        model: the network, ending in the logit; the same object through all phases.
+        folder: where its state is kept.
+        state: how far it has come.
+        tensorboard: folder for TensorBoard's log, or None.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    model: keras.Model
+    folder: RunFolder
+    state: RunState
+    tensorboard: Path | None = None
+
+    def fit(self, phase: Phase) -> None:
+        """Fit one phase: from the best epoch so far, or from where it was left."""
+        state = self.state
+        done = state.epochs_in(phase.name)
+        first = len(state.history) - done
+        if not done and state.best:
+            self.model.load_weights(self.folder.best_weights(state))
+        set_trainable(self.model, phase, self.settings)
+        fitted, train, validation = self._inputs(phase)
+        compile_for(fitted, phase, self.settings, steps=len(train))
+        if done:
+            self.folder.restore(self.model, fitted)
+        count = sum(math.prod(v.shape) for v in fitted.trainable_variables)
+        log.info("%s: %d epochs, %s weights train", phase.name, phase.epochs, f"{count:,}")
+        if not state.stopping and done < phase.epochs:
+            fitted.fit(
+                train,
+                validation_data=validation,
+                initial_epoch=first + done,
+                epochs=first + phase.epochs,
+                class_weight=class_weight(self.dataset.labels("train")),
+                callbacks=self._callbacks(phase, train),
+                shuffle=False,
+                verbose=0,
+            )
+        self.folder.finish(state, phase.name)
+
+    def _inputs(self, phase: Phase) -> tuple[keras.Model, Batches, Batches]:
+        """Return the model to fit and its batches: of images, or of frozen features."""
+        settings = self.settings
+        train = self._batches(
+            "train",
+            level=settings.augment,
+            shuffle=True,
+            seed=settings.seed,
+            groups=self.dataset.groups("train"),
+        )
+        validation = self._batches("validation")
+        if phase.name != WARM_UP or not settings.views:
+            return self.model, train, validation
+        extractor = network.extractor(self.model)
+        total = settings.views * len(train) + len(validation)
+        with bar("Computing features", total) as advance:
+            features = FeatureBatches(train, extractor, settings.views, advance)
+            held_out = FeatureBatches(validation, extractor, 1, advance)
+        return network.head(self.model), features, held_out
+
+    def _batches(self, split: str, **options: Any) -> Batches:
+        data = self.dataset
+        size = self.settings.batch_size
+        return Batches(data.cache, data.indices(split), data.labels(split), size, **options)
+
+    def _callbacks(self, phase: Phase, train: Batches) -> list[keras.callbacks.Callback]:
+        callbacks: list[keras.callbacks.Callback] = [keras.callbacks.TerminateOnNaN()]
+        # From scratch the cosine decides the learning rate, and an early stop would cut its end.
+        if phase.name != SCRATCH:
+            patience = self.settings.patience
+            watch = {"monitor": "val_auc", "mode": "max"}
+            callbacks += [
+                keras.callbacks.EarlyStopping(patience=patience, **watch),
+                keras.callbacks.ReduceLROnPlateau(
+                    factor=0.5, patience=max(1, patience // 2), **watch
+                ),
+            ]
+        if self.tensorboard is not None:
+            callbacks.append(keras.callbacks.TensorBoard(self.tensorboard / phase.name))
+        checkpoint = Checkpoint(self.folder, self.state, phase.name, self.model, train, callbacks)
+        return [*callbacks, EpochBar(len(train)), checkpoint]
+
+
+def set_trainable(model: keras.Model, phase: Phase, settings: Settings) -> None:
+    """Freeze and unfreeze the layers as a phase wants them; no weight changes."""
+    if phase.name == WARM_UP:
+        network.freeze(model)
+    elif phase.name == FINE_TUNE:
+        network.unfreeze(model, settings.unfreeze_layers)
+    else:
+        network.unfreeze_all(model)
+
+
+def compile_for(model: keras.Model, phase: Phase, settings: Settings, *, steps: int) -> None:
+    """Compile a model with the optimizer, loss and metric of a phase of `steps` an epoch."""
+    rate: Any = settings.learning_rate
+    if phase.name == FINE_TUNE:
+        rate = settings.finetune_learning_rate
+    elif phase.name == SCRATCH:
+        rising = settings.warmup_epochs * steps
+        rate = keras.optimizers.schedules.CosineDecay(
+            settings.learning_rate * (RISE_FROM if rising else 1.0),
+            decay_steps=max(1, settings.finetune_epochs * steps),
+            warmup_target=settings.learning_rate if rising else None,
+            warmup_steps=rising,
+        )
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.AUC(num_thresholds=1000, from_logits=True, name="auc")],
+    )
+    # Left to itself, Keras builds loss and metric on a batch of its own, and on JAX and PyTorch the
+    # batches it read ahead for that come up again in the first epoch, in place of others.
+    label = keras.ops.zeros((1, 1))
+    model.compute_loss(y=label, y_pred=label)
+    model.compute_metrics(None, label, label)
+
+
+def class_weight(labels: Sequence[int]) -> dict[int, float]:
+    """Weigh the classes so that both count alike, whatever their sizes."""
+    counts = Counter(labels)
+    return {label: len(labels) / (2 * counts[label]) for label in (0, 1)}

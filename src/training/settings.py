@@ -1,0 +1,67 @@
+"""What decides a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from src import InputError
+from src.detector import network
+
+TWO_PHASE, SCRATCH = "two-phase", "scratch"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a training run; `config.json` in the bundle.
+
+    Attributes:
+        data_dirs: folders with the images.
+        backbone: key of `network.BACKBONES`.
+        image_size: side of the square input in pixels.
+        weights: `auto`, `imagenet`, `none` or a path.
+        schedule: `two-phase` or `scratch`; None takes two-phase where weights were loaded.
+        warmup_epochs: frozen epochs; from scratch, epochs with a rising learning rate.
+        finetune_epochs: epochs after those.
+        unfreeze_layers: backbone layers trained in phase 2, counted from the head.
+        batch_size: images a step.
+        learning_rate: of the warm-up, and the highest from scratch.
+        finetune_learning_rate: of phase 2.
+        dropout: share of hidden units dropped, in [0, 1).
+        augment: one of `augment.LEVELS`.
+        views: 0 runs the frozen backbone in every warm-up epoch; N computes its features once for
+            each of N views of every image (the plain one and N - 1 augmented ones).
+        patience: epochs without a better validation AUC after which a phase ends.
+        precision: `auto`, `float32`, `bfloat16` or `float16`.
+        limit_per_class: at most so many images of a class in each split.
+        fraction: share of the images used.
+        seed: of everything random.
+        deterministic: use operations that always agree, at some cost in speed.
+    """
+
+    data_dirs: tuple[str, ...]
+    backbone: str = "xception"
+    image_size: int = 299
+    weights: str = "auto"
+    schedule: str | None = None
+    warmup_epochs: int = 5
+    finetune_epochs: int = 10
+    unfreeze_layers: int = 40
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    finetune_learning_rate: float = 1e-4
+    dropout: float = 0.5
+    augment: str = "full"
+    views: int = 0
+    patience: int = 5
+    precision: str = "auto"
+    limit_per_class: int | None = None
+    fraction: float | None = None
+    seed: int = 0
+    deterministic: bool = False
+
+    def __post_init__(self) -> None:
+        network.backbone(self.backbone)
+        if self.warmup_epochs + self.finetune_epochs < 1:
+            raise InputError("nothing to train: give at least one warm-up or fine-tune epoch")
+        if self.views and self.schedule == SCRATCH:
+            raise InputError("--views needs a frozen backbone; --schedule scratch has none")

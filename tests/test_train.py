@@ -1,0 +1,361 @@
+"""Training as a person runs it: two phases, killed runs, weights from a file, bad input."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src import CheckFailed, InputError
+from src.detector import bundle, network
+from src.detector.card import read_card
+from src.train import train
+from src.training.settings import Settings
+from tests import tiny
+
+REPOSITORY = Path(__file__).parent.parent
+SIZE = 48
+
+
+def make_data(folder: Path, counts: dict[str, int], size: int = SIZE) -> Path:
+    """Write noise pictures; fakes carry a smooth square, so that there is something to learn."""
+    rng = np.random.default_rng(0)
+    for split, count in counts.items():
+        for name in ("real", "fake"):
+            for number in range(count):
+                pixels = rng.integers(0, 256, (size, size, 3), np.uint8)
+                if name == "fake":
+                    pixels[8:40, 8:40] = rng.integers(90, 160, 3)
+                path = folder / split / name / f"{number:03d}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_data(tmp_path_factory.mktemp("data"), {"train": 24, "validation": 10, "test": 10})
+
+
+@pytest.fixture(autouse=True)
+def _tiny_backbone():
+    tiny.register()
+
+
+def settings(data: Path, **changes) -> Settings:
+    chosen = {
+        "data_dirs": (str(data),),
+        "backbone": "tiny",
+        "image_size": SIZE,
+        "weights": "none",
+        "warmup_epochs": 2,
+        "finetune_epochs": 2,
+        "unfreeze_layers": 8,
+        "batch_size": 8,
+        "augment": "light",
+    }
+    return Settings(**(chosen | changes))
+
+
+@pytest.fixture(scope="module")
+def weights(data, tmp_path_factory) -> Path:
+    """A bundle trained from scratch: what two-phase runs start from."""
+    tiny.register()
+    output = tmp_path_factory.mktemp("scratch") / "detector"
+    train(settings(data, finetune_epochs=6, learning_rate=3e-3), output)
+    return output / "model.keras"
+
+
+def history_of(output: Path) -> list[dict[str, str]]:
+    with (output / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_scratch_is_the_default_from_random_weights_and_learns(weights):
+    card = read_card(weights.parent)
+    rows = history_of(weights.parent)
+    assert card.training["schedule"] == "scratch"
+    assert card.initial_weights == {"kind": "random"}
+    assert len(rows) == 8
+    rates = [float(row["learning_rate"]) for row in rows]
+    assert rates[0] < rates[1] and rates[-1] < 0.1 * max(rates)
+    # Inference uses the batch norms' moving averages: with Keras' momentum they would not have
+    # left their initial values, and this would be near 0.5.
+    assert card.metrics["validation"]["auc"] > 0.9
+
+
+def test_two_phases_from_a_weights_file_raise_the_auc_as_one_history(data, weights, tmp_path):
+    before = train(settings(data, schedule="two-phase", finetune_epochs=0), tmp_path / "random")
+    output = train(settings(data, weights=str(weights)), tmp_path / "detector")
+    card, rows = read_card(output), history_of(output)
+    assert card.training["schedule"] == "two-phase"
+    assert card.initial_weights["kind"] == "file"
+    assert [row["phase"] for row in rows] == ["warm-up", "warm-up", "fine-tune", "fine-tune"]
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    best = max(rows, key=lambda row: float(row["val_auc"]))
+    assert card.training["best_epoch"] == int(best["epoch"])
+    assert card.metrics["validation"]["auc"] == float(best["val_auc"])
+    assert card.metrics["validation"]["auc"] > read_card(before).metrics["validation"]["auc"]
+
+
+def test_saved_weights_are_those_of_the_best_epoch(data, weights, tmp_path):
+    from sklearn.metrics import roc_auc_score
+
+    output = train(settings(data, weights=str(weights)), tmp_path / "detector")
+    paths = sorted((data / "validation").rglob("*.png"))
+    detector = bundle.load(output)
+    p_fake = [result.p_fake for result in detector.predict_files(paths)]
+    labels = [int(path.parent.name == "fake") for path in paths]
+    expected = read_card(output).metrics["validation"]["auc"]
+    assert roc_auc_score(labels, p_fake) == pytest.approx(expected, abs=0.01)
+
+
+def test_phase_two_starts_where_phase_one_was_best(data, weights, tmp_path, monkeypatch):
+    from src.training import phases
+
+    losses = []
+    original = phases.Run._callbacks
+
+    def spying(self, phase, batches):
+        if phase.name == "fine-tune":
+            validation = self._batches("validation")
+            losses.append(self.model.evaluate(validation, verbose=0, return_dict=True)["loss"])
+        return original(self, phase, batches)
+
+    monkeypatch.setattr(phases.Run, "_callbacks", spying)
+    # A learning rate this high makes a later warm-up epoch worse than an earlier one.
+    chosen = settings(data, weights=str(weights), learning_rate=0.3, warmup_epochs=4)
+    rows = history_of(train(chosen, tmp_path / "detector"))
+    warm_up = [row for row in rows if row["phase"] == "warm-up"]
+    best = max(warm_up, key=lambda row: float(row["val_auc"]))
+    assert losses == [pytest.approx(float(best["val_loss"]), rel=1e-4)]
+
+
+def test_warm_up_on_features_gives_the_plain_warm_up(data, weights, tmp_path):
+    """With no augmentation and no dropout the views differ from plain epochs in speed alone."""
+    same = {"weights": str(weights), "augment": "none", "dropout": 0.0, "finetune_epochs": 0}
+    plain = history_of(train(settings(data, **same), tmp_path / "plain"))
+    views = history_of(train(settings(data, views=1, **same), tmp_path / "views"))
+    for name in ("loss", "val_loss", "val_auc"):
+        assert [float(r[name]) for r in views] == pytest.approx(
+            [float(r[name]) for r in plain], rel=1e-3
+        )
+
+
+def test_early_stop_ends_a_phase_not_the_run(data, weights, tmp_path):
+    chosen = settings(
+        data, weights=str(weights), learning_rate=1e-12, warmup_epochs=6, patience=1, dropout=0.0
+    )
+    phases = [row["phase"] for row in history_of(train(chosen, tmp_path / "detector"))]
+    assert phases.count("warm-up") < 6
+    assert "fine-tune" in phases
+
+
+RUN = """
+import sys
+from tests import tiny
+tiny.register()
+from src.train import command
+command(sys.argv[1:])
+"""
+
+
+def start(data: Path, output: Path, weights: Path, *more: str) -> subprocess.Popen:
+    arguments = [
+        "--data-dir", data, "--output", output, "--backbone", "tiny", "--image-size", SIZE,
+        "--weights", weights, "--warmup-epochs", 3, "--finetune-epochs", 3, "--unfreeze-layers", 8,
+        "--batch-size", 8, "--augment", "full", "--deterministic", *more,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        cwd=output.parent,
+        stderr=subprocess.PIPE,
+    )
+
+
+def kill_after(epochs: int, process: subprocess.Popen, output: Path) -> None:
+    """Kill a run with SIGKILL as soon as so many epochs are on disk."""
+    state = output.with_name(output.name + ".partial") / f"epoch-{epochs:04d}"
+    deadline = time.monotonic() + 240
+    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, process.stderr.read().decode()
+
+
+def weights_of(output: Path) -> list[np.ndarray]:
+    import keras
+
+    return keras.models.load_model(output / "model.keras").get_weights()
+
+
+@pytest.mark.parametrize("views", ["0", "2"])
+def test_killed_runs_repeat_the_uninterrupted_one(data, weights, tmp_path, views):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(data, whole, weights, "--views", views).wait() == 0
+    kill_after(1, start(data, killed, weights, "--views", views), killed)
+    kill_after(4, start(data, killed, weights, "--views", views, "--resume"), killed)
+    kill_after(5, start(data, killed, weights, "--views", views, "--resume"), killed)
+    assert start(data, killed, weights, "--views", views, "--resume").wait() == 0
+    for expected, found in zip(history_of(whole), history_of(killed), strict=True):
+        assert expected["phase"] == found["phase"]
+        for name in ("learning_rate", "loss", "auc", "val_loss", "val_auc"):
+            assert float(found[name]) == pytest.approx(float(expected[name]), abs=1e-6), name
+    for expected, found in zip(weights_of(whole), weights_of(killed), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert not killed.with_name("killed.partial").exists()
+
+
+def test_an_unfinished_run_is_neither_overwritten_nor_mixed_with_another(data, weights, tmp_path):
+    output = tmp_path / "detector"
+    kill_after(1, start(data, output, weights), output)
+    with pytest.raises(InputError, match="--resume"):
+        train(settings(data), output)
+    with pytest.raises(InputError, match="other settings.*batch_size was 8, is 4"):
+        train(settings(data, batch_size=4), output, resume=True)
+    train(settings(data, warmup_epochs=0, finetune_epochs=1), output, overwrite=True)
+    assert len(history_of(output)) == 1
+
+
+def test_a_run_that_never_began_blocks_nothing(data, tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        train(settings(tmp_path / "nowhere"), tmp_path / "detector")
+    train(settings(data, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
+    assert [path.name for path in tmp_path.iterdir()] == ["detector"]
+
+
+def test_a_wrong_folder_is_told_before_keras_is_loaded(tmp_path):
+    code = (
+        "import sys\nfrom src.train import command\n"
+        "try:\n    command(['--data-dir', 'nowhere'])\n"
+        "finally:\n    print('keras' in sys.modules)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert result.stdout == "False\n"
+    assert result.stderr.startswith("Error: nowhere")
+
+
+def test_a_folder_that_is_no_run_of_ours_is_left_alone(data, tmp_path):
+    foreign = tmp_path / "detector.partial" / "thesis.txt"
+    foreign.parent.mkdir()
+    foreign.write_text("years of work")
+    with pytest.raises(InputError, match="no run of ours"):
+        train(settings(data), tmp_path / "detector", overwrite=True)
+    assert foreign.read_text() == "years of work"
+
+
+def test_both_phases_on_the_sample_raise_the_test_auc(tmp_path):
+    from src.evaluate import evaluate
+
+    sample = REPOSITORY / "dataset"
+    size = {"image_size": 104, "batch_size": 16}
+    first = settings(sample, finetune_epochs=4, learning_rate=3e-3, **size)
+    weights = str(train(first, tmp_path / "first") / "model.keras")
+    idle = settings(sample, weights=weights, learning_rate=1e-12, finetune_epochs=0, **size)
+    both = settings(sample, weights=weights, finetune_epochs=3, **size)
+    before = evaluate([sample], train(idle, tmp_path / "before")).metrics.auc
+    after = evaluate([sample], train(both, tmp_path / "after")).metrics.auc
+    assert history_of(tmp_path / "after")[-1]["phase"] == "fine-tune"
+    assert after.value > before.value + 0.1
+    assert after.low > 0.6
+
+
+def test_a_bundle_is_not_overwritten_unasked(data, weights):
+    before = weights.read_bytes()
+    with pytest.raises(InputError, match="--overwrite"):
+        train(settings(data), weights.parent)
+    assert weights.read_bytes() == before
+
+
+def test_the_bundle_is_complete(weights, data):
+    names = {path.name for path in weights.parent.iterdir()}
+    assert names == {"model.keras", "card.json", "history.csv", "config.json", "curves.png"}
+    card = read_card(weights.parent)
+    assert card.classes == ("real", "fake")
+    assert card.image_size == SIZE
+    assert card.data["counts"] == {
+        "train": {"real": 24, "fake": 24},
+        "validation": {"real": 10, "fake": 10},
+    }
+    assert card.data["drawn_sample"] is False
+    assert card.parameters == network.build("tiny", image_size=SIZE).count_params()
+    config = json.loads((weights.parent / "config.json").read_text())
+    assert config["batch_size"] == 8
+    # Where the pictures lay on somebody's disk is nobody's business.
+    assert config["data_dirs"] == [data.name]
+
+
+def test_unreadable_images_are_named_and_counted(data, tmp_path):
+    folder = make_data(tmp_path / "data", {"train": 24, "validation": 4})
+    bad = folder / "train" / "fake" / "000.png"
+    bad.write_bytes(b"no picture")
+    output = train(settings(folder, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
+    with (output / "skipped.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [str(bad)]
+    assert "000.png" in rows[0]["reason"]
+    assert read_card(output).data["skipped"] == 1
+    for number in range(1, 5):
+        (folder / "train" / "fake" / f"{number:03d}.png").write_bytes(b"")
+    with pytest.raises(CheckFailed, match="5 of 56 images cannot be read"):
+        train(settings(folder), tmp_path / "other")
+
+
+def test_a_split_without_one_class_is_refused(tmp_path):
+    folder = make_data(tmp_path / "data", {"train": 4, "validation": 4})
+    for path in (folder / "validation" / "fake").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="validation"):
+        train(settings(folder), tmp_path / "detector")
+
+
+def test_a_loss_that_is_no_number_stops_the_run(data, tmp_path, monkeypatch):
+    build = network.build
+
+    def broken(*args, **kwargs):
+        model = build(*args, **kwargs)
+        model.get_layer(network.LOGIT).bias.assign([np.nan])
+        return model
+
+    monkeypatch.setattr(network, "build", broken)
+    with pytest.raises(CheckFailed, match="learning rate"):
+        train(settings(data), tmp_path / "detector")
+
+
+def test_data_folders_stay_as_they_were(data, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    train(settings(data, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
+    assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
+
+
+def test_the_card_knows_the_drawn_sample(data, tmp_path):
+    folder = make_data(tmp_path / "data", {"train": 8, "validation": 4})
+    (folder / "drawn_sample.json").write_text("{}")
+    chosen = settings(folder, warmup_epochs=0, finetune_epochs=1)
+    output = train(chosen, tmp_path / "detector")
+    assert read_card(output).data["drawn_sample"] is True
+    both = settings(folder, data_dirs=(str(folder), str(data)), warmup_epochs=0, finetune_epochs=1)
+    assert read_card(train(both, tmp_path / "both")).data["drawn_sample"] is False
+
+
+@pytest.mark.parametrize("precision", ["bfloat16"])
+def test_half_precision_trains_and_is_saved_in_float32(data, tmp_path, precision):
+    import keras
+
+    chosen = settings(data, precision=precision, warmup_epochs=0, finetune_epochs=1)
+    output = train(chosen, tmp_path / "detector")
+    model = keras.models.load_model(output / "model.keras")
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
