@@ -1,0 +1,96 @@
+"""Judge files and folders."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from src import InputError
+from src.cli import Verb
+from src.data import folders
+from src.detector import bundle, load
+from src.detector.detector import Failure, Prediction
+
+
+def predict(
+    paths: Sequence[str | Path], model: str | Path = bundle.DEFAULT, *, batch_size: int = 32
+) -> Iterator[Prediction | Failure]:
+    """Judge image files and the images in folders, in order.
+
+    Args:
+        paths: files and folders; folders are searched to the bottom.
+        model: the bundle.
+        batch_size: images at a time.
+
+    Returns:
+        One result a file, made as they are asked for; a `Failure` where it cannot be read.
+
+    Raises:
+        InputError: no bundle, or a folder without images.
+    """
+    files = list(_files(paths))
+    return load(model).predict_files(files, batch_size)
+
+
+def _files(paths: Sequence[str | Path]) -> Iterator[str | Path]:
+    for path in paths:
+        if not _is_folder(path):
+            yield path
+            continue
+        found = folders.images(Path(path))
+        if not found:
+            raise InputError(f"{path}: no images in this folder")
+        yield from found
+
+
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        # Such as a name that is too long: reading it as a file will say so, for this path alone.
+        return False
+
+
+@click.command(cls=Verb)
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
+@click.option("--batch-size", type=click.IntRange(1), default=32)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_context
+def command(
+    ctx: click.Context, paths: tuple[str, ...], model: Path, batch_size: int, as_json: bool
+) -> None:
+    """Judge files and folders; `-` reads a list of paths from standard input.
+
+    Exit code 2 when a file could not be read; the others are judged all the same.
+    """
+    results = predict(list(_named(paths)), model, batch_size=batch_size)
+    failed = False
+    if not as_json:
+        click.echo(f"{'verdict':<13} {'p_fake':>6}  path")
+    for result in results:
+        if isinstance(result, Failure):
+            failed = True
+            click.echo(f"Error: {result.error}", err=True)
+        if as_json:
+            click.echo(json.dumps(asdict(result)))
+        elif isinstance(result, Prediction):
+            click.echo(f"{result.verdict:<13} {result.p_fake:>6.3f}  {result.path}")
+    ctx.exit(2 if failed else 0)
+
+
+def _named(paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        if path == "-":
+            yield from filter(None, map(str.strip, sys.stdin))
+        else:
+            yield path
+
+
+if __name__ == "__main__":
+    command()
