@@ -1,0 +1,1 @@
+"""Speed against the plain Keras way, in one process, as ratios."""
