@@ -26,13 +26,13 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends well.
 
-    The temporary name keeps the suffix, because writers choose their format by it.
+    The temporary name keeps the suffixes, because writers choose their format by it.
 
     Raises:
         InputError: nothing can be written there.
     """
     _make_parent(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
         temporary.replace(path)

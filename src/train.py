@@ -78,6 +78,7 @@ def train(
 
         precision.seed_everything(settings.seed, deterministic=settings.deterministic)
         start, initial = weights.initial_weights(settings.weights, settings.backbone)
+        folder.require_start(state, initial)
         schedule = settings.schedule or (TWO_PHASE if start else SCRATCH)
         compute = precision.choose(settings.precision)
         log.info("%s schedule from %s weights in %s", schedule, initial["kind"], compute)
@@ -88,7 +89,7 @@ def train(
             if phase.name not in state.finished:
                 run.fit(phase)
         facts = {"schedule": schedule, "precision": compute}
-        _save(run, output, initial, facts, overwrite)
+        _save(run, output, facts, overwrite)
     finally:
         data.cache.close()
     shutil.rmtree(folder.path)
@@ -110,16 +111,14 @@ def _build(settings: Settings, start: Path | None) -> keras.Model:
     )
 
 
-def _save(
-    run: Run, output: Path, initial: dict[str, Any], facts: dict[str, Any], overwrite: bool
-) -> None:
+def _save(run: Run, output: Path, facts: dict[str, Any], overwrite: bool) -> None:
     """Write the bundle with the weights of the best epoch, in float32."""
     from src.report import plots
 
     # A network of its own, so that neither a half-precision policy nor frozen layers are saved.
     model = _build(run.settings, None)
-    model.load_weights(run.folder.best_weights(run.state))
-    card = _card(output.name, run, model, initial, facts)
+    dataclasses.replace(run, model=model).load_best()
+    card = _card(output.name, run, model, facts)
     with atomic_folder(output, overwrite=overwrite) as folder:
         bundle.save(folder, network.probability(model), card)
         write_text(folder / "history.csv", _table(run.state.history))
@@ -139,9 +138,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _card(
-    name: str, run: Run, model: keras.Model, initial: dict[str, Any], facts: dict[str, Any]
-) -> Card:
+def _card(name: str, run: Run, model: keras.Model, facts: dict[str, Any]) -> Card:
     best, settings = _best(run.state), run.settings
     return Card(
         name=name,
@@ -150,7 +147,7 @@ def _card(
         image_size=settings.image_size,
         evidence_layer=network.backbone(settings.backbone).evidence_layer,
         parameters=model.count_params(),
-        initial_weights=initial,
+        initial_weights=run.state.initial,
         training={
             **dataclasses.asdict(settings),
             "data_dirs": [Path(folder).resolve().name for folder in settings.data_dirs],

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,26 @@ def test_an_unfinished_run_is_neither_overwritten_nor_mixed_with_another(data, w
         train(settings(data, batch_size=4), output, resume=True)
     train(settings(data, warmup_epochs=0, finetune_epochs=1), output, overwrite=True)
     assert len(history_of(output)) == 1
+
+
+def test_a_run_is_not_resumed_from_other_weights(data, weights, tmp_path):
+    changing, output = tmp_path / "start.keras", tmp_path / "detector"
+    changing.write_bytes(weights.read_bytes())
+    kill_after(1, start(data, output, changing), output)
+    with zipfile.ZipFile(changing, "a") as archive:
+        archive.comment = b"fetched anew"
+    resumed = start(data, output, changing, "--resume")
+    _, errors = resumed.communicate()
+    assert resumed.returncode == 2
+    assert b"began from other weights" in errors
+
+
+def test_frozen_epochs_save_the_head_alone(data, weights, tmp_path):
+    output = tmp_path / "detector"
+    kill_after(2, start(data, output, weights), output)
+    partial = output.with_name("detector.partial")
+    whole = (partial / "start.weights.h5").stat().st_size
+    assert (partial / "epoch-0002" / "model.weights.h5").stat().st_size < whole / 2
 
 
 def test_a_run_that_never_began_blocks_nothing(data, tmp_path):

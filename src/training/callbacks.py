@@ -36,13 +36,13 @@ class Checkpoint(keras.callbacks.Callback):
         folder: RunFolder,
         state: RunState,
         phase: str,
-        network: keras.Model,
+        part: keras.Model,
         batches: Any,
         others: list[keras.callbacks.Callback],
     ) -> None:
         super().__init__()
         self.folder, self.state, self.phase = folder, state, phase
-        self.network, self.batches, self.others = network, batches, others
+        self.part, self.batches, self.others = part, batches, others
 
     def on_train_begin(self, logs: Any = None) -> None:
         for callback in self.others:
@@ -69,7 +69,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.state.history.append(row)
         self.state.callbacks = self._memories()
         self.state.stopping = self.model.stop_training
-        self.folder.save(self.state, self.network, self.model)
+        self.folder.save(self.state, self.part, self.model)
 
     def _memories(self) -> dict[str, dict[str, Any]]:
         memories = {}

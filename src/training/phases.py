@@ -72,13 +72,16 @@ class Run:
         state = self.state
         done = state.epochs_in(phase.name)
         first = len(state.history) - done
-        if not done and state.best:
-            self.model.load_weights(self.folder.best_weights(state))
+        if phase.name == WARM_UP:
+            self.folder.keep_start(self.state, self.model)
+        if not done:
+            self.load_best()
         set_trainable(self.model, phase, self.settings)
-        fitted, train, validation = self._inputs(phase)
+        part = changing_part(self.model, phase.name)
+        fitted, train, validation = self._inputs(phase, part)
         compile_for(fitted, phase, self.settings, steps=len(train))
         if done:
-            self.folder.restore(self.model, fitted)
+            self.folder.restore(part, fitted)
         count = sum(math.prod(v.shape) for v in fitted.trainable_variables)
         log.info("%s: %d epochs, %s weights train", phase.name, phase.epochs, f"{count:,}")
         if not state.stopping and done < phase.epochs:
@@ -88,13 +91,23 @@ class Run:
                 initial_epoch=first + done,
                 epochs=first + phase.epochs,
                 class_weight=class_weight(self.dataset.labels("train")),
-                callbacks=self._callbacks(phase, train),
+                callbacks=self._callbacks(phase, part, train),
                 shuffle=False,
                 verbose=0,
             )
         self.folder.finish(state, phase.name)
 
-    def _inputs(self, phase: Phase) -> tuple[keras.Model, Batches, Batches]:
+    def load_best(self) -> None:
+        """Bring the network to the best epoch so far; before the first, leave it as it is."""
+        best = self.state.best
+        if best is None:
+            return
+        if best["phase"] == WARM_UP:
+            self.folder.keep_start(self.state, self.model)
+        weights = self.folder.best_weights(self.state)
+        changing_part(self.model, best["phase"]).load_weights(weights)
+
+    def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
         settings = self.settings
         train = self._batches(
@@ -112,14 +125,16 @@ class Run:
         with bar("Computing features", total) as advance:
             features = FeatureBatches(train, extractor, settings.views, advance)
             held_out = FeatureBatches(validation, extractor, 1, advance)
-        return network.head(self.model), features, held_out
+        return part, features, held_out
 
     def _batches(self, split: str, **options: Any) -> Batches:
         data = self.dataset
         size = self.settings.batch_size
         return Batches(data.cache, data.indices(split), data.labels(split), size, **options)
 
-    def _callbacks(self, phase: Phase, train: Batches) -> list[keras.callbacks.Callback]:
+    def _callbacks(
+        self, phase: Phase, part: keras.Model, train: Batches
+    ) -> list[keras.callbacks.Callback]:
         callbacks: list[keras.callbacks.Callback] = [keras.callbacks.TerminateOnNaN()]
         # From scratch the cosine decides the learning rate, and an early stop would cut its end.
         if phase.name != SCRATCH:
@@ -133,8 +148,13 @@ class Run:
             ]
         if self.tensorboard is not None:
             callbacks.append(keras.callbacks.TensorBoard(self.tensorboard / phase.name))
-        checkpoint = Checkpoint(self.folder, self.state, phase.name, self.model, train, callbacks)
+        checkpoint = Checkpoint(self.folder, self.state, phase.name, part, train, callbacks)
         return [*callbacks, EpochBar(len(train)), checkpoint]
+
+
+def changing_part(model: keras.Model, phase: str) -> keras.Model:
+    """Return what a phase changes and its checkpoints hold: the head, or the whole network."""
+    return network.head(model) if phase == WARM_UP else model
 
 
 def set_trainable(model: keras.Model, phase: Phase, settings: Settings) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 CONFIG, WEIGHTS, OPTIMIZER, STATE = "config.json", "model.weights.h5", "optimizer.npz", "state.json"
+START = "start.weights.h5"
 
 
 @dataclass
@@ -24,12 +25,14 @@ class RunState:
     """How far a run has come.
 
     Attributes:
+        initial: what the card says of the weights that it started from.
         history: one row an epoch, over all phases.
         finished: names of the phases that have ended.
         callbacks: memory of the callbacks of the phase under way.
         stopping: a callback has ended the phase under way early.
     """
 
+    initial: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -95,13 +98,25 @@ class RunFolder:
             return RunState()
         return RunState(**json.loads((epochs[-1] / STATE).read_text(encoding="utf-8")))
 
-    def save(self, state: RunState, network: keras.Model, fitted: keras.Model) -> None:
+    def keep_start(self, state: RunState, network: keras.Model) -> None:
+        """Keep the weights that a run begins with; after its first epoch, take them up again.
+
+        Epochs with a frozen backbone then save the head alone.
+        """
+        start = self.path / START
+        if state.history:
+            network.load_weights(start)
+            return
+        with atomic_file(start) as temporary:
+            network.save_weights(temporary)
+
+    def save(self, state: RunState, part: keras.Model, fitted: keras.Model) -> None:
         """Write the state after an epoch, then remove what it supersedes.
 
         Args:
             state: with the epoch's row.
-            network: the whole network.
-            fitted: the compiled model, whose optimizer is saved; `network` or its head.
+            part: the part of the network that changes in this phase.
+            fitted: the compiled model, whose optimizer is saved.
         """
         import keras
 
@@ -109,8 +124,8 @@ class RunFolder:
         unfinished = self.path / f"unfinished-{number:04d}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        network.save_weights(unfinished / WEIGHTS)
-        variables = [*fitted.optimizer.variables, *_random_states(network)]
+        part.save_weights(unfinished / WEIGHTS)
+        variables = [*fitted.optimizer.variables, *_random_states(part)]
         np.savez(unfinished / OPTIMIZER, *map(keras.ops.convert_to_numpy, variables))
         (unfinished / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
         if state.best is state.history[-1]:
@@ -133,6 +148,18 @@ class RunFolder:
             if old != keep:
                 old.unlink()
 
+    def require_start(self, state: RunState, initial: dict[str, Any]) -> None:
+        """Note the weights that a run starts from; a resumed one must start from the same.
+
+        Raises:
+            InputError: the run began from other weights, as where `auto` found none this time.
+        """
+        if state.history and state.initial != initial:
+            raise InputError(
+                f"{self.path} began from other weights: {state.initial}, and now from {initial}"
+            )
+        state.initial = initial
+
     def finish(self, state: RunState, phase: str) -> None:
         """Record that a phase has ended, so that it is not entered again."""
         state.finished.append(phase)
@@ -140,26 +167,26 @@ class RunFolder:
         write_text(self._epochs()[-1] / STATE, json.dumps(asdict(state)))
 
     def best_weights(self, state: RunState) -> Path:
-        """Return the weights file of the best epoch so far, over all phases."""
+        """Return the weights file of the best epoch so far: of the part that changed in it."""
         assert state.best is not None
         return self._best_file(state.history.index(state.best) + 1)
 
-    def restore(self, network: keras.Model, fitted: keras.Model) -> None:
+    def restore(self, part: keras.Model, fitted: keras.Model) -> None:
         """Bring weights and optimizer to the end of the last finished epoch."""
         last = self._epochs()[-1]
-        network.load_weights(last / WEIGHTS)
+        part.load_weights(last / WEIGHTS)
         fitted.optimizer.build(fitted.trainable_variables)
         with np.load(last / OPTIMIZER) as arrays:
             values = [arrays[name] for name in arrays.files]
-        variables = [*fitted.optimizer.variables, *_random_states(network)]
+        variables = [*fitted.optimizer.variables, *_random_states(part)]
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
 
-def _random_states(network: keras.Model) -> list[Any]:
+def _random_states(model: keras.Model) -> list[Any]:
     """Return the states of the layers' random generators, which weight files leave out."""
     states = []
-    for layer in network.layers:
+    for layer in model.layers:
         weights = {id(weight) for weight in layer.weights}
         states += [variable for variable in layer.variables if id(variable) not in weights]
     return states
