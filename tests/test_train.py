@@ -124,11 +124,11 @@ def test_phase_two_starts_where_phase_one_was_best(data, weights, tmp_path, monk
     losses = []
     original = phases.Run._callbacks
 
-    def spying(self, phase, batches):
+    def spying(self, phase, *others):
         if phase.name == "fine-tune":
             validation = self._batches("validation")
             losses.append(self.model.evaluate(validation, verbose=0, return_dict=True)["loss"])
-        return original(self, phase, batches)
+        return original(self, phase, *others)
 
     monkeypatch.setattr(phases.Run, "_callbacks", spying)
     # A learning rate this high makes a later warm-up epoch worse than an earlier one.
