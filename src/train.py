@@ -98,8 +98,11 @@ def train(
 
 
 def _require_tensorboard(folder: Path | None) -> None:
-    if folder is not None and find_spec("tensorflow") is None:
-        raise InputError("--tensorboard needs TensorFlow to write its log: pip install tensorflow")
+    if folder is not None and not (find_spec("tensorflow") and find_spec("tensorboard")):
+        raise InputError(
+            "--tensorboard needs TensorFlow and TensorBoard to write its log: "
+            "pip install 'deepfake-detector[tensorboard]'"
+        )
 
 
 def _build(settings: Settings, start: Path | None) -> keras.Model:

@@ -150,6 +150,24 @@ def test_warm_up_on_features_gives_the_plain_warm_up(data, weights, tmp_path):
         )
 
 
+def test_tensorboard_log_holds_every_epoch_of_both_phases(data, weights, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = tmp_path / "log"
+    train(settings(data, weights=str(weights)), tmp_path / "detector", tensorboard=log)
+    for phase, steps in (("warm-up", [0, 1]), ("fine-tune", [2, 3])):
+        events = EventAccumulator(str(log / phase / "validation"))
+        events.Reload()
+        assert [event.step for event in events.Tensors("epoch_auc")] == steps
+
+
+def test_tensorboard_that_is_missing_is_told_before_anything_else(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(InputError, match="pip install 'deepfake-detector.tensorboard.'"):
+        train(settings(data), tmp_path / "detector", tensorboard=tmp_path / "log")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_early_stop_ends_a_phase_not_the_run(data, weights, tmp_path):
     chosen = settings(
         data, weights=str(weights), learning_rate=1e-12, warmup_epochs=6, patience=1, dropout=0.0
