@@ -1,0 +1,181 @@
+"""Find the faces in an image, and crop them with the framing that a detector was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src import InputError
+from src.data import mtcnn, mtcnn_networks
+from src.files import atomic_file
+
+CHOICES = ("largest", "all")
+# The smallest face that is looked for, as a share of the longer side of the image and in pixels.
+SMALLEST_SHARE, SMALLEST = 0.04, 20.0
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in an image.
+
+    Attributes:
+        box: left, top, width, height in pixels of the upright image; it may stick out of it.
+        score: probability in [0, 1] that this is a face.
+        landmarks: (5, 2) float32, x and y in pixels: the eye on the viewer's left, the other eye,
+            the nose, the corner of the mouth on the viewer's left, the other corner.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: np.ndarray
+
+
+class Finder:
+    """MTCNN on ONNX Runtime. It may be used from several threads at once.
+
+    Each call runs on one thread: its networks are so small that more of them only wait for each
+    other, and whoever has many images gives each thread one.
+    """
+
+    def __init__(self, networks: Mapping[str, bytes]) -> None:
+        """Load the ONNX models `pnet`, `rnet` and `onet`."""
+        self._networks = {name: _network(networks[name]) for name in mtcnn_networks.NAMES}
+
+    @classmethod
+    def from_package(cls) -> Finder:
+        """Build the networks from the weights of the installed `mtcnn` package.
+
+        Raises:
+            InputError: the package is not installed.
+        """
+        return cls(mtcnn_networks.build())
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Finder:
+        """Load the networks that `save_networks` wrote.
+
+        Raises:
+            InputError: one of them is missing or no ONNX model.
+        """
+        return cls({name: _content(folder / f"{name}.onnx") for name in mtcnn_networks.NAMES})
+
+    def find(self, image: np.ndarray, smallest: float | None = None) -> list[Face]:
+        """Find the faces in an image, the largest first.
+
+        Args:
+            image: (H, W, 3) uint8 RGB in [0, 255], upright.
+            smallest: height in pixels of the smallest face that is looked for. By default
+                4 % of the longer side of the image and at least 20 pixels, so that the time it
+                takes hardly depends on the size of the image.
+        """
+        if smallest is None:
+            smallest = max(SMALLEST, SMALLEST_SHARE * max(image.shape[:2]))
+        found = mtcnn.detect(image, self._networks, smallest)
+        faces = [
+            Face((left, top, right - left, bottom - top), score, landmarks.astype(np.float32))
+            for (left, top, right, bottom), score, landmarks in zip(
+                found.boxes.tolist(), found.scores.tolist(), found.landmarks, strict=True
+            )
+        ]
+        return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+
+
+def save_networks(folder: Path) -> None:
+    """Write the three networks into a folder, from which `Finder.from_folder` reads them.
+
+    Raises:
+        InputError: the `mtcnn` package is not installed, or nothing can be written there.
+    """
+    for name, content in mtcnn_networks.build().items():
+        with atomic_file(folder / f"{name}.onnx") as temporary:
+            temporary.write_bytes(content)
+
+
+def choose(faces: Sequence[Face], how: str) -> list[Face]:
+    """Return the faces to use: the `largest` alone, or `all`, the largest first.
+
+    Raises:
+        InputError: `how` is not one of `CHOICES`.
+    """
+    if how not in CHOICES:
+        raise InputError(f"faces: expected one of {', '.join(CHOICES)}, got {how!r}")
+    ordered = sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+    return ordered[:1] if how == "largest" else ordered
+
+
+def framing_of(image_shape: Sequence[int], face: Face) -> float:
+    """Return the share of the frame's width that a face fills."""
+    return face.box[2] / image_shape[1]
+
+
+def crop_box(image_shape: Sequence[int], face: Face, framing: float) -> tuple[int, int, int, int]:
+    """Return where `crop` cuts: left, top, width, height in pixels, inside the image.
+
+    Args:
+        image_shape: height, width and what else there is.
+        face: a face in that image.
+        framing: the share of the crop's width that the face should fill, in (0, 1].
+
+    Returns:
+        A square, centred on the face's box. Where it would stick out of the image it is shifted
+        into it, and where the image is too small it is the largest square that fits.
+
+    Raises:
+        InputError: the framing is not in (0, 1].
+    """
+    if not 0 < framing <= 1:
+        raise InputError(f"framing: expected more than 0 and at most 1, got {framing}")
+    left, top, width, height = face.box
+    rows, columns = image_shape[:2]
+    side = min(max(1, round(width / framing)), rows, columns)
+    corner = round(left + (width - side) / 2), round(top + (height - side) / 2)
+    return (*_inside(corner, (columns - side, rows - side)), side, side)
+
+
+def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
+    """Cut a square around a face, in which it fills the given share of the width.
+
+    Nothing is made up beyond the border of the image: see `crop_box`.
+
+    Args:
+        image: (H, W, 3) uint8 RGB in [0, 255].
+        face: a face in it.
+        framing: the share of the crop's width that the face should fill, in (0, 1].
+
+    Returns:
+        (S, S, 3) uint8, a copy.
+    """
+    left, top, width, height = crop_box(image.shape, face, framing)
+    return image[top : top + height, left : left + width].copy()
+
+
+def _inside(corner: tuple[int, int], last: tuple[int, int]) -> tuple[int, int]:
+    return min(max(corner[0], 0), last[0]), min(max(corner[1], 0), last[1])
+
+
+def _network(content: bytes) -> mtcnn.Network:
+    """Return a function that runs an ONNX model."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(images: np.ndarray) -> dict[str, Any]:
+        return dict(zip(names, session.run(names, {"image": images}), strict=True))
+
+    return run
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); expected a network of the face finder"
+        ) from error

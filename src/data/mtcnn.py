@@ -1,0 +1,206 @@
+"""The cascade of MTCNN: from an image to face boxes with five landmarks, in NumPy.
+
+Zhang, Zhang, Li and Qiao, "Joint Face Detection and Alignment Using Multitask Cascaded
+Convolutional Networks", IEEE Signal Processing Letters 23(10), 2016. P-Net proposes windows at
+every scale of an image pyramid, R-Net rejects most of them, O-Net decides and places the
+landmarks; each corrects the boxes, and overlapping ones are merged after it.
+
+Boxes are (n, 4) float64: left, top, right, bottom in pixels, where 0 is the outer edge of the
+first pixel and the width of the image that of the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+WINDOW = 12  # side of P-Net's window in pixels
+STRIDE = 2  # pixels between its windows
+FACTOR = 0.709  # between two scales of the pyramid: half the area
+# Probabilities below which a stage rejects.
+PROPOSE, REFINE, DECIDE = 0.6, 0.7, 0.8
+# Overlaps above which the less probable of two boxes goes: within a scale, between scales, and
+# of R-Net as intersection over union, of O-Net as the share of the smaller box.
+SAME_SCALE, ALL_SCALES, REFINED, DECIDED = 0.5, 0.7, 0.7, 0.7
+OUTSIDE = (127, 127, 127)  # what a window sees beyond the image: zero, after scaling
+
+# Takes (n, H, W, 3) uint8 RGB and gives the outputs by name, as `mtcnn_networks.build` says.
+Network = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The faces of one image.
+
+    Attributes:
+        boxes: (n, 4) float64; they may stick out of the image.
+        scores: (n,) float64 in [0, 1], descending.
+        landmarks: (n, 5, 2) float64, x and y in pixels.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
+
+
+def detect(image: np.ndarray, networks: Mapping[str, Network], smallest: float) -> Detections:
+    """Find the faces in an image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB in [0, 255], upright.
+        networks: `pnet`, `rnet` and `onet`.
+        smallest: side of the smallest face that is looked for, in pixels.
+    """
+    halvings = _halvings(image)
+    boxes = _square(_propose(halvings, networks["pnet"], smallest))
+    seen = _look(halvings, boxes, networks["rnet"], 24)
+    boxes, scores = _calibrate(boxes, seen, REFINE)
+    boxes = _square(boxes[suppress(boxes, scores, REFINED)])
+    seen = _look(halvings, boxes, networks["onet"], 48)
+    landmarks = _place(boxes, seen["landmarks"])[seen["probability"] > DECIDE]
+    boxes, scores = _calibrate(boxes, seen, DECIDE)
+    kept = suppress(boxes, scores, DECIDED, of_smaller=True)
+    return Detections(boxes[kept], scores[kept], landmarks[kept])
+
+
+def _halvings(image: np.ndarray) -> list[np.ndarray]:
+    """Return the image, half of it, a quarter ..., so that nothing shrinks by more than 2 later.
+
+    Plain bilinear sampling is then free of aliasing at any scale, and its cost does not depend
+    on the size of the window.
+    """
+    import cv2
+
+    levels = [np.ascontiguousarray(image)]
+    while min(levels[-1].shape[:2]) >= 2 * WINDOW:
+        height, width = levels[-1].shape[:2]
+        half = ((width + 1) // 2, (height + 1) // 2)
+        levels.append(cv2.resize(levels[-1], half, interpolation=cv2.INTER_AREA))
+    return levels
+
+
+def _level(halvings: list[np.ndarray], scale: float) -> np.ndarray:
+    """Return the smallest of the halvings that need not be enlarged for a scale."""
+    halved = int(np.floor(-np.log2(min(scale, 1)) + 1e-9))
+    return halvings[min(halved, len(halvings) - 1)]
+
+
+def scales(height: int, width: int, smallest: float) -> Iterator[float]:
+    """Yield the scales of the pyramid, down to where the image is as small as P-Net's window."""
+    scale = WINDOW / smallest
+    while min(height, width) * scale >= WINDOW:
+        yield scale
+        scale *= FACTOR
+
+
+def _propose(halvings: list[np.ndarray], pnet: Network, smallest: float) -> np.ndarray:
+    import cv2
+
+    height, width = halvings[0].shape[:2]
+    boxes, scores = [np.empty((0, 4))], [np.empty(0)]
+    for scale in scales(height, width, smallest):
+        size = round(width * scale), round(height * scale)
+        scaled = cv2.resize(_level(halvings, scale), size, interpolation=cv2.INTER_LINEAR)
+        output = pnet(scaled[None])
+        found, probability = _windows(output["probability"][0], output["offsets"][0])
+        found *= np.tile((width / size[0], height / size[1]), 2)
+        kept = suppress(found, probability, SAME_SCALE)
+        boxes.append(found[kept])
+        scores.append(probability[kept])
+    found, probability = np.concatenate(boxes), np.concatenate(scores)
+    return found[suppress(found, probability, ALL_SCALES)]
+
+
+def _windows(probability: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes that P-Net proposes at one scale, in its pixels, and their probability."""
+    rows, columns = np.nonzero(probability > PROPOSE)
+    corner = STRIDE * np.stack([columns, rows, columns, rows], axis=1)
+    corrected = corner + (0, 0, WINDOW, WINDOW) + WINDOW * offsets[:, rows, columns].T
+    return corrected.astype(np.float64), probability[rows, columns].astype(np.float64)
+
+
+def _square(boxes: np.ndarray) -> np.ndarray:
+    """Widen each box around its centre to a square."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0, keepdims=True) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def _look(
+    halvings: list[np.ndarray], boxes: np.ndarray, network: Network, side: int
+) -> dict[str, np.ndarray]:
+    """Run R-Net or O-Net on what is inside the boxes, all at once."""
+    patches = np.empty((len(boxes), side, side, 3), np.uint8)
+    for patch, box in zip(patches, boxes, strict=True):
+        _sample(halvings, box, patch)
+    return network(patches)
+
+
+def _sample(halvings: list[np.ndarray], box: np.ndarray, patch: np.ndarray) -> None:
+    """Scale what is inside a square box into a square patch."""
+    import cv2
+
+    side = len(patch)
+    source = _level(halvings, side / (box[2] - box[0]))
+    ratio = np.divide(source.shape[1::-1], halvings[0].shape[1::-1])
+    step = (box[2:] - box[:2]) * ratio / side
+    # OpenCV counts from the centre of the first pixel, boxes from its edge.
+    start = box[:2] * ratio + step / 2 - 0.5
+    matrix = np.array([[step[0], 0, start[0]], [0, step[1], start[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cv2.warpAffine(
+        source, matrix, (side, side), dst=patch, flags=flags,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=OUTSIDE,
+    )  # fmt: skip
+
+
+def _calibrate(
+    boxes: np.ndarray, seen: dict[str, np.ndarray], threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes that a network accepts, corrected, and their probability."""
+    accepted = seen["probability"] > threshold
+    boxes, offsets = boxes[accepted], seen["offsets"][accepted]
+    sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    return boxes + offsets * sides, seen["probability"][accepted].astype(np.float64)
+
+
+def _place(boxes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Return O-Net's landmarks in pixels of the image: (n, 5, 2)."""
+    inside = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
+    return boxes[:, None, :2] + inside * (boxes[:, 2:] - boxes[:, :2])[:, None]
+
+
+def suppress(
+    boxes: np.ndarray, scores: np.ndarray, overlap: float, *, of_smaller: bool = False
+) -> np.ndarray:
+    """Choose the most probable of overlapping boxes, greedily (non-maximum suppression).
+
+    Args:
+        boxes: (n, 4).
+        scores: (n,).
+        overlap: a box goes when it overlaps a better one by more than this.
+        of_smaller: measure the intersection against the smaller box, not against the union.
+
+    Returns:
+        The indices of the boxes that stay, the best first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while order.size:
+        best, order = order[0], order[1:]
+        kept.append(best)
+        shared = overlaps(boxes[best], boxes[order], of_smaller=of_smaller)
+        order = order[shared <= overlap]
+    return np.array(kept, np.intp)
+
+
+def overlaps(box: np.ndarray, boxes: np.ndarray, *, of_smaller: bool = False) -> np.ndarray:
+    """Return by which share, in [0, 1], a box (4,) overlaps each of others (n, 4)."""
+    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    intersection = inner.clip(0).prod(axis=1)
+    area = (box[2:] - box[:2]).prod()
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    whole = np.minimum(area, areas) if of_smaller else area + areas - intersection
+    return intersection / np.maximum(whole, np.finfo(float).tiny)
