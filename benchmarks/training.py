@@ -73,7 +73,8 @@ def _timed_warm_up(settings: Settings) -> tuple[Run, float]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder(Path(scratch) / "run")
         state = folder.open({}, resume=False, overwrite=False)
-        data = dataset.load(settings.data_dirs, SPLITS, settings.image_size, folder.path)
+        samples = dataset.find(settings.data_dirs, SPLITS)
+        data = dataset.load(samples, settings.image_size, folder.path)
         precision.seed_everything(settings.seed, deterministic=False)
         model = network.build(
             settings.backbone,
@@ -93,7 +94,8 @@ def pipeline(settings: Settings) -> list[str]:
     from src.detector import network
     from src.training import phases
 
-    data = dataset.load(settings.data_dirs, SPLITS, settings.image_size, Path(tempfile.mkdtemp()))
+    samples = dataset.find(settings.data_dirs, SPLITS)
+    data = dataset.load(samples, settings.image_size, Path(tempfile.mkdtemp()))
     batches = Batches(
         data.cache, data.indices("train"), data.labels("train"), settings.batch_size,
         level="full", shuffle=True,

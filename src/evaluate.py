@@ -14,8 +14,9 @@ import numpy as np
 
 from src.cli import Verb
 from src.data import dataset, folders
-from src.detector import bundle, load
+from src.detector import bundle, load, verdict
 from src.detector.detector import Failure, Prediction
+from src.detector.framing import FACES
 from src.files import refuse_existing, write_text
 from src.report import metrics, plots
 
@@ -53,6 +54,7 @@ def evaluate(
     seed: int = 0,
     limit_per_class: int | None = None,
     fraction: float | None = None,
+    faces: str = "auto",
 ) -> Evaluation:
     """Judge the images of one split and compare with their labels.
 
@@ -64,6 +66,7 @@ def evaluate(
         seed: of the split where the folders have none, and of the bootstrap.
         limit_per_class: at most so many images a class.
         fraction: share of the images used.
+        faces: which faces are judged, one of `framing.FACES`; an image counts by its `p_fake`.
 
     Raises:
         InputError: no bundle, no usable layout, or a class without images.
@@ -82,7 +85,7 @@ def evaluate(
     detector = load(model)
     labels, predictions, failures = [], [], []
     with bar("Judging", len(samples)) as advance:
-        results = detector.predict_files([s.path for s in samples], batch_size)
+        results = detector.predict_files([s.path for s in samples], batch_size, faces)
         for sample, result in zip(samples, results, strict=True):
             advance()
             if isinstance(result, Failure):
@@ -107,7 +110,8 @@ def write(evaluation: Evaluation, output: Path) -> None:
     for label, prediction in zip(evaluation.labels, evaluation.predictions, strict=True):
         writer.writerow([prediction.path, label, prediction.p_fake, prediction.logit])
     write_text(output / "predictions.csv", text.getvalue())
-    facts = measured.to_dict() | {"unreadable": len(evaluation.failures)}
+    no_face = sum(verdict.NO_FACE in one.reasons for one in evaluation.predictions)
+    facts = measured.to_dict() | {"unreadable": len(evaluation.failures), "no_face": no_face}
     write_text(output / "metrics.json", json.dumps(facts, indent=2) + "\n")
 
 
@@ -119,6 +123,7 @@ def write(evaluation: Evaluation, output: Path) -> None:
 @click.option("--batch-size", type=click.IntRange(1), default=32)
 @click.option("--limit-per-class", type=click.IntRange(1), help="Images a class.")
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
+@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation.")
@@ -130,6 +135,7 @@ def command(
     batch_size: int,
     limit_per_class: int | None,
     fraction: float | None,
+    faces: str,
     seed: int,
     as_json: bool,
     overwrite: bool,
@@ -145,6 +151,7 @@ def command(
         seed=seed,
         limit_per_class=limit_per_class,
         fraction=fraction,
+        faces=faces,
     )
     write(evaluation, output)
     if as_json:

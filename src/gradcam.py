@@ -14,6 +14,7 @@ from src import InputError
 from src.cli import Verb
 from src.data import pixels
 from src.detector import bundle, load, verdict
+from src.detector.framing import FACES
 from src.files import refuse_existing
 from src.report import plots
 
@@ -27,22 +28,40 @@ FIGURES = Path("figures")
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of an image that was judged, with the evidence behind its score.
+
+    Attributes:
+        box: left, top, width, height in pixels.
+        p_fake: probability of *fake* in [0, 1].
+        evidence: `(h, w)` float32, signed; positive pushes towards fake.
+    """
+
+    box: tuple[int, int, int, int]
+    p_fake: float
+    evidence: np.ndarray
+
+
+@dataclass(frozen=True)
 class Explanation:
     """An image with the evidence behind its verdict.
 
     Attributes:
         image: `(H, W, 3)` uint8 RGB, as it was read.
-        p_fake: probability of *fake* in [0, 1].
         verdict: `fake`, `real` or `inconclusive`.
-        evidence: `(h, w)` float32, signed; positive pushes towards fake.
-        layer: the layer that it was taken from.
+        regions: what was judged: the whole image, or each face.
+        layer: the layer that the evidence was taken from.
     """
 
     image: np.ndarray
-    p_fake: float
     verdict: verdict.Word
-    evidence: np.ndarray
+    regions: tuple[Region, ...]
     layer: str
+
+    @property
+    def p_fake(self) -> float:
+        """Probability of *fake* in [0, 1]; the largest of the regions."""
+        return max(region.p_fake for region in self.regions)
 
     def target(self, wanted: str) -> str:
         """Return the class that a heatmap is for: `wanted`, or the likelier one for `verdict`."""
@@ -50,21 +69,27 @@ class Explanation:
             return wanted
         return "fake" if self.p_fake >= 0.5 else "real"
 
-    def heat(self, wanted: str = "verdict") -> np.ndarray:
-        """Return the heatmap for a target of `TARGETS`: `(h, w)` float32 in [0, 1]."""
-        signed = self.evidence if self.target(wanted) == "fake" else -self.evidence
-        positive = np.maximum(signed, 0.0)
-        highest = positive.max()
-        return positive / highest if highest > 0 else positive
+    def heats(self, wanted: str = "verdict") -> list[np.ndarray]:
+        """Return a heatmap a region for a target of `TARGETS`: `(h, w)` float32 in [0, 1].
+
+        All are divided by the same number, so that they can be compared.
+        """
+        sign = 1.0 if self.target(wanted) == "fake" else -1.0
+        positive = [np.maximum(sign * region.evidence, 0.0) for region in self.regions]
+        highest = max(float(heat.max()) for heat in positive)
+        return [heat / highest if highest > 0 else heat for heat in positive]
 
 
-def explain(path: str | Path, detector: Detector, layer: str | None = None) -> Explanation:
+def explain(
+    path: str | Path, detector: Detector, layer: str | None = None, faces: str = "auto"
+) -> Explanation:
     """Judge an image and find the evidence for it.
 
     Args:
         path: the image file.
         detector: the loaded bundle.
         layer: any layer with an (h, w, C) output; None takes the exact evidence map.
+        faces: which faces are judged, one of `framing.FACES`.
 
     Raises:
         InputError: the file is no image, or there is no such layer.
@@ -72,24 +97,33 @@ def explain(path: str | Path, detector: Detector, layer: str | None = None) -> E
     from src.detector import evidence
 
     image = pixels.read(path)
-    small = pixels.resize(image, detector.card.image_size)
-    scores = detector.score(small[None])
-    signed = scores.evidence[0]
+    views = detector.framing(faces).views(image)
+    inputs = [pixels.resize(view.cut(image), detector.card.image_size) for view in views]
+    scores = detector.score(np.stack(inputs))
+    signed = list(scores.evidence)
     if layer not in (None, detector.card.evidence_layer):
-        signed = evidence.grad_cam(detector.model, small, layer)
-    p_fake = float(scores.p_fake[0])
-    return Explanation(
-        image, p_fake, verdict.decide(p_fake).word, signed, layer or detector.card.evidence_layer
+        signed = [evidence.grad_cam(detector.model, face, layer) for face in inputs]
+    regions = tuple(
+        Region(view.box, float(p_fake), map_)
+        for view, p_fake, map_ in zip(views, scores.p_fake, signed, strict=True)
     )
+    verdicts = [
+        verdict.decide(region.p_fake, view.reasons)
+        for region, view in zip(regions, views, strict=True)
+    ]
+    layer = layer or detector.card.evidence_layer
+    return Explanation(image, verdict.combine(verdicts).word, regions, layer)
 
 
 def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Figure:
-    """Draw the heatmap over the image, with `p_fake` in the title."""
+    """Draw the heatmaps over the image, with `p_fake` in the title."""
     shown = explanation.target(target)
+    boxes = [region.box for region in explanation.regions]
+    heats = list(zip(explanation.heats(target), boxes, strict=True))
     title = f"{name}: {explanation.verdict}, p_fake {explanation.p_fake:.3f}"
-    return plots.overlay(
-        explanation.image, explanation.heat(target), title, f"evidence for {shown}"
-    )
+    if len(boxes) > 1:
+        title += f" (the highest of {len(boxes)} faces)"
+    return plots.overlay(explanation.image, heats, title, f"evidence for {shown}")
 
 
 @click.command(cls=Verb)
@@ -102,24 +136,38 @@ def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Fig
 )
 @click.option("--target", type=click.Choice(TARGETS), default="verdict")
 @click.option("--layer", help="Any convolution, by automatic differentiation.")
+@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
 @click.option("--overwrite", is_flag=True, help="Replace existing pictures.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     images: tuple[str, ...],
     model: Path,
     output: Path | None,
     target: str,
     layer: str | None,
+    faces: str,
     overwrite: bool,
 ) -> None:
-    """Draw where in an image the verdict comes from."""
+    """Draw where in an image the verdict comes from.
+
+    Exit code 2 when a file could not be read; the others are drawn all the same.
+    """
     places = _places(images, output)
     for place in places:
         refuse_existing(place, overwrite)
     detector = load(model)
+    failed = False
     for image, place in zip(images, places, strict=True):
-        explanation = explain(image, detector, layer)
+        try:
+            explanation = explain(image, detector, layer, faces)
+        except pixels.ImageError as error:
+            failed = True
+            click.echo(f"Error: {error}", err=True)
+            continue
         plots.save(overlay(explanation, Path(image).name, target), place)
         click.echo(f"{explanation.verdict}  p_fake {explanation.p_fake:.3f}  {place}")
+    ctx.exit(2 if failed else 0)
 
 
 def _places(images: Sequence[str], output: Path | None) -> list[Path]:

@@ -13,19 +13,25 @@ import click
 from src import InputError
 from src.cli import Verb
 from src.data import folders
-from src.detector import bundle, load
+from src.detector import bundle, load, verdict
 from src.detector.detector import Failure, Prediction
+from src.detector.framing import FACES
 
 
 def predict(
-    paths: Sequence[str | Path], model: str | Path = bundle.DEFAULT, *, batch_size: int = 32
+    paths: Sequence[str | Path],
+    model: str | Path = bundle.DEFAULT,
+    *,
+    batch_size: int = 32,
+    faces: str = "auto",
 ) -> Iterator[Prediction | Failure]:
     """Judge image files and the images in folders, in order.
 
     Args:
         paths: files and folders; folders are searched to the bottom.
         model: the bundle.
-        batch_size: images at a time.
+        batch_size: faces at a time.
+        faces: which faces are judged, one of `framing.FACES`.
 
     Returns:
         One result a file, made as they are asked for; a `Failure` where it cannot be read.
@@ -34,7 +40,7 @@ def predict(
         InputError: no bundle, or a folder without images.
     """
     files = list(_files(paths))
-    return load(model).predict_files(files, batch_size)
+    return load(model).predict_files(files, batch_size, faces)
 
 
 def _files(paths: Sequence[str | Path]) -> Iterator[str | Path]:
@@ -60,17 +66,24 @@ def _is_folder(path: str | Path) -> bool:
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
 @click.option("--batch-size", type=click.IntRange(1), default=32)
+@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
-    ctx: click.Context, paths: tuple[str, ...], model: Path, batch_size: int, as_json: bool
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    model: Path,
+    batch_size: int,
+    faces: str,
+    as_json: bool,
 ) -> None:
     """Judge files and folders; `-` reads a list of paths from standard input.
 
     Exit code 2 when a file could not be read; the others are judged all the same.
     """
-    results = predict(list(_named(paths)), model, batch_size=batch_size)
+    results = predict(list(_named(paths)), model, batch_size=batch_size, faces=faces)
     failed = False
+    told: set[str] = set()
     if not as_json:
         click.echo(f"{'verdict':<13} {'p_fake':>6}  path")
     for result in results:
@@ -80,8 +93,23 @@ def command(
         if as_json:
             click.echo(json.dumps(asdict(result)))
         elif isinstance(result, Prediction):
-            click.echo(f"{result.verdict:<13} {result.p_fake:>6.3f}  {result.path}")
+            click.echo("\n".join(_lines(result)))
+            told.update(result.reasons)
+    for reason in sorted(told):
+        click.echo(f"{reason}: {verdict.REASONS[reason]}", err=True)
     ctx.exit(2 if failed else 0)
+
+
+def _lines(result: Prediction) -> Iterator[str]:
+    """Return the row of an image in the table, and one a face where there are several."""
+    reasons = "".join(f"  {reason}" for reason in result.reasons)
+    yield f"{result.verdict:<13} {result.p_fake:>6.3f}  {result.path}{reasons}"
+    for number, face in enumerate(result.faces if len(result.faces) > 1 else (), start=1):
+        left, top, width, height = map(round, face.box)
+        yield (
+            f"  {face.verdict:<11} {face.p_fake:>6.3f}  face {number}: "
+            f"{width} x {height} pixels at {left}, {top}"
+        )
 
 
 def _named(paths: Sequence[str]) -> Iterator[str]:

@@ -20,8 +20,11 @@ import click
 from src import InputError, __version__
 from src.cli import Verb
 from src.data import augment, dataset
+from src.data.faces import Finder
+from src.data.folders import Sample
 from src.detector import bundle, network
 from src.detector.card import Card
+from src.detector.framing import FACES, Framing, measure_framing
 from src.files import atomic_folder, refuse_existing, write_text
 from src.training import precision, weights
 from src.training.settings import SCRATCH, TWO_PHASE, Settings
@@ -63,15 +66,15 @@ def train(
     refuse_existing(output, overwrite)
     folder = RunFolder(output.with_name(output.name + ".partial"))
     state = folder.open(dataclasses.asdict(settings), resume=resume, overwrite=overwrite)
-    data = dataset.load(
+    samples = dataset.find(
         settings.data_dirs,
         ("train", "validation"),
-        settings.image_size,
-        folder.path,
         seed=settings.seed,
         limit_per_class=settings.limit_per_class,
         fraction=settings.fraction,
     )
+    framing = _framing(settings, samples)
+    data = dataset.load(samples, settings.image_size, folder.path, framing.load)
     try:
         # Keras takes seconds to load: a wrong folder has been told by now.
         from src.training.phases import Run, plan
@@ -89,7 +92,7 @@ def train(
             if phase.name not in state.finished:
                 run.fit(phase)
         facts = {"schedule": schedule, "precision": compute}
-        _save(run, output, facts, overwrite)
+        _save(run, output, facts, framing, overwrite)
     finally:
         data.cache.close()
     shutil.rmtree(folder.path)
@@ -105,6 +108,29 @@ def _require_tensorboard(folder: Path | None) -> None:
         )
 
 
+def _framing(settings: Settings, samples: list[Sample]) -> Framing:
+    """Return how images are framed: as was asked, else as most faces of the training images are."""
+    if settings.faces == "off":
+        return Framing()
+    finder = Finder.from_package()
+    if settings.framing is not None:
+        return Framing(settings.framing, "largest", finder)
+    paths = [sample.path for sample in samples if sample.split == "train"]
+    measured = measure_framing(paths, finder, settings.seed)
+    if measured.share is None:
+        log.warning(
+            "a face was found in %d of %d training images: every image is taken whole, in training "
+            "and later (--faces off says so without looking)",
+            measured.with_face,
+            measured.images,
+        )
+        return Framing()
+    log.info(
+        "faces fill %.2f of the frame (median of %d images)", measured.share, measured.with_face
+    )
+    return Framing(measured.share, "largest", finder)
+
+
 def _build(settings: Settings, start: Path | None) -> keras.Model:
     return network.build(
         settings.backbone,
@@ -114,14 +140,14 @@ def _build(settings: Settings, start: Path | None) -> keras.Model:
     )
 
 
-def _save(run: Run, output: Path, facts: dict[str, Any], overwrite: bool) -> None:
+def _save(run: Run, output: Path, facts: dict[str, Any], framing: Framing, overwrite: bool) -> None:
     """Write the bundle with the weights of the best epoch, in float32."""
     from src.report import plots
 
     # A network of its own, so that neither a half-precision policy nor frozen layers are saved.
     model = _build(run.settings, None)
     dataclasses.replace(run, model=model).load_best()
-    card = _card(output.name, run, model, facts)
+    card = _card(output.name, run, model, facts, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
         bundle.save(folder, network.probability(model), card)
         write_text(folder / "history.csv", _table(run.state.history))
@@ -141,7 +167,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _card(name: str, run: Run, model: keras.Model, facts: dict[str, Any]) -> Card:
+def _card(name: str, run: Run, model: keras.Model, facts: dict[str, Any], framing: Framing) -> Card:
     best, settings = _best(run.state), run.settings
     return Card(
         name=name,
@@ -159,9 +185,13 @@ def _card(name: str, run: Run, model: keras.Model, facts: dict[str, Any]) -> Car
             "best_epoch": best["epoch"],
             "seconds": round(sum(row["seconds"] for row in run.state.history), 1),
         },
-        data=run.dataset.facts(),
+        data={
+            **run.dataset.facts(),
+            "drawn_sample": dataset.is_drawn_sample(settings.data_dirs),
+        },
         metrics={"validation": {"auc": best["val_auc"], "loss": best["val_loss"]}},
         versions=_versions(),
+        framing=framing.share,
     )
 
 
@@ -230,6 +260,17 @@ def _report(run: Run, output: Path) -> None:
 )
 @click.option("--patience", type=click.IntRange(1), default=Settings.patience)
 @click.option("--precision", type=click.Choice(precision.PRECISIONS), default=Settings.precision)
+@click.option(
+    "--faces",
+    type=click.Choice(FACES),
+    default=Settings.faces,
+    help="auto: images framed otherwise than most are cropped to their largest face.",
+)
+@click.option(
+    "--framing",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Share of the frame that the face fills.  [default: measured]",
+)
 @click.option("--limit-per-class", type=click.IntRange(1), help="Images a class in each split.")
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
 @click.option("--seed", type=click.IntRange(0), default=Settings.seed)

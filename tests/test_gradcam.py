@@ -7,7 +7,7 @@ from PIL import Image
 
 from src import gradcam
 from src.detector import evidence
-from src.gradcam import Explanation, explain
+from src.gradcam import Explanation, Region, explain
 
 
 @pytest.fixture
@@ -23,21 +23,22 @@ def draw(run, bundle_folder, monkeypatch, tmp_path):
 
 def explanation(signed, p_fake=0.9):
     image = np.zeros((8, 8, 3), np.uint8)
-    return Explanation(image, p_fake, "fake", np.asarray(signed, np.float32), "last_act")
+    region = Region((0, 0, 8, 8), p_fake, np.asarray(signed, np.float32))
+    return Explanation(image, "fake", (region,), "last_act")
 
 
 def test_heat_for_each_target():
     both = explanation([[2.0, -1.0], [0.0, 1.0]])
-    np.testing.assert_array_equal(both.heat("fake"), [[1, 0], [0, 0.5]])
-    np.testing.assert_array_equal(both.heat("real"), [[0, 1], [0, 0]])
-    np.testing.assert_array_equal(both.heat("verdict"), both.heat("fake"))
+    np.testing.assert_array_equal(both.heats("fake")[0], [[1, 0], [0, 0.5]])
+    np.testing.assert_array_equal(both.heats("real")[0], [[0, 1], [0, 0]])
+    np.testing.assert_array_equal(both.heats("verdict")[0], both.heats("fake")[0])
     real = explanation([[2.0, -1.0], [0.0, 1.0]], p_fake=0.1)
-    np.testing.assert_array_equal(real.heat("verdict"), real.heat("real"))
+    np.testing.assert_array_equal(real.heats("verdict")[0], real.heats("real")[0])
 
 
 def test_evidence_without_a_positive_part_gives_no_heat_and_no_nan():
     for signed in ([[-1.0, -2.0]], [[0.0, 0.0]]):
-        heat = explanation(signed).heat("fake")
+        heat = explanation(signed).heats("fake")[0]
         assert heat.dtype == np.float32
         np.testing.assert_array_equal(heat, 0)
         gradcam.overlay(explanation(signed), "x.png")
@@ -56,7 +57,7 @@ def test_layer_by_autodiff(detector, photos, monkeypatch):
     assert exact.layer == "last_act"
     branch = explain(photos[0], detector, tiny.BRANCH_LAYER)
     assert branch.layer == tiny.BRANCH_LAYER
-    assert branch.evidence.shape == (15, 15)
+    assert branch.regions[0].evidence.shape == (15, 15)
     assert branch.p_fake == exact.p_fake
     # Its own layer needs no differentiation.
     monkeypatch.setattr(evidence, "grad_cam", None)
@@ -131,6 +132,8 @@ def test_bad_image_and_missing_model(draw, run, photos, tmp_path):
     assert missing.exit_code == 2
     assert "deepfake train" in missing.stderr
     assert os.listdir(tmp_path) == ["bad.png"]
+    assert draw("bad.png", photos[0]).exit_code == 2
+    assert os.listdir(tmp_path / "figures") == ["a_gradcam.png"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3)])

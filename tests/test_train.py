@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -398,3 +399,61 @@ def test_half_precision_trains_and_is_saved_in_float32(data, tmp_path, precision
     model = keras.models.load_model(output / "model.keras")
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
+
+
+def portraits(folder: Path, count: int = 6) -> Path:
+    """Copy a few pictures of the drawn sample, whose faces can be found."""
+    for split in ("train", "validation", "test"):
+        for name in ("real", "fake"):
+            for picture in sorted((REPOSITORY / "dataset" / split / name).iterdir())[:count]:
+                place = folder / split / name / picture.name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(picture.read_bytes())
+    return folder
+
+
+def test_a_photograph_is_judged_by_its_face_framed_as_in_training(tmp_path):
+    data = portraits(tmp_path / "data")
+    output = train(settings(data, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
+    assert 0.4 < read_card(output).framing < 0.9
+    assert sorted(path.stem for path in (output / "faces").iterdir()) == ["onet", "pnet", "rnet"]
+    detector = bundle.load(output)
+    portrait = data / "test" / "real" / "0000.jpg"
+    alone = detector.predict(portrait)
+    photograph = np.full((400, 500, 3), 140, np.uint8)
+    photograph[200:304, 300:404] = np.asarray(Image.open(portrait))
+    Image.fromarray(photograph).save(tmp_path / "photograph.png")
+    judged = detector.predict(tmp_path / "photograph.png")
+    (face,), (found,) = judged.faces, alone.faces
+    assert face.box[0] == pytest.approx(300 + found.box[0], abs=8)
+    assert face.box[1] == pytest.approx(200 + found.box[1], abs=8)
+    assert judged.reasons == alone.reasons == ()
+    ((left, top, width, height),) = (view.box for view in detector.framing().views(photograph))
+    assert (left + width / 2, top + height / 2) == pytest.approx((352, 252), abs=12)
+    assert width == height == pytest.approx(104, rel=0.3)
+
+
+def test_framing_that_is_asked_for_is_trained_on_and_kept(tmp_path):
+    data = portraits(tmp_path / "data")
+    chosen = settings(data, warmup_epochs=0, finetune_epochs=1, framing=0.95)
+    output = train(chosen, tmp_path / "detector")
+    assert read_card(output).framing == 0.95
+    whole = train(replace(chosen, framing=None, faces="off"), tmp_path / "whole")
+    assert read_card(whole).framing is None
+    assert not (whole / "faces").exists()
+    # Other pixels, so another loss from the same start.
+    assert history_of(output)[0]["loss"] != history_of(whole)[0]["loss"]
+
+
+def test_pictures_without_faces_are_taken_whole_and_that_is_said(data, tmp_path, caplog):
+    output = train(settings(data, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
+    assert read_card(output).framing is None
+    assert "a face was found in 0 of 48 training images" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"faces": "all"}, {"framing": 1.5}, {"framing": 0.5, "faces": "off"}]
+)
+def test_framing_that_training_cannot_do(data, wrong):
+    with pytest.raises(InputError, match="--f"):
+        settings(data, **wrong)

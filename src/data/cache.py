@@ -38,6 +38,7 @@ class ImageCache:
         paths: the image files.
         size: side of the square images in pixels.
         folder: where the file goes; it is removed by `close`.
+        read: reads one image at that size, see `pixels.load`.
         memory_bytes: up to this many bytes stay in memory.
     """
 
@@ -47,8 +48,10 @@ class ImageCache:
         size: int,
         folder: Path,
         *,
+        read: Callable[[Path, int], np.ndarray] = pixels.load,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
+        self._read = read
         self.paths = list(paths)
         self.size = size
         self._item = size * size * 3
@@ -106,7 +109,7 @@ class ImageCache:
         """
         if self._held[index]:
             return self._fetch(index)
-        image = pixels.load(self.paths[index], self.size)
+        image = self._read(self.paths[index], self.size)
         if index < self._slots:
             self._store(index, image)
             self._held[index] = 1

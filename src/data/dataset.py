@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from src import CheckFailed
-from src.data import folders
+from src.data import folders, pixels
 from src.data.cache import ImageCache, Skipped
 from src.progress import bar
 
@@ -30,14 +32,12 @@ class Dataset:
         digests: SHA-256 of each file; an empty string where it cannot be read.
         skipped: those that cannot be read.
         cache: the pixels.
-        drawn_sample: all of it is the drawn sample that ships.
     """
 
     samples: list[folders.Sample]
     digests: list[str]
     skipped: list[Skipped]
     cache: ImageCache
-    drawn_sample: bool
 
     def indices(self, split: str) -> list[int]:
         """Return which samples of a split are readable."""
@@ -70,46 +70,58 @@ class Dataset:
             "counts": counts,
             "sources": sorted({sample.source for sample in self.samples}),
             "skipped": len(self.skipped),
-            "drawn_sample": self.drawn_sample,
         }
 
 
-def load(
+def find(
     data_dirs: Sequence[str | Path],
     splits: Sequence[str],
-    image_size: int,
-    cache_folder: Path,
     *,
     seed: int = 0,
     limit_per_class: int | None = None,
     fraction: float | None = None,
-) -> Dataset:
-    """Find, decode and hash the images of some splits.
-
-    Args:
-        data_dirs: the folders, see `folders.scan`.
-        splits: the splits wanted; the files of others are not opened.
-        image_size: side of the decoded square in pixels.
-        cache_folder: where a cache that is too big for memory goes.
-        seed: of the split where the folders have none.
-        limit_per_class: at most so many images of a class in each split.
-        fraction: share of the images used.
+) -> list[folders.Sample]:
+    """List the images of some splits; see `folders.scan`.
 
     Raises:
         InputError: no usable layout, or a split without a class.
-        CheckFailed: more than 5 % of the images cannot be read.
     """
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
     samples = [sample for sample in samples if sample.split in splits]
     folders.require_both_classes(samples, splits)
-    cache = ImageCache([sample.path for sample in samples], image_size, cache_folder)
+    return samples
+
+
+def load(
+    samples: list[folders.Sample],
+    image_size: int,
+    cache_folder: Path,
+    read: Callable[[Path, int], np.ndarray] = pixels.load,
+) -> Dataset:
+    """Decode and hash images.
+
+    Args:
+        samples: the images.
+        image_size: side of the decoded square in pixels.
+        cache_folder: where a cache that is too big for memory goes.
+        read: reads one image at that size.
+
+    Raises:
+        InputError: a split whose readable images are of one class.
+        CheckFailed: more than 5 % of the images cannot be read.
+    """
+    cache = ImageCache([sample.path for sample in samples], image_size, cache_folder, read=read)
     with bar("Reading images", len(samples)) as advance:
         digests, skipped = cache.fill(advance)
     require_readable([item.reason for item in skipped], len(samples))
     readable = [s for s, digest in zip(samples, digests, strict=True) if digest]
-    folders.require_both_classes(readable, splits)
-    drawn = all((Path(folder) / DRAWN_SAMPLE_MARK).is_file() for folder in data_dirs)
-    return Dataset(samples, digests, skipped, cache, drawn)
+    folders.require_both_classes(readable, {sample.split for sample in samples})
+    return Dataset(samples, digests, skipped, cache)
+
+
+def is_drawn_sample(data_dirs: Sequence[str | Path]) -> bool:
+    """Tell whether all of some data folders are the drawn sample that ships."""
+    return all((Path(folder) / DRAWN_SAMPLE_MARK).is_file() for folder in data_dirs)
 
 
 def require_readable(reasons: Sequence[str], total: int) -> None:

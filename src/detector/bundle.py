@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src import InputError
+from src.data import faces
 from src.detector import network
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
@@ -16,11 +18,17 @@ if TYPE_CHECKING:
 
 DEFAULT = Path("models/detector")
 MODEL_FILE = "model.keras"
+FACES_FOLDER = "faces"
 
 
 def save(folder: Path, model: keras.Model, card: Card) -> None:
-    """Write the model (ending in the probability of *fake*) and its card into `folder`."""
+    """Write the model (ending in the probability of *fake*) and its card into `folder`.
+
+    The networks that find faces go with them, so that they are the same wherever the bundle goes.
+    """
     model.save(folder / MODEL_FILE)
+    if card.framing is not None:
+        faces.save_networks(folder / FACES_FOLDER)
     (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
 
 
@@ -35,7 +43,8 @@ def load(folder: str | Path = DEFAULT) -> Detector:
     path = folder / MODEL_FILE
     if not path.is_file():
         raise InputError(f"{path} is missing: the bundle is incomplete; train it again")
-    return Detector(card, _load_model(path, card))
+    finder = partial(faces.Finder.from_folder, folder / FACES_FOLDER)
+    return Detector(card, _load_model(path, card), finder)
 
 
 def _load_model(path: Path, card: Card) -> keras.Model:

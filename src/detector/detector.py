@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ import numpy as np
 
 from src import InputError
 from src.data import pixels
-from src.detector import evidence, verdict
+from src.data.faces import Finder
+from src.detector import evidence, framing, verdict
+from src.detector.framing import Framing, View
 
 if TYPE_CHECKING:
     import keras
@@ -41,17 +44,40 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class FacePrediction:
+    """What we say about one face.
+
+    Attributes:
+        box: left, top, width, height in pixels of the upright image.
+        score: probability in [0, 1] that this is a face.
+        landmarks: x and y in pixels of eyes, nose and corners of the mouth.
+        verdict: `fake`, `real` or `inconclusive`.
+        p_fake: probability of *fake* in [0, 1].
+        logit: the network's raw output.
+        reasons: short codes behind the verdict.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: tuple[tuple[float, float], ...]
+    verdict: verdict.Word
+    p_fake: float
+    logit: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What we say about one image.
 
     Attributes:
         path: as it was given.
         sha256: of the file's bytes.
-        verdict: `fake`, `real` or `inconclusive`.
-        p_fake: probability of *fake* in [0, 1].
-        logit: the network's raw output.
+        verdict: `fake` if a face is, `real` if every face is, else `inconclusive`.
+        p_fake: probability of *fake* in [0, 1]; the largest of its faces.
+        logit: the network's raw output for that face.
         reasons: short codes behind the verdict.
-        faces: one entry a face; empty while faces are not searched.
+        faces: one entry a face, the largest first; empty where none was looked for or found.
     """
 
     path: str
@@ -60,7 +86,7 @@ class Prediction:
     p_fake: float
     logit: float
     reasons: tuple[str, ...] = ()
-    faces: tuple[dict, ...] = ()
+    faces: tuple[FacePrediction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,18 +97,49 @@ class Failure:
     error: str
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """An image file as the network gets it: `views[i]` is what `inputs[i]` shows."""
+
+    sha256: str
+    views: list[View]
+    inputs: list[np.ndarray]
+
+
 class Detector:
     """A network with its card.
 
     Args:
         card: what is known about the network.
         model: a network of `network.build`, or one saved with its sigmoid.
+        finder: makes the finder of faces; called once, where faces are looked for.
     """
 
-    def __init__(self, card: Card, model: keras.Model) -> None:
+    def __init__(
+        self,
+        card: Card,
+        model: keras.Model,
+        finder: Callable[[], Finder] = Finder.from_package,
+    ) -> None:
         self.card = card
         self.model = model
+        self._make_finder = finder
         self._explained = evidence.with_evidence(model)
+
+    @cached_property
+    def finder(self) -> Finder:
+        """The finder of faces."""
+        return self._make_finder()
+
+    def framing(self, faces: str = "auto") -> Framing:
+        """Return how faces are found and framed for this detector.
+
+        Raises:
+            InputError: `faces` is none of `framing.FACES`, or asks for what the card has not.
+        """
+        framing.require(faces, self.card.framing)
+        looks = faces != "off" and self.card.framing is not None
+        return Framing(self.card.framing, faces, self.finder if looks else None)
 
     def score(self, images: np.ndarray) -> Scores:
         """Score faces that already have the network's size.
@@ -107,74 +164,101 @@ class Detector:
         p_fake = 0.5 * (1.0 + np.tanh(0.5 * scaled))
         return Scores(p_fake=p_fake, **arrays)
 
-    def predict(self, path: str | Path) -> Prediction:
+    def predict(self, path: str | Path, faces: str = "auto") -> Prediction:
         """Judge one image file.
+
+        Args:
+            path: the file.
+            faces: which faces are judged, one of `framing.FACES`.
 
         Raises:
             ImageError: the file cannot be read as an image.
         """
-        sha256, image = self._read(path)
-        return self._predictions([str(path)], [sha256], np.stack([image]))[0]
+        seen = self._see(path, self.framing(faces))
+        return self._predictions([str(path)], [seen], batch_size=32)[0]
 
     def predict_files(
-        self, paths: Sequence[str | Path], batch_size: int = 32
+        self, paths: Sequence[str | Path], batch_size: int = 32, faces: str = "auto"
     ) -> Iterator[Prediction | Failure]:
         """Judge many image files, in order; an unreadable one gives a `Failure` in its place.
 
-        Files are decoded on threads while the network works on the batch before.
+        Files are decoded and their faces found on threads while the network works on the batch
+        before.
+
+        Args:
+            paths: the files.
+            batch_size: faces that the network takes at once.
+            faces: which faces are judged, one of `framing.FACES`.
         """
+        framing = self.framing(faces)
         batches = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
         with ThreadPoolExecutor(DECODERS) as pool:
-            ahead = self._submit(pool, batches[0]) if batches else []
+            ahead = [pool.submit(self._see, path, framing) for path in paths[:batch_size]]
             for number, batch in enumerate(batches):
                 futures = ahead
-                if number + 1 < len(batches):
-                    ahead = self._submit(pool, batches[number + 1])
-                yield from self._judge(batch, futures)
-
-    def _submit(self, pool: ThreadPoolExecutor, paths: Sequence[str | Path]) -> list[Future]:
-        return [pool.submit(self._read, path) for path in paths]
+                following = batches[number + 1] if number + 1 < len(batches) else []
+                ahead = [pool.submit(self._see, path, framing) for path in following]
+                yield from self._judge(batch, futures, batch_size)
 
     def _judge(
-        self, paths: Sequence[str | Path], futures: Sequence[Future]
+        self, paths: Sequence[str | Path], futures: Sequence[Future], batch_size: int
     ) -> list[Prediction | Failure]:
-        results: dict[int, Prediction | Failure] = {}
-        good, digests, images = [], [], []
-        for i, (path, future) in enumerate(zip(paths, futures, strict=True)):
+        results: list[Prediction | Failure | None] = []
+        names, seen = [], []
+        for path, future in zip(paths, futures, strict=True):
             try:
-                sha256, image = future.result()
+                seen.append(future.result())
+                names.append(str(path))
+                results.append(None)
             except pixels.ImageError as error:
-                results[i] = Failure(str(path), str(error))
-                continue
-            good.append(i)
-            digests.append(sha256)
-            images.append(image)
-        if images:
-            names = [str(paths[i]) for i in good]
-            predictions = self._predictions(names, digests, np.stack(images))
-            results.update(zip(good, predictions, strict=True))
-        return [results[i] for i in range(len(paths))]
+                results.append(Failure(str(path), str(error)))
+        predictions = iter(self._predictions(names, seen, batch_size))
+        return [result or next(predictions) for result in results]
 
-    def _read(self, path: str | Path) -> tuple[str, np.ndarray]:
-        """Return the SHA-256 of a file and its pixels at the network's size."""
-        image = pixels.load(path, self.card.image_size)
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest(), image
+    def _see(self, path: str | Path, framing: Framing) -> _Seen:
+        """Read a file once, and cut out what the network judges."""
+        image = pixels.read(path)
+        sha256 = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        views = framing.views(image)
+        size = self.card.image_size
+        return _Seen(sha256, views, [pixels.resize(view.cut(image), size) for view in views])
 
     def _predictions(
-        self, paths: Sequence[str], digests: Sequence[str], images: np.ndarray
+        self, paths: Sequence[str], seen: Sequence[_Seen], batch_size: int
     ) -> list[Prediction]:
-        scores = self.score(images)
-        predictions = []
-        for i, path in enumerate(paths):
-            decided = verdict.decide(float(scores.p_fake[i]))
-            predictions.append(
-                Prediction(
-                    path,
-                    digests[i],
+        inputs = [image for one in seen for image in one.inputs]
+        logits: list[float] = []
+        p_fakes: list[float] = []
+        for start in range(0, len(inputs), batch_size):
+            scores = self.score(np.stack(inputs[start : start + batch_size]))
+            logits += scores.logit.tolist()
+            p_fakes += scores.p_fake.tolist()
+        outputs = iter(zip(p_fakes, logits, strict=True))
+        return [
+            _prediction(path, one, [next(outputs) for _ in one.views])
+            for path, one in zip(paths, seen, strict=True)
+        ]
+
+
+def _prediction(path: str, seen: _Seen, outputs: Sequence[tuple[float, float]]) -> Prediction:
+    """Put together what we say of an image, out of `(p_fake, logit)` of each of its views."""
+    verdicts, faces = [], []
+    for view, (p_fake, logit) in zip(seen.views, outputs, strict=True):
+        decided = verdict.decide(p_fake, view.reasons)
+        verdicts.append(decided)
+        if view.face is not None:
+            landmarks = tuple((float(x), float(y)) for x, y in view.face.landmarks)
+            faces.append(
+                FacePrediction(
+                    view.face.box,
+                    view.face.score,
+                    landmarks,
                     decided.word,
-                    float(scores.p_fake[i]),
-                    float(scores.logit[i]),
+                    p_fake,
+                    logit,
                     decided.reasons,
                 )
             )
-        return predictions
+    p_fake, logit = max(outputs)
+    decided = verdict.combine(verdicts)
+    return Prediction(path, seen.sha256, decided.word, p_fake, logit, decided.reasons, tuple(faces))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# A map and the box that it covers: left, top, width, height in pixels.
+Heat = tuple[np.ndarray, tuple[int, int, int, int]]
+
 REAL, FAKE, INK, FAINT = "#2f6fb0", "#c8442b", "#2b2b2b", "#b5b5b5"
 HEAT_OPACITY = 0.65
 # A power of two: sizes in pixels survive the way through inches unrounded.
@@ -130,12 +133,14 @@ def confusion(matrix: Sequence[Sequence[int]]) -> Figure:
     return figure
 
 
-def blend(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Paint a heatmap over an image, at the image's own resolution.
+def blend(image: np.ndarray, heats: Sequence[Heat]) -> np.ndarray:
+    """Paint heatmaps over an image, at the image's own resolution.
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
-        heat: `(h, w)` in [0, 1]; where it is 0 the image stays as it is.
+        heats: each an `(h, w)` map in [0, 1] and the box that it covers: left, top, width, height
+            in pixels. Where it is 0 the image stays as it is; a box that is not the whole image
+            gets an outline.
 
     Returns:
         `(H, W, 3)` uint8 RGB.
@@ -144,27 +149,39 @@ def blend(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     from matplotlib import colormaps
 
     height, width = image.shape[:2]
-    smooth = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    smooth = np.clip(smooth, 0.0, 1.0)
+    smooth = np.zeros((height, width), np.float32)
+    outline = np.zeros((height, width), bool)
+    for heat, (left, top, across, down) in heats:
+        part = np.s_[top : top + down, left : left + across]
+        grown = cv2.resize(heat.astype(np.float32), (across, down), interpolation=cv2.INTER_CUBIC)
+        smooth[part] = np.maximum(smooth[part], np.clip(grown, 0.0, 1.0))
+        if (across, down) != (width, height):
+            line = max(1, min(across, down) // 150)
+            inner = np.s_[top + line : top + down - line, left + line : left + across - line]
+            kept = outline[inner].copy()
+            outline[part] = True
+            outline[inner] = kept
     colour = colormaps["inferno"](smooth, bytes=True)[..., :3]
     opacity = (HEAT_OPACITY * smooth)[..., None]
-    return np.rint(image * (1 - opacity) + colour * opacity).astype(np.uint8)
+    painted = np.rint(image * (1 - opacity) + colour * opacity).astype(np.uint8)
+    painted[outline] = 255
+    return painted
 
 
-def overlay(image: np.ndarray, heat: np.ndarray, title: str, unit: str) -> Figure:
-    """Draw a heatmap over an image, one pixel of the image to one of the figure.
+def overlay(image: np.ndarray, heats: Sequence[Heat], title: str, unit: str) -> Figure:
+    """Draw heatmaps over an image, one pixel of the image to one of the figure.
 
     Images of more than 60,000 pixels a side are scaled down to that.
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
-        heat: `(h, w)` in [0, 1].
+        heats: `(h, w)` maps in [0, 1] with their boxes, see `blend`.
         title: the line above.
         unit: what the colour bar measures.
     """
     from matplotlib.figure import Figure
 
-    painted = blend(_within_limits(image), heat)
+    painted = _within_limits(blend(image, heats))
     height, width = painted.shape[:2]
     # Text and margins grow with the picture, so that they stay readable in large ones.
     points = max(8.0, min(width, height) / 45)

@@ -32,6 +32,8 @@ class Settings:
             each of N views of every image (the plain one and N - 1 augmented ones).
         patience: epochs without a better validation AUC after which a phase ends.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
+        faces: `auto` frames every image alike around its largest face, `off` takes it whole.
+        framing: share of the frame that the face fills; None measures the training images.
         limit_per_class: at most so many images of a class in each split.
         fraction: share of the images used.
         seed: of everything random.
@@ -54,6 +56,8 @@ class Settings:
     views: int = 0
     patience: int = 5
     precision: str = "auto"
+    faces: str = "auto"
+    framing: float | None = None
     limit_per_class: int | None = None
     fraction: float | None = None
     seed: int = 0
@@ -63,5 +67,14 @@ class Settings:
         network.backbone(self.backbone)
         if self.warmup_epochs + self.finetune_epochs < 1:
             raise InputError("nothing to train: give at least one warm-up or fine-tune epoch")
+        if self.faces not in ("auto", "largest", "off"):
+            raise InputError(
+                f"--faces {self.faces}: training takes one face an image; give auto, largest or "
+                "off, or cut out every face first with `deepfake faces --faces all`"
+            )
+        if self.framing is not None and (self.faces == "off" or not 0 < self.framing <= 1):
+            raise InputError(
+                f"--framing {self.framing}: expected more than 0 and at most 1, and not --faces off"
+            )
         if self.views and self.schedule == SCRATCH:
             raise InputError("--views needs a frozen backbone; --schedule scratch has none")

@@ -4,8 +4,11 @@ import threading
 import numpy as np
 import pytest
 import tiny
+from PIL import Image
 
 from src import InputError
+from src.data import pixels
+from src.data.faces import Face
 from src.data.pixels import ImageError
 from src.detector import network
 from src.detector.detector import Detector, Failure, Prediction
@@ -65,19 +68,64 @@ def test_one_bad_file_raises(detector, tmp_path):
 def test_files_are_read_no_further_ahead_than_one_batch(detector, photos, monkeypatch):
     """A million files must not pile up in memory."""
     read, lock = [], threading.Lock()
-    original = detector._read
+    original = detector._see
 
-    def counted(path):
+    def counted(path, framing):
         with lock:
             read.append(path)
-        return original(path)
+        return original(path, framing)
 
-    monkeypatch.setattr(detector, "_read", counted)
+    monkeypatch.setattr(detector, "_see", counted)
     results = detector.predict_files([photos[0]] * 12, batch_size=2)
     next(results)
     assert len(read) <= 4
     assert len(list(results)) == 11
     assert len(read) == 12
+
+
+class Found:
+    """A finder that has found these boxes in whatever image."""
+
+    def __init__(self, *boxes):
+        self.boxes = boxes
+
+    def find(self, image):
+        return [Face(box, 0.99, np.zeros((5, 2), np.float32)) for box in self.boxes]
+
+
+def test_every_face_is_judged_as_the_network_sees_it(make_card, tiny_model, make_picture, tmp_path):
+    image = make_picture(3, 100, 80)
+    Image.fromarray(image).save(tmp_path / "two.png")
+    boxes = (40.0, 30.0, 20.0, 20.0), (10.0, 10.0, 8.0, 8.0)
+    framed = Detector(make_card(framing=0.5), tiny_model, lambda: Found(*boxes))
+    judged = framed.predict(tmp_path / "two.png")
+    crops = [image[20:60, 30:70], image[6:22, 6:22]]
+    scores = framed.score(np.stack([pixels.resize(crop, 32) for crop in crops]))
+    assert [face.box for face in judged.faces] == list(boxes)
+    assert [face.logit for face in judged.faces] == pytest.approx(scores.logit.tolist(), abs=1e-4)
+    assert judged.p_fake == max(face.p_fake for face in judged.faces)
+    assert judged.verdict == ("fake" if judged.p_fake >= 0.5 else "real")
+    (only,) = framed.predict_files([tmp_path / "two.png"], faces="largest")
+    assert [face.box for face in only.faces] == [boxes[0]]
+
+
+def test_more_faces_than_a_batch_holds(make_card, tiny_model, photos):
+    many = [(float(x), 5.0, 9.0, 9.0) for x in range(1, 20)]
+    framed = Detector(make_card(framing=0.5), tiny_model, lambda: Found(*many))
+    for batch_size in (2, 64):
+        first, second = framed.predict_files(photos[:2], batch_size)
+        assert len(first.faces) == len(second.faces) == 19
+        assert (first.path, second.path) == (str(photos[0]), str(photos[1]))
+        assert first.logit != second.logit
+
+
+def test_without_a_face_the_verdict_is_inconclusive(make_card, tiny_model, photos):
+    framed = Detector(make_card(framing=0.5), tiny_model, Found)
+    judged = framed.predict(photos[0])
+    assert (judged.verdict, judged.reasons, judged.faces) == ("inconclusive", ("no_face",), ())
+    whole = framed.predict(photos[0], faces="off")
+    assert (whole.verdict in ("real", "fake"), whole.reasons) == (True, ())
+    assert whole.p_fake == judged.p_fake
 
 
 def test_nothing_to_judge(detector):

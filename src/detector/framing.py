@@ -1,0 +1,148 @@
+"""What part of an image the network judges: each face as faces stood in the training images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from src import InputError
+from src.data import pixels
+from src.data.faces import Face, Finder, crop_box, framing_of
+from src.detector import verdict
+
+FACES = ("auto", "largest", "all", "off")
+# A face is framed as in training where it fills the frame to within this factor, and a frame is a
+# square where its sides differ by no more.
+ALIKE, SQUARE = 1.25, 1.1
+# Images in which the framing of a training set is measured, and the share of them that must show
+# a face for its median to mean something.
+MEASURED, WITH_FACE = 100, 0.5
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of an image that is judged.
+
+    Attributes:
+        box: left, top, width, height in pixels of the upright image, inside it.
+        face: the face in it; None where none was looked for or found.
+        reasons: `no_face`, or empty.
+    """
+
+    box: tuple[int, int, int, int]
+    face: Face | None = None
+    reasons: tuple[str, ...] = ()
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """Return this part of the image, `(h, w, 3)`; not a copy."""
+        left, top, width, height = self.box
+        return image[top : top + height, left : left + width]
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How faces are found and framed.
+
+    Attributes:
+        share: of a frame's width that the face fills; None takes every image whole.
+        faces: one of `FACES`. `auto` judges every face, and leaves an image as it is whose largest
+            face is framed already; `largest` is the same for the largest face alone; `all` cuts
+            out every face; `off` takes the whole image for the face.
+        finder: of faces; None where none are looked for.
+    """
+
+    share: float | None = None
+    faces: str = "off"
+    finder: Finder | None = field(default=None, compare=False, repr=False)
+
+    def views(self, image: np.ndarray) -> list[View]:
+        """Return the parts of an image to judge, the largest face first; at least one.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB, upright.
+        """
+        whole = (0, 0, image.shape[1], image.shape[0])
+        if self.faces == "off" or self.share is None:
+            return [View(whole)]
+        assert self.finder is not None, "faces are looked for"
+        found = self.finder.find(image)
+        if not found:
+            return [View(whole, None, (verdict.NO_FACE,))]
+        views = [View(crop_box(image.shape, face, self.share), face) for face in found]
+        if self.faces != "all" and self._fits(image.shape, found[0]):
+            views[0] = View(whole, found[0])
+        return views[:1] if self.faces == "largest" else views
+
+    def _fits(self, shape: tuple[int, ...], face: Face) -> bool:
+        """Tell whether an image is framed around its face as the training images were."""
+        assert self.share is not None
+        sides = sorted(shape[:2])
+        ratio = framing_of(shape, face) / self.share
+        return sides[1] <= SQUARE * sides[0] and 1 / ALIKE <= ratio <= ALIKE
+
+    def load(self, source: str | Path | bytes, size: int) -> np.ndarray:
+        """Read an image and scale its first view to the network's square.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        image = pixels.read(source)
+        return pixels.resize(self.views(image)[0].cut(image), size)
+
+
+def require(faces: str, share: float | None) -> None:
+    """Refuse to cut out faces for a detector that was trained on whole images.
+
+    Raises:
+        InputError: `faces` is unknown, or asks for a framing that the card does not have.
+    """
+    if faces not in FACES:
+        raise InputError(f"faces: expected one of {', '.join(FACES)}, got {faces!r}")
+    if share is None and faces in ("largest", "all"):
+        raise InputError(
+            f"--faces {faces}: this detector was trained on whole images and its card has no "
+            "framing; give auto or off"
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How much of the frame faces fill in a set of images.
+
+    Attributes:
+        share: the median over the images with a face, in (0, 1]; None where less than half of the
+            images have one.
+        images: number of images that were looked at.
+        with_face: number of those in which a face was found.
+    """
+
+    share: float | None
+    images: int
+    with_face: int
+
+
+def measure_framing(paths: Sequence[Path], finder: Finder, seed: int = 0) -> Measured:
+    """Measure how much of the frame the face fills in a set of images.
+
+    Args:
+        paths: the images; those that cannot be read are passed over.
+        finder: of faces.
+        seed: of the choice of at most `MEASURED` images.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(paths))[:MEASURED]
+    shares = []
+    readable = 0
+    for path in (paths[i] for i in chosen):
+        try:
+            image = pixels.read(path)
+        except pixels.ImageError:
+            continue
+        readable += 1
+        if found := finder.find(image):
+            shares.append(framing_of(image.shape, found[0]))
+    enough = len(shares) >= max(1, WITH_FACE * readable)
+    share = min(1.0, float(np.median(shares))) if enough else None
+    return Measured(share, readable, len(shares))
