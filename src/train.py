@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import logging
 import platform
@@ -22,7 +20,7 @@ from src.cli import Verb
 from src.data import augment, dataset
 from src.detector import bundle, network
 from src.detector.card import Card
-from src.files import atomic_folder, refuse_existing, write_text
+from src.files import atomic_folder, refuse_existing, write_table, write_text
 from src.training import precision, weights
 from src.training.settings import SCRATCH, TWO_PHASE, Settings
 from src.training.state import RunFolder, RunState
@@ -71,6 +69,7 @@ def train(
         seed=settings.seed,
         limit_per_class=settings.limit_per_class,
         fraction=settings.fraction,
+        self_blend=settings.self_blend,
     )
     try:
         # Keras takes seconds to load: a wrong folder has been told by now.
@@ -121,21 +120,12 @@ def _save(run: Run, output: Path, facts: dict[str, Any], overwrite: bool) -> Non
     card = _card(output.name, run, model, facts)
     with atomic_folder(output, overwrite=overwrite) as folder:
         bundle.save(folder, network.probability(model), card)
-        write_text(folder / "history.csv", _table(run.state.history))
+        write_table(folder / "history.csv", run.state.history)
         write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
         plots.save(plots.training_curves(run.state.history), folder / "curves.png")
         if run.dataset.skipped:
             rows = [dataclasses.asdict(skipped) for skipped in run.dataset.skipped]
-            write_text(folder / "skipped.csv", _table(rows))
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    """Return rows as CSV text with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+            write_table(folder / "skipped.csv", rows)
 
 
 def _card(name: str, run: Run, model: keras.Model, facts: dict[str, Any]) -> Card:
@@ -219,6 +209,7 @@ def _report(run: Run, output: Path) -> None:
 )
 @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=Settings.dropout)
 @click.option("--augment", type=click.Choice(augment.LEVELS), default=Settings.augment)
+@click.option("--self-blend", is_flag=True, help="Make fakes out of the real faces, too.")
 @click.option(
     "--views",
     type=click.IntRange(0),
