@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import logging
 import platform
@@ -25,7 +23,7 @@ from src.data.folders import Sample
 from src.detector import bundle, network
 from src.detector.card import Card
 from src.detector.framing import FACES, Framing, measure_framing
-from src.files import atomic_folder, refuse_existing, write_text
+from src.files import atomic_folder, refuse_existing, write_table, write_text
 from src.training import precision, weights
 from src.training.settings import SCRATCH, TWO_PHASE, Settings
 from src.training.state import RunFolder, RunState
@@ -72,9 +70,16 @@ def train(
         seed=settings.seed,
         limit_per_class=settings.limit_per_class,
         fraction=settings.fraction,
+        self_blend=settings.self_blend,
     )
     framing = _framing(settings, samples)
-    data = dataset.load(samples, settings.image_size, folder.path, framing.load)
+    data = dataset.load(
+        samples,
+        settings.image_size,
+        folder.path,
+        framing.load,
+        self_blend=settings.self_blend,
+    )
     try:
         # Keras takes seconds to load: a wrong folder has been told by now.
         from src.training.phases import Run, plan
@@ -150,21 +155,12 @@ def _save(run: Run, output: Path, facts: dict[str, Any], framing: Framing, overw
     card = _card(output.name, run, model, facts, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
         bundle.save(folder, network.probability(model), card)
-        write_text(folder / "history.csv", _table(run.state.history))
+        write_table(folder / "history.csv", run.state.history)
         write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
         plots.save(plots.training_curves(run.state.history), folder / "curves.png")
         if run.dataset.skipped:
             rows = [dataclasses.asdict(skipped) for skipped in run.dataset.skipped]
-            write_text(folder / "skipped.csv", _table(rows))
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    """Return rows as CSV text with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+            write_table(folder / "skipped.csv", rows)
 
 
 def _card(name: str, run: Run, model: keras.Model, facts: dict[str, Any], framing: Framing) -> Card:
@@ -252,6 +248,7 @@ def _report(run: Run, output: Path) -> None:
 )
 @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=Settings.dropout)
 @click.option("--augment", type=click.Choice(augment.LEVELS), default=Settings.augment)
+@click.option("--self-blend", is_flag=True, help="Make fakes out of the real faces, too.")
 @click.option(
     "--views",
     type=click.IntRange(0),

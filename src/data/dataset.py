@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from src import CheckFailed
+from src import CheckFailed, InputError
 from src.data import folders, pixels
 from src.data.cache import ImageCache, Skipped
+from src.data.self_blend import landmarks_of
 from src.progress import bar
 
 log = logging.getLogger(__name__)
@@ -21,6 +24,25 @@ log = logging.getLogger(__name__)
 MAX_UNREADABLE = 0.05
 # The file in a data folder that says that its pictures were drawn by a script of ours.
 DRAWN_SAMPLE_MARK = "drawn_sample.json"
+FINDERS = 2  # threads
+
+
+@dataclass(frozen=True)
+class Position:
+    """What training sees once an epoch: an image, or a fresh self-blend of a real image.
+
+    Attributes:
+        index: of the image.
+        label: 1 fake, 0 real. A self-blend is fake, the image that it is made of real.
+        group: what belongs together.
+        landmarks: `(5, 2)` float32 in pixels of the cached image, of a real image's face with
+            self-blending. A fake that has them is a self-blend.
+    """
+
+    index: int
+    label: int
+    group: str
+    landmarks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -32,25 +54,42 @@ class Dataset:
         digests: SHA-256 of each file; an empty string where it cannot be read.
         skipped: those that cannot be read.
         cache: the pixels.
+        faces: landmarks by index, of the real images with a face; None without self-blending.
     """
 
     samples: list[folders.Sample]
     digests: list[str]
     skipped: list[Skipped]
     cache: ImageCache
+    faces: Mapping[int, np.ndarray] | None = None
+
+    def positions(self, split: str) -> list[Position]:
+        """Return the readable images of a split, then a self-blend of each real face."""
+        faces = self.faces or {}
+        images = [
+            Position(index, sample.label, sample.group, faces.get(index))
+            for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
+            if digest and sample.split == split
+        ]
+        return images + [replace(p, label=1) for p in images if p.landmarks is not None]
 
     def indices(self, split: str) -> list[int]:
-        """Return which samples of a split are readable."""
-        pairs = enumerate(zip(self.samples, self.digests, strict=True))
-        return [i for i, (sample, digest) in pairs if digest and sample.split == split]
+        """Return which image each of `positions(split)` shows."""
+        return [position.index for position in self.positions(split)]
 
     def labels(self, split: str) -> list[int]:
-        """Return the labels (1 fake, 0 real) of `indices(split)`."""
-        return [self.samples[i].label for i in self.indices(split)]
+        """Return the labels (1 fake, 0 real) of `positions(split)`."""
+        return [position.label for position in self.positions(split)]
 
     def groups(self, split: str) -> list[str]:
-        """Return the groups of `indices(split)`."""
-        return [self.samples[i].group for i in self.indices(split)]
+        """Return the groups of `positions(split)`."""
+        return [position.group for position in self.positions(split)]
+
+    def landmarks(self, split: str) -> list[np.ndarray | None] | None:
+        """Return the landmarks of `positions(split)`; None without self-blending."""
+        if self.faces is None:
+            return None
+        return [position.landmarks for position in self.positions(split)]
 
     def facts(self) -> dict[str, Any]:
         """Return what the card says of the data.
@@ -70,7 +109,16 @@ class Dataset:
             "counts": counts,
             "sources": sorted({sample.source for sample in self.samples}),
             "skipped": len(self.skipped),
+            **self._blend_facts(),
         }
+
+    def _blend_facts(self) -> dict[str, Any]:
+        """Say how many real images are self-blended, and how many have no face for that."""
+        if self.faces is None:
+            return {}
+        reals = [i for i, s in enumerate(self.samples) if self.digests[i] and s.label == 0]
+        blends = Counter(self.samples[index].split for index in self.faces)
+        return {"self_blends": dict(blends), "no_face": len(reals) - len(self.faces)}
 
 
 def find(
@@ -80,15 +128,24 @@ def find(
     seed: int = 0,
     limit_per_class: int | None = None,
     fraction: float | None = None,
+    self_blend: bool = False,
 ) -> list[folders.Sample]:
     """List the images of some splits; see `folders.scan`.
+
+    Args:
+        data_dirs: the folders.
+        splits: the splits wanted.
+        seed: of the split where the folders have none.
+        limit_per_class: at most so many images of a class in each split.
+        fraction: share of the images used.
+        self_blend: fakes will be made out of the real images, so a split needs no others.
 
     Raises:
         InputError: no usable layout, or a split without a class.
     """
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
     samples = [sample for sample in samples if sample.split in splits]
-    folders.require_both_classes(samples, splits)
+    folders.require_both_classes(samples, splits, self_blend=self_blend)
     return samples
 
 
@@ -97,6 +154,8 @@ def load(
     image_size: int,
     cache_folder: Path,
     read: Callable[[Path, int], np.ndarray] = pixels.load,
+    *,
+    self_blend: bool = False,
 ) -> Dataset:
     """Decode and hash images.
 
@@ -105,23 +164,53 @@ def load(
         image_size: side of the decoded square in pixels.
         cache_folder: where a cache that is too big for memory goes.
         read: reads one image at that size.
+        self_blend: find the faces of real images, so that fakes are made of them.
 
     Raises:
         InputError: a split whose readable images are of one class.
         CheckFailed: more than 5 % of the images cannot be read.
     """
+    splits = sorted({sample.split for sample in samples})
     cache = ImageCache([sample.path for sample in samples], image_size, cache_folder, read=read)
     with bar("Reading images", len(samples)) as advance:
         digests, skipped = cache.fill(advance)
     require_readable([item.reason for item in skipped], len(samples))
     readable = [s for s, digest in zip(samples, digests, strict=True) if digest]
-    folders.require_both_classes(readable, {sample.split for sample in samples})
-    return Dataset(samples, digests, skipped, cache)
+    folders.require_both_classes(readable, splits, self_blend=self_blend)
+    data = Dataset(samples, digests, skipped, cache)
+    return replace(data, faces=_faces(data, splits)) if self_blend else data
 
 
 def is_drawn_sample(data_dirs: Sequence[str | Path]) -> bool:
     """Tell whether all of some data folders are the drawn sample that ships."""
     return all((Path(folder) / DRAWN_SAMPLE_MARK).is_file() for folder in data_dirs)
+
+
+def _faces(data: Dataset, splits: Sequence[str]) -> dict[int, np.ndarray]:
+    """Find the face in each real image, on threads.
+
+    Raises:
+        InputError: a split has neither fakes nor real images with a face.
+    """
+    from src.data.faces import Finder
+
+    finder = Finder.from_package()
+    reals = [p.index for split in splits for p in data.positions(split) if not p.label]
+    faces = {}
+    with bar("Finding faces", len(reals)) as advance, ThreadPoolExecutor(FINDERS) as pool:
+        found = pool.map(lambda index: landmarks_of(data.cache[index], finder), reals)
+        for index, landmarks in zip(reals, found, strict=True):
+            if landmarks is not None:
+                faces[index] = landmarks
+            advance()
+    log.info("self-blending %d of %d real images; the others show no face", len(faces), len(reals))
+    for split in splits:
+        if not any(p.label or p.index in faces for p in data.positions(split)):
+            raise InputError(
+                f"no face was found in any real image of the {split} split, so no fakes can be "
+                "made of them, and there are no others: add photographs of faces, or fakes"
+            )
+    return faces
 
 
 def require_readable(reasons: Sequence[str], total: int) -> None:

@@ -10,7 +10,7 @@ from src.data import listing, splits
 from src.data.names import CLASSES, SPLITS, Meaning, meaning, vocabulary
 from src.data.splits import ImageFile, Sample
 
-__all__ = ["CLASSES", "SPLITS", "Sample", "images", "require_both_classes", "scan"]
+__all__ = ["CLASSES", "SPLITS", "Sample", "images", "require_both_classes", "scan", "scan_real"]
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,34 @@ def scan(
     return splits.choose(samples, seed, limit_per_class, fraction)
 
 
+def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
+    """List the real images of a data folder, or every image of a folder of real photographs.
+
+    Args:
+        folder: A data folder as for `scan`, of which only the real images are taken; or, where
+            no folder in it names a class or a split, photographs at any depth. These get a split
+            as `scan` gives one, and their groups from a `groups.csv`, if there is one.
+        seed: Another seed gives another random split.
+
+    Returns:
+        The images, sorted by path.
+
+    Raises:
+        InputError: If the folder is missing, has no such images, or is named as fakes are.
+    """
+    path = listing.existing(folder)
+    if any(said != Meaning() for said in _meanings(_unwrap(path)).values()):
+        samples = [sample for sample in scan([path], seed=seed) if sample.label == 0]
+    else:
+        if meaning(path.resolve().name).label == 1:
+            raise InputError(f"{path}: real images are needed, but the folder's name says fake")
+        files = [ImageFile(inner, inner, 0, None) for inner in listing.image_files(path)]
+        samples = _samples(path, files, _source_names([path])[0], seed)
+    if not samples:
+        raise InputError(f"{path}: there are no real images in it")
+    return samples
+
+
 def _check_choice(limit_per_class: int | None, fraction: float | None) -> None:
     if limit_per_class is not None and limit_per_class < 1:
         raise InputError(f"limit per class: expected 1 or more, got {limit_per_class}")
@@ -74,12 +102,15 @@ def _check_choice(limit_per_class: int | None, fraction: float | None) -> None:
         raise InputError(f"fraction: expected more than 0 and at most 1, got {fraction}")
 
 
-def require_both_classes(samples: Iterable[Sample], required: Iterable[str]) -> None:
+def require_both_classes(
+    samples: Iterable[Sample], required: Iterable[str], *, self_blend: bool = False
+) -> None:
     """Check that each of the given splits has real and fake images.
 
     Args:
         samples: What `scan` returned.
         required: Names out of `SPLITS`.
+        self_blend: Fakes are made out of the real images, so only these are needed.
 
     Raises:
         InputError: Naming the split and the class that is missing.
@@ -87,10 +118,12 @@ def require_both_classes(samples: Iterable[Sample], required: Iterable[str]) -> 
     present = {(sample.split, sample.label) for sample in samples}
     for split in required:
         for label, name in enumerate(CLASSES):
-            if (split, label) not in present:
+            if (split, label) not in present and not (self_blend and name == "fake"):
+                way_out = "; `deepfake forge` and `train --self-blend` make fakes of real faces"
                 raise InputError(
                     f"the {split} split has no {name} images; both classes are needed: "
                     f"add {name} images to it, or give one more data folder"
+                    f"{way_out if name == 'fake' else ''}"
                 )
 
 
@@ -133,6 +166,11 @@ def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
     files = sorted(_files(root), key=lambda file: file.name)
     if not files:
         raise InputError(f"{folder}: there are no images in its class folders")
+    return _samples(root, files, source, seed)
+
+
+def _samples(root: Path, files: list[ImageFile], source: str, seed: int) -> list[Sample]:
+    """Give each image of one data folder its split, source and group."""
     groups = splits.read_groups(root, files)
     split_of = splits.assign(root, files, groups, seed)
     return [

@@ -13,9 +13,12 @@ import numpy as np
 
 from src.data import augment
 from src.data.cache import ImageCache
+from src.data.self_blend import counterpart, self_blend
 
 WORKERS = 2
 QUEUED_BATCHES = 6
+# Sets the generators of self-blends apart from those of augmentation.
+BLEND_STREAM = 1
 
 
 class Batches(keras.utils.PyDataset):
@@ -24,7 +27,8 @@ class Batches(keras.utils.PyDataset):
     Order and augmentation depend only on (seed, epoch, index), so a run that is resumed sees what
     the uninterrupted one would have seen. Set `epoch` before each epoch. A fake and a real image of
     one group (the frame that it was made from) stand side by side, mostly in one batch: what tells
-    them apart is then the manipulation and not the person.
+    them apart is then the manipulation and not the person. A self-blend stands next to its image,
+    and the two are augmented alike.
 
     Args:
         cache: the decoded images.
@@ -35,6 +39,8 @@ class Batches(keras.utils.PyDataset):
         shuffle: a new order every epoch.
         groups: `(len(indices),)` what belongs together; None: nothing does.
         seed: of order and augmentation.
+        landmarks: `(len(indices),)` the landmarks of a face, or None. A fake that has them is a
+            self-blend of its (real) image, made anew in every epoch. None: no self-blending.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = False,
         seed: int = 0,
         groups: Sequence[str] | None = None,
+        landmarks: Sequence[np.ndarray | None] | None = None,
     ) -> None:
         super().__init__(workers=WORKERS, max_queue_size=QUEUED_BATCHES)
         self.cache = cache
@@ -58,6 +65,7 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.groups = groups
+        self.landmarks = landmarks
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -72,12 +80,27 @@ class Batches(keras.utils.PyDataset):
 
     def view(self, position: int, epoch: int) -> np.ndarray:
         """Return the image at `position`, augmented as in `epoch`: `(S, S, 3)` uint8 RGB."""
-        index = int(self.indices[position])
-        image = self.cache[index]
+        image = self._unvaried(position, epoch)
         if self.level == "none":
             return image
-        rng = np.random.default_rng((self.seed, epoch, index))
+        rng = np.random.default_rng((self.seed, epoch, int(self.indices[position])))
         return augment.augment(image, rng, self.level)
+
+    def _unvaried(self, position: int, epoch: int) -> np.ndarray:
+        """Return the image at `position`, or the self-blend that stands there in `epoch`.
+
+        With self-blending, every other image is what would surround its blend: beside plain
+        images, the blends could be told by what was done to the whole of them.
+        """
+        index = int(self.indices[position])
+        image = self.cache[index]
+        if self.landmarks is None:
+            return image
+        face = self.landmarks[position]
+        rng = np.random.default_rng((self.seed, epoch, index, BLEND_STREAM))
+        if face is not None and self.labels[position]:
+            return self_blend(image, face, rng).image
+        return counterpart(image, face, rng)
 
     def _chosen(self, number: int, epoch: int) -> np.ndarray:
         """Return the positions of batch `number` in the order of `epoch`."""
@@ -88,23 +111,31 @@ class Batches(keras.utils.PyDataset):
         return order[number * self.batch_size : (number + 1) * self.batch_size]
 
     def _pair(self, order: np.ndarray) -> np.ndarray:
-        """Move the n-th fake of a group next to its n-th real image, where the first of them is."""
+        """Move the n-th fake of a group next to its n-th real image, where the first of them is.
+
+        Self-blends are not counted, and move next to the image that they are made of.
+        """
         assert self.groups is not None
+        faces = self.landmarks or [None] * len(order)
         rank: Counter[tuple[str, float]] = Counter()
         first: dict[tuple[str, int], int] = {}
-        places = []
+        place_of: dict[int, int] = {}
         for place, position in enumerate(order):
             group, label = self.groups[position], self.labels[position]
-            places.append(first.setdefault((group, rank[group, label]), place))
+            if label and faces[position] is not None:
+                continue
+            nth = (group, rank[group, label])
+            place_of[self.indices[position]] = first.setdefault(nth, place)
             rank[group, label] += 1
+        places = [place_of[self.indices[position]] for position in order]
         return order[np.argsort(places, kind="stable")]
 
 
 class FeatureBatches(Batches):
     """Batches of a frozen backbone's features in place of images, in the same order.
 
-    Each view of every image is computed once; epoch `e` uses view `e % views`. View 0 is the plain
-    image, the others are augmented.
+    Each view of every image is computed once; epoch `e` uses view `e % views`. View 0 is not
+    augmented, the others are.
 
     Args:
         batches: the images.
@@ -125,6 +156,7 @@ class FeatureBatches(Batches):
             shuffle=batches.shuffle,
             seed=batches.seed,
             groups=batches.groups,
+            landmarks=batches.landmarks,
         )
         self.features = [self._extract(extractor, view, advance) for view in range(views)]
 
@@ -138,6 +170,7 @@ class FeatureBatches(Batches):
             self.batch_size,
             level=self.level if view else "none",
             seed=self.seed,
+            landmarks=self.landmarks,
         )
         images.epoch = view
         step = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: advance())

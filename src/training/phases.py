@@ -117,7 +117,7 @@ class Run:
             seed=settings.seed,
             groups=self.dataset.groups("train"),
         )
-        validation = self._batches("validation")
+        validation = self._batches("validation", seed=settings.seed)
         if phase.name != WARM_UP or not settings.views:
             return self.model, train, validation
         extractor = network.extractor(self.model)
@@ -129,6 +129,7 @@ class Run:
 
     def _batches(self, split: str, **options: Any) -> Batches:
         data = self.dataset
+        options["landmarks"] = data.landmarks(split)
         size = self.settings.batch_size
         return Batches(data.cache, data.indices(split), data.labels(split), size, **options)
 

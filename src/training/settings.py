@@ -28,6 +28,7 @@ class Settings:
         finetune_learning_rate: of phase 2.
         dropout: share of hidden units dropped, in [0, 1).
         augment: one of `augment.LEVELS`.
+        self_blend: give each real image with a face a self-blended fake, anew in every epoch.
         views: 0 runs the frozen backbone in every warm-up epoch; N computes its features once for
             each of N views of every image (the plain one and N - 1 augmented ones).
         patience: epochs without a better validation AUC after which a phase ends.
@@ -53,6 +54,7 @@ class Settings:
     finetune_learning_rate: float = 1e-4
     dropout: float = 0.5
     augment: str = "full"
+    self_blend: bool = False
     views: int = 0
     patience: int = 5
     precision: str = "auto"

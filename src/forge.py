@@ -1,0 +1,267 @@
+"""Make a data set of self-blended fakes out of real faces alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from src import InputError
+from src.cli import Verb
+from src.data import dataset, folders, pixels
+from src.data.cache import Skipped
+from src.data.names import Meaning, meaning
+from src.data.self_blend import landmarks_of, self_blend
+from src.files import atomic_folder, refuse_existing, write_table
+from src.progress import bar
+
+if TYPE_CHECKING:
+    from src.data.faces import Finder
+
+FORMATS = {"jpeg": ".jpg", "png": ".png"}
+QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Forged:
+    """What a run of `forge` left.
+
+    Attributes:
+        pairs: how many reals, and as many fakes, each split has.
+        no_face: the photographs in which no face was found.
+        skipped: those that could not be read.
+    """
+
+    pairs: dict[str, int]
+    no_face: list[Path]
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Where the files of a forged set go, and how they are encoded."""
+
+    folder: Path
+    format: str
+    quality: int
+
+    def pair(self, split: str, name: str, real: np.ndarray, fake: np.ndarray) -> list[str]:
+        """Write a fake and its real with one encoder; return both paths below the folder."""
+        inner = [f"{split}/{kind}/{name}{FORMATS[self.format]}" for kind in folders.CLASSES]
+        for path, image in zip(inner, (real, fake), strict=True):
+            self._save(path, image, self.format, quality=self.quality)
+        return inner
+
+    def mask(self, split: str, name: str, mask: np.ndarray) -> None:
+        levels = np.rint(255 * mask).astype(np.uint8)
+        self._save(f"masks/{split}/fake/{name}.png", levels, "png")
+
+    def _save(self, inner: str, image: np.ndarray, format: str, **options: Any) -> None:
+        from PIL import Image
+
+        path = self.folder / inner
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path, format, **options)
+
+
+def forge(
+    real_dir: str | Path,
+    output: str | Path,
+    *,
+    per_image: int = 1,
+    seed: int = 0,
+    format: str = "jpeg",
+    quality: int = QUALITY,
+    overwrite: bool = False,
+    finder: Finder | None = None,
+) -> Forged:
+    """Write a data set of real faces and self-blended fakes of them.
+
+    It has `{train,validation,test}/{real,fake}`, a mask for every fake in
+    `masks/{split}/fake`, `groups.csv`, `parameters.csv` with what was drawn for every fake, and
+    `no_face.csv` and `skipped.csv` with what was left out. A fake and its real have one name,
+    size, encoder and group. The pair made from a photograph depends on its bytes and the seed
+    alone.
+
+    Args:
+        real_dir: photographs, or a data set whose real images are taken; see `folders.scan_real`.
+        output: the new folder.
+        per_image: pairs a photograph.
+        seed: of all that is drawn, and of the split where the photographs have none.
+        format: key of `FORMATS`.
+        quality: of JPEG, 1 to 100.
+        overwrite: replace `output`.
+        finder: finds the faces; None takes the one that comes with the package.
+
+    Raises:
+        InputError: there are no photographs or no faces, or `output` exists or is in the way.
+        CheckFailed: more than 5 % of the photographs cannot be read.
+    """
+    from src.data.faces import Finder
+
+    real_dir, output = Path(real_dir), Path(output)
+    refuse_existing(output, overwrite)
+    samples = folders.scan_real(real_dir, seed=seed)
+    _require_apart(real_dir, output)
+    found = finder or Finder.from_package()
+    names = _names([s.path.relative_to(real_dir).as_posix() for s in samples], samples)
+    with atomic_folder(output, overwrite=overwrite) as folder:
+        writer = _Writer(folder, format, quality)
+
+        def make(place: int) -> list[dict[str, Any]] | pixels.ImageError:
+            return _pairs(samples[place], names[place], writer, found, per_image, seed)
+
+        with bar("Forging", len(samples)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+            made = []
+            for outcome in pool.map(make, range(len(samples))):
+                made.append(outcome)
+                advance()
+        forged = _account(samples, made)
+        _write_tables(folder, real_dir, samples, made, forged)
+    return forged
+
+
+def _require_apart(real_dir: Path, output: Path) -> None:
+    inside, outside = real_dir.resolve(), output.resolve()
+    if inside.is_relative_to(outside) or outside.is_relative_to(inside):
+        raise InputError(
+            f"{output}: must be neither {real_dir} nor in it nor around it, since the photographs "
+            "are never changed: choose another place"
+        )
+
+
+def _names(inner: Sequence[str], samples: Sequence[folders.Sample]) -> list[str]:
+    """Name what is made from each photograph: its path below its class folder, with no suffix.
+
+    Where two photographs of a split would have one name, a mark from their paths is added.
+    """
+    names = []
+    for path in map(PurePosixPath, inner):
+        parents = [part for part in path.parts[:-1] if meaning(part) == Meaning()]
+        names.append("/".join([*parents, path.stem]))
+    places = [(sample.split, name) for sample, name in zip(samples, names, strict=True)]
+    count = Counter(places)
+    return [
+        name if count[place] == 1 else f"{name}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
+        for place, name, path in zip(places, names, inner, strict=True)
+    ]
+
+
+def _pairs(
+    sample: folders.Sample,
+    name: str,
+    writer: _Writer,
+    finder: Finder,
+    per_image: int,
+    seed: int,
+) -> list[dict[str, Any]] | pixels.ImageError:
+    """Write the pairs that are made from one photograph.
+
+    Returns:
+        What was drawn for each, with both paths; none where no face is found. Or why the
+        photograph cannot be read.
+    """
+    try:
+        image = pixels.read(sample.path)
+    except pixels.ImageError as error:
+        return error
+    landmarks = landmarks_of(image, finder)
+    if landmarks is None:
+        return []
+    digest = int(hashlib.sha256(sample.path.read_bytes()).hexdigest(), 16)
+    rows = []
+    for copy in range(per_image):
+        blend = self_blend(image, landmarks, np.random.default_rng((seed, copy, digest)))
+        own = name if per_image == 1 else f"{name}-{copy + 1}"
+        real, fake = writer.pair(sample.split, own, blend.real, blend.image)
+        writer.mask(sample.split, own, blend.mask)
+        rows.append({"path": fake, "real": real, **blend.parameters})
+    return rows
+
+
+def _account(
+    samples: Sequence[folders.Sample], made: Sequence[list[dict[str, Any]] | pixels.ImageError]
+) -> Forged:
+    """Count what was made.
+
+    Raises:
+        InputError: nothing was.
+        CheckFailed: too much could not be read.
+    """
+    pairs: Counter[str] = Counter()
+    no_face, skipped = [], []
+    for sample, outcome in zip(samples, made, strict=True):
+        if isinstance(outcome, pixels.ImageError):
+            skipped.append(Skipped(sample.path, str(outcome)))
+        elif outcome:
+            pairs[sample.split] += len(outcome)
+        else:
+            no_face.append(sample.path)
+    dataset.require_readable([item.reason for item in skipped], len(samples))
+    if not pairs:
+        raise InputError(
+            f"no face was found in any of the {len(samples)} photographs: fakes are made out of "
+            "upright faces that can be seen from the front or half from the side"
+        )
+    return Forged({s: pairs[s] for s in folders.SPLITS if pairs[s]}, no_face, skipped)
+
+
+def _write_tables(
+    folder: Path,
+    real_dir: Path,
+    samples: Sequence[folders.Sample],
+    made: Sequence[list[dict[str, Any]] | pixels.ImageError],
+    forged: Forged,
+) -> None:
+    parameters, groups = [], []
+    for sample, outcome in zip(samples, made, strict=True):
+        for row in [] if isinstance(outcome, pixels.ImageError) else outcome:
+            parameters.append(row | {"photograph": sample.path.relative_to(real_dir).as_posix()})
+            groups += [{"path": row[key], "group": sample.group} for key in ("real", "path")]
+    write_table(folder / "groups.csv", groups)
+    write_table(folder / "parameters.csv", parameters)
+    inner = [{"path": path.relative_to(real_dir).as_posix()} for path in forged.no_face]
+    write_table(folder / "no_face.csv", inner, ["path"])
+    if forged.skipped:
+        rows = [{"path": str(item.path), "reason": item.reason} for item in forged.skipped]
+        write_table(folder / "skipped.csv", rows)
+    mark = real_dir / dataset.DRAWN_SAMPLE_MARK
+    if mark.is_file():
+        (folder / mark.name).write_bytes(mark.read_bytes())
+
+
+@click.command(cls=Verb)
+@click.argument("real_dir", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The new folder.")
+@click.option("--per-image", type=click.IntRange(1), default=1, help="Pairs a photograph.")
+@click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--format", type=click.Choice(list(FORMATS)), default="jpeg")
+@click.option("--quality", type=click.IntRange(1, 100), default=QUALITY, help="Of JPEG.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@click.option("--overwrite", is_flag=True, help="Replace the output folder.")
+def command(real_dir: Path, output: Path, as_json: bool, **options: Any) -> None:
+    """Make fakes with masks out of real faces alone: a whole data set to learn from."""
+    forged = forge(real_dir, output, **options)
+    left_out = {"no_face": len(forged.no_face), "unreadable": len(forged.skipped)}
+    if as_json:
+        click.echo(json.dumps({"pairs": forged.pairs} | left_out))
+        return
+    for split, pairs in forged.pairs.items():
+        click.echo(f"{split:<12}{pairs:>7} real {pairs:>7} fake")
+    click.echo(
+        f"left out: {left_out['no_face']} without a face, {left_out['unreadable']} unreadable"
+    )
+    click.echo(f"written to {output}")
+
+
+if __name__ == "__main__":
+    command()
