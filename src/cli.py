@@ -16,6 +16,7 @@ VERBS = {
     "train": "Train a detector in two phases.",
     "evaluate": "Measure a detector on a test split.",
     "predict": "Judge files and folders.",
+    "faces": "Crop a set of images or videos to faces.",
     "gradcam": "Draw where in an image the verdict comes from.",
 }
 
