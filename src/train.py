@@ -5,28 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import platform
 import shutil
-from datetime import UTC, datetime
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from src import InputError, __version__
+from src import InputError
 from src.cli import Verb
 from src.data import augment, dataset
-from src.data.faces import Finder
-from src.data.folders import Sample
 from src.detector import bundle, network
-from src.detector.card import Card
-from src.detector.framing import FACES, Framing, measure_framing
+from src.detector.framing import FACES, Framing
 from src.files import atomic_folder, refuse_existing, write_table, write_text
-from src.training import precision, weights
+from src.training import precision, record, weights
+from src.training.framing import choose_framing
 from src.training.settings import SCRATCH, TWO_PHASE, Settings
-from src.training.state import RunFolder, RunState
+from src.training.state import RunFolder
 
 if TYPE_CHECKING:
     import keras
@@ -72,7 +67,7 @@ def train(
         fraction=settings.fraction,
         self_blend=settings.self_blend,
     )
-    framing = _framing(settings, samples)
+    framing = choose_framing(settings, samples)
     data = dataset.load(
         samples,
         settings.image_size,
@@ -113,29 +108,6 @@ def _require_tensorboard(folder: Path | None) -> None:
         )
 
 
-def _framing(settings: Settings, samples: list[Sample]) -> Framing:
-    """Return how images are framed: as was asked, else as most faces of the training images are."""
-    if settings.faces == "off":
-        return Framing()
-    finder = Finder.from_package()
-    if settings.framing is not None:
-        return Framing(settings.framing, "largest", finder)
-    paths = [sample.path for sample in samples if sample.split == "train"]
-    measured = measure_framing(paths, finder, settings.seed)
-    if measured.share is None:
-        log.warning(
-            "a face was found in %d of %d training images: every image is taken whole, in training "
-            "and later (--faces off says so without looking)",
-            measured.with_face,
-            measured.images,
-        )
-        return Framing()
-    log.info(
-        "faces fill %.2f of the frame (median of %d images)", measured.share, measured.with_face
-    )
-    return Framing(measured.share, "largest", finder)
-
-
 def _build(settings: Settings, start: Path | None) -> keras.Model:
     return network.build(
         settings.backbone,
@@ -152,7 +124,7 @@ def _save(run: Run, output: Path, facts: dict[str, Any], framing: Framing, overw
     # A network of its own, so that neither a half-precision policy nor frozen layers are saved.
     model = _build(run.settings, None)
     dataclasses.replace(run, model=model).load_best()
-    card = _card(output.name, run, model, facts, framing)
+    card = record.card(output.name, run, model, facts, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
         bundle.save(folder, network.probability(model), card)
         write_table(folder / "history.csv", run.state.history)
@@ -163,54 +135,8 @@ def _save(run: Run, output: Path, facts: dict[str, Any], framing: Framing, overw
             write_table(folder / "skipped.csv", rows)
 
 
-def _card(name: str, run: Run, model: keras.Model, facts: dict[str, Any], framing: Framing) -> Card:
-    best, settings = _best(run.state), run.settings
-    return Card(
-        name=name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        backbone=settings.backbone,
-        image_size=settings.image_size,
-        evidence_layer=network.backbone(settings.backbone).evidence_layer,
-        parameters=model.count_params(),
-        initial_weights=run.state.initial,
-        training={
-            **dataclasses.asdict(settings),
-            "data_dirs": [Path(folder).resolve().name for folder in settings.data_dirs],
-            **facts,
-            "epochs": len(run.state.history),
-            "best_epoch": best["epoch"],
-            "seconds": round(sum(row["seconds"] for row in run.state.history), 1),
-        },
-        data={
-            **run.dataset.facts(),
-            "drawn_sample": dataset.is_drawn_sample(settings.data_dirs),
-        },
-        metrics={"validation": {"auc": best["val_auc"], "loss": best["val_loss"]}},
-        versions=_versions(),
-        framing=framing.share,
-    )
-
-
-def _best(state: RunState) -> dict[str, Any]:
-    best = state.best
-    assert best is not None, "a run that ends has at least one epoch"
-    return best
-
-
-def _versions() -> dict[str, str]:
-    import keras
-
-    backend = keras.backend.backend()
-    return {
-        "deepfake-detector": __version__,
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        backend: version(backend),
-    }
-
-
 def _report(run: Run, output: Path) -> None:
-    best = _best(run.state)
+    best = record.best(run.state)
     if run.dataset.skipped:
         log.warning("%d unreadable images: %s/skipped.csv", len(run.dataset.skipped), output)
     log.info(
