@@ -16,11 +16,8 @@ VERBS = {
     "train": "Train a detector in two phases.",
     "evaluate": "Measure a detector on a test split.",
     "predict": "Judge files and folders.",
-<<<<<<< HEAD
     "forge": "Make fakes with masks out of real faces alone.",
-=======
     "faces": "Crop a set of images or videos to faces.",
->>>>>>> faces
     "gradcam": "Draw where in an image the verdict comes from.",
 }
 

@@ -1,0 +1,78 @@
+"""What is written down about a training run: the card of its detector."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src import __version__
+from src.data import dataset
+from src.detector import network
+from src.detector.card import Card
+from src.detector.framing import Framing
+from src.training.state import RunState
+
+if TYPE_CHECKING:
+    import keras
+
+    from src.training.phases import Run
+
+
+def card(name: str, run: Run, model: keras.Model, facts: dict[str, Any], framing: Framing) -> Card:
+    """Write down what is known about a detector when its training ends.
+
+    Args:
+        name: the bundle's name.
+        run: the run that ended.
+        model: the network.
+        facts: what the run decided beside its settings.
+        framing: how faces were framed.
+    """
+    chosen, settings = best(run.state), run.settings
+    return Card(
+        name=name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        backbone=settings.backbone,
+        image_size=settings.image_size,
+        evidence_layer=network.backbone(settings.backbone).evidence_layer,
+        parameters=model.count_params(),
+        initial_weights=run.state.initial,
+        training={
+            **dataclasses.asdict(settings),
+            "data_dirs": [Path(folder).resolve().name for folder in settings.data_dirs],
+            **facts,
+            "epochs": len(run.state.history),
+            "best_epoch": chosen["epoch"],
+            "seconds": round(sum(row["seconds"] for row in run.state.history), 1),
+        },
+        data={
+            **run.dataset.facts(),
+            "drawn_sample": dataset.is_drawn_sample(settings.data_dirs),
+        },
+        metrics={"validation": {"auc": chosen["val_auc"], "loss": chosen["val_loss"]}},
+        versions=_versions(),
+        framing=framing.share,
+    )
+
+
+def best(state: RunState) -> dict[str, Any]:
+    """Return the row of the epoch that is kept."""
+    row = state.best
+    assert row is not None, "a run that ends has at least one epoch"
+    return row
+
+
+def _versions() -> dict[str, str]:
+    import keras
+
+    backend = keras.backend.backend()
+    return {
+        "deepfake-detector": __version__,
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        backend: version(backend),
+    }
