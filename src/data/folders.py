@@ -94,7 +94,7 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
         InputError: If the folder is missing, has no such images, or is named as fakes are.
     """
     path = listing.existing(folder)
-    if any(said != Meaning() for said in _meanings(_unwrap(path)).values()):
+    if any(said != Meaning() for said in _meanings(layout_root(path)).values()):
         samples = [sample for sample in scan([path], seed=seed) if sample.label == 0]
     else:
         if meaning(path.resolve().name).label == 1:
