@@ -60,7 +60,9 @@ def test_the_set_is_complete_and_scan_reads_it(forged):
         labels = [sample.label for sample in samples if sample.split == split]
         assert sorted(labels) == [0] * pairs + [1] * pairs
     names = {(s.split, s.path.relative_to(output).parts[2:]) for s in samples if s.label}
-    assert names == {(s.split, s.path.relative_to(output).parts[2:]) for s in samples if not s.label}
+    assert names == {
+        (s.split, s.path.relative_to(output).parts[2:]) for s in samples if not s.label
+    }
     assert {s.source for s in samples} == {"set", "set/anna"}
 
 
@@ -151,7 +153,11 @@ def test_a_data_sets_real_images_keep_their_splits(tmp_path):
     made = forge(tmp_path / "faces", tmp_path / "set", format="png")
     assert made.pairs == {"train": 4, "validation": 2, "test": 2}
     files = {path for path in contents(tmp_path / "set") if path.endswith("5.png")}
-    assert files == {"validation/real/5.png", "validation/fake/5.png", "masks/validation/fake/5.png"}
+    assert files == {
+        "validation/real/5.png",
+        "validation/fake/5.png",
+        "masks/validation/fake/5.png",
+    }
     with Image.open(tmp_path / "set" / "test" / "fake" / "6.png") as picture:
         assert picture.format == "PNG"
 
