@@ -10,14 +10,25 @@ from src.data import listing, splits
 from src.data.names import CLASSES, SPLITS, Meaning, meaning, vocabulary
 from src.data.splits import ImageFile, Sample
 
-__all__ = ["CLASSES", "SPLITS", "Sample", "images", "require_both_classes", "scan", "scan_real"]
+__all__ = [
+    "CLASSES",
+    "SPLITS",
+    "ClassFolder",
+    "Sample",
+    "images",
+    "layout",
+    "layout_root",
+    "require_both_classes",
+    "scan",
+    "scan_real",
+]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _ClassFolder:
-    """A folder whose images, at any depth, are of one class.
+class ClassFolder:
+    """A folder whose files, at any depth, are of one class.
 
     `split` is the one that its name or its parent's names; None where they name none.
     """
@@ -83,7 +94,7 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
         InputError: If the folder is missing, has no such images, or is named as fakes are.
     """
     path = listing.existing(folder)
-    if any(said != Meaning() for said in _meanings(_unwrap(path)).values()):
+    if any(said != Meaning() for said in _meanings(layout_root(path)).values()):
         samples = [sample for sample in scan([path], seed=seed) if sample.label == 0]
     else:
         said = meaning(path.resolve().name)
@@ -163,7 +174,7 @@ def _source_names(folders: list[Path]) -> list[str]:
 
 def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
     """List the images of one data folder, whose name as a source is given."""
-    root = _unwrap(folder)
+    root = layout_root(folder)
     files = sorted(_files(root), key=lambda file: file.name)
     if not files:
         raise InputError(f"{folder}: there are no images in its class folders")
@@ -187,7 +198,7 @@ def _samples(root: Path, files: list[ImageFile], source: str, seed: int) -> list
 
 
 def _files(root: Path) -> Iterator[ImageFile]:
-    for folder in _layout(root):
+    for folder in layout(root):
         below = folder.path.relative_to(root).as_posix()
         for inner in listing.image_files(folder.path):
             yield ImageFile(f"{below}/{inner}", inner, folder.label, folder.split)
@@ -198,8 +209,11 @@ def _meanings(folder: Path) -> dict[str, Meaning]:
     return {name: meaning(name) for name in listing.subfolders(folder)}
 
 
-def _unwrap(folder: Path) -> Path:
-    """Step through folders that merely wrap a layout, as the ones that archives unpack to."""
+def layout_root(folder: Path) -> Path:
+    """Return the folder where the layout of a data folder starts.
+
+    Folders that merely wrap a layout are stepped through, as the ones that archives unpack to.
+    """
     meanings = _meanings(folder)
     if len(meanings) != 1:
         return folder
@@ -207,7 +221,7 @@ def _unwrap(folder: Path) -> Path:
     if not _is_wrapper(folder / name, said):
         return folder
     _refuse_tables(folder, name)
-    return _unwrap(folder / name)
+    return layout_root(folder / name)
 
 
 def _is_wrapper(only: Path, said: Meaning) -> bool:
@@ -230,8 +244,12 @@ def _refuse_tables(wrapper: Path, inner: str) -> None:
             )
 
 
-def _layout(root: Path) -> list[_ClassFolder]:
-    """Find the class folders in a folder, or in the split folders there."""
+def layout(root: Path) -> list[ClassFolder]:
+    """Find the class folders in a folder, or in the split folders there.
+
+    Raises:
+        InputError: The layout is not understood.
+    """
     meanings = _meanings(root)
     found = _split_layout(root, meanings) or _class_folders(root, meanings)
     if not found:
@@ -239,7 +257,7 @@ def _layout(root: Path) -> list[_ClassFolder]:
     return found
 
 
-def _split_layout(folder: Path, meanings: dict[str, Meaning]) -> list[_ClassFolder]:
+def _split_layout(folder: Path, meanings: dict[str, Meaning]) -> list[ClassFolder]:
     """Find the class folders inside the split folders, if there are any."""
     found = [
         replace(inside, split=said.split)
@@ -254,10 +272,10 @@ def _split_layout(folder: Path, meanings: dict[str, Meaning]) -> list[_ClassFold
     return found
 
 
-def _class_folders(folder: Path, meanings: dict[str, Meaning]) -> list[_ClassFolder]:
+def _class_folders(folder: Path, meanings: dict[str, Meaning]) -> list[ClassFolder]:
     """Find the class folders directly inside a folder."""
     found = [
-        _ClassFolder(folder / name, said.label, said.split)
+        ClassFolder(folder / name, said.label, said.split)
         for name, said in meanings.items()
         if said.label is not None
     ]

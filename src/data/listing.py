@@ -1,6 +1,7 @@
-"""What a folder holds: the folders in it, and the image files at any depth."""
+"""What a folder holds: the folders in it, and the files at any depth."""
 
 import os
+from collections.abc import Set
 from pathlib import Path
 
 from src import InputError
@@ -27,7 +28,12 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def image_files(folder: Path) -> list[str]:
-    """List the images at any depth below a folder.
+    """List the images at any depth below a folder, as `files` does."""
+    return files(folder, EXTENSIONS)
+
+
+def files(folder: Path, extensions: Set[str]) -> list[str]:
+    """List the files with one of some extensions at any depth below a folder.
 
     Hidden files and folders are passed over; a folder that several links reach is read once.
 
@@ -47,7 +53,7 @@ def image_files(folder: Path) -> list[str]:
         for entry in _entries(folder / inner):
             if _is_folder(entry):
                 waiting.append(f"{inner}{entry.name}/")
-            elif entry.name[entry.name.rfind(".") :].lower() in EXTENSIONS:
+            elif entry.name[entry.name.rfind(".") :].lower() in extensions:
                 found.append(inner + entry.name)
     return sorted(found)
 

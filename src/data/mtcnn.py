@@ -186,21 +186,19 @@ def suppress(
     Returns:
         The indices of the boxes that stay, the best first.
     """
+    corners, opposite = boxes[:, :2], boxes[:, 2:]
+    areas = (opposite - corners).prod(axis=1)
     order = np.argsort(-scores, kind="stable")
     kept = []
     while order.size:
         best, order = order[0], order[1:]
         kept.append(best)
-        shared = overlaps(boxes[best], boxes[order], of_smaller=of_smaller)
-        order = order[shared <= overlap]
+        inner = np.minimum(opposite[best], opposite[order])
+        inner -= np.maximum(corners[best], corners[order])
+        shared = np.maximum(inner, 0, out=inner).prod(axis=1)
+        if of_smaller:
+            whole = np.minimum(areas[best], areas[order])
+        else:
+            whole = areas[best] + areas[order] - shared
+        order = order[shared <= overlap * whole]
     return np.array(kept, np.intp)
-
-
-def overlaps(box: np.ndarray, boxes: np.ndarray, *, of_smaller: bool = False) -> np.ndarray:
-    """Return by which share, in [0, 1], a box (4,) overlaps each of others (n, 4)."""
-    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    intersection = inner.clip(0).prod(axis=1)
-    area = (box[2:] - box[:2]).prod()
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    whole = np.minimum(area, areas) if of_smaller else area + areas - intersection
-    return intersection / np.maximum(whole, np.finfo(float).tiny)

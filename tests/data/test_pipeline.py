@@ -128,7 +128,7 @@ LANDMARKS = np.float32([[8, 8], [16, 8], [12, 12], [9, 16], [15, 16]])
 @pytest.fixture
 def blending(cache):
     """Ten real images, two of them without a face, with their blends, and ten fakes."""
-    faces = {index: LANDMARKS for index in range(0, 16, 2)}
+    faces = dict.fromkeys(range(0, 16, 2), LANDMARKS)
     indices = [*range(20), *faces]
     labels = [index % 2 for index in range(20)] + [1] * len(faces)
     landmarks = [faces.get(index) for index in indices]

@@ -1,0 +1,224 @@
+"""Find the videos of a data set with class, split and group, and read frames out of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from src import InputError
+from src.data import folders, listing
+from src.data.names import SPLITS
+
+_SUFFIXES = "mp4 avi mov mkv webm m4v mpg mpeg wmv"
+EXTENSIONS = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
+# The two halves of a FaceForensics++ tree, by label.
+_FACEFORENSICS = ("original_sequences", "manipulated_sequences")
+_SPLIT_FILES = {"train": "train.json", "validation": "val.json", "test": "test.json"}
+# "000", "000_003" (the face of 003 put into 000), "01__kitchen_pan", "01_02__kitchen_pan__AB12"
+_NUMBERED = re.compile(r"(\d{3})(?:_(\d{3}))?$|(\d{2})(?:_(\d{2}))?__")
+_NAMED = re.compile(r"(?<![A-Za-z0-9])id\d+")  # Celeb-DF: "id0_0001", "id0_id16_0001"
+
+
+class VideoError(InputError):
+    """A file cannot be read as a video; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video of a data set.
+
+    Attributes:
+        path: the file.
+        name: where its frames belong in a data folder: split (where one is known), class,
+            sub-folders and the file's name without suffix, with forward slashes.
+        label: 1 fake, 0 real.
+        group: what must stay in one split with it, such as the videos of the same persons.
+    """
+
+    path: Path
+    name: str
+    label: int
+    group: str
+
+
+def scan(root: Path | str, compression: str | None = None) -> list[Video]:
+    """List the videos of a FaceForensics++ tree or of a tree of `real` and `fake` folders.
+
+    In a FaceForensics++ tree the method (`Deepfakes`, ...) becomes the sub-folder of the class,
+    and the official split files (`train.json`, `val.json` and `test.json`: lists of pairs of
+    source ids) are followed where they lie in the root or in `splits` there; videos that they do
+    not name are left out.
+
+    Args:
+        root: the folder.
+        compression: `raw`, `c23` or `c40`, where a FaceForensics++ tree holds several.
+
+    Returns:
+        The videos, sorted by name. Those that share a source video or a person, as far as their
+        names tell, have one group.
+
+    Raises:
+        InputError: there are no videos, or the tree is not understood.
+    """
+    root = listing.existing(root)
+    if any((root / half).is_dir() for half in _FACEFORENSICS):
+        found = _faceforensics(root, compression)
+    else:
+        found = _class_tree(root)
+    if not found:
+        raise InputError(
+            f"{root}: there are no videos; expected {'/, '.join(_FACEFORENSICS)}/ as "
+            f"FaceForensics++ has them, or real/ and fake/ folders, with files that end in "
+            f"{', '.join(sorted(EXTENSIONS))}"
+        )
+    return sorted(_grouped(found), key=lambda video: video.name)
+
+
+def _class_tree(root: Path) -> list[Video]:
+    start = folders.layout_root(root)
+    return [
+        _video(folder.path / inner, (folder.path / inner).relative_to(start), folder.label)
+        for folder in folders.layout(start)
+        for inner in listing.files(folder.path, EXTENSIONS)
+    ]
+
+
+def _video(path: Path, name: Path, label: int) -> Video:
+    return Video(path, name.with_suffix("").as_posix(), label, "")
+
+
+def _faceforensics(root: Path, compression: str | None) -> list[Video]:
+    found, seen = [], set()
+    for label, half in enumerate(_FACEFORENSICS):
+        for folder in sorted((root / half).glob("*/*/videos")):
+            method, level = folder.parts[-3:-1]
+            if compression in (None, level):
+                seen.add(level)
+                place = Path(folders.CLASSES[label], method)
+                found += [
+                    _video(folder / inner, place / inner, label)
+                    for inner in listing.files(folder, EXTENSIONS)
+                ]
+    if len(seen) > 1:
+        raise InputError(f"{root}: choose one --compression out of {', '.join(sorted(seen))}")
+    splits = _official_splits(root)
+    if not splits:
+        return found
+    return [
+        replace(video, name=f"{splits[_ids(video)]}/{video.name}")
+        for video in found
+        if _ids(video) in splits
+    ]
+
+
+def _official_splits(root: Path) -> dict[tuple[str, ...], str]:
+    """Read which split the videos with given source ids go to, if the split files are there."""
+    splits: dict[tuple[str, ...], str] = {}
+    for folder in (root, root / "splits"):
+        present = [split for split in SPLITS if (folder / _SPLIT_FILES[split]).is_file()]
+        for split in present:
+            for one, other in _pairs(folder / _SPLIT_FILES[split]):
+                for ids in ((one,), (other,), (one, other), (other, one)):
+                    if splits.setdefault(ids, split) != split:
+                        raise InputError(f"{folder}: {'_'.join(ids)} is in two split files")
+        if present:
+            break
+    return splits
+
+
+def _pairs(path: Path) -> list[tuple[str, str]]:
+    try:
+        pairs = json.loads(path.read_text(encoding="utf-8"))
+        return [(str(one), str(other)) for one, other in pairs]
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f'{path}: expected a list of pairs like ["000", "003"] ({error})') from error
+
+
+def _ids(video: Video) -> tuple[str, ...]:
+    """Return the ids of the source videos or persons that a file's name gives, if any."""
+    numbered = _NUMBERED.match(video.path.stem)
+    if numbered:
+        return tuple(filter(None, numbered.groups()))
+    return tuple(_NAMED.findall(video.path.stem))
+
+
+def _grouped(videos: Sequence[Video]) -> Iterator[Video]:
+    """Give videos that are connected through shared ids one group, named after the first id."""
+    parent: dict[str, str] = {}
+
+    def first(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    keys = [_ids(video) or (video.name,) for video in videos]
+    for ids in keys:
+        roots = sorted({first(key) for key in ids})
+        for other in roots:
+            parent[other] = roots[0]
+    for video, ids in zip(videos, keys, strict=True):
+        yield replace(video, group=first(ids[0]))
+
+
+def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Read frames that are evenly spread over a video.
+
+    The video is decoded from start to end, because jumping lands beside the frame in many files.
+
+    Args:
+        path: the video.
+        count: how many frames; all of them where the video has fewer.
+
+    Yields:
+        The number of the frame and the frame: (H, W, 3) uint8 RGB in [0, 255], turned upright.
+
+    Raises:
+        VideoError: the file cannot be read as a video, or it ends before the first frame wanted.
+    """
+    import cv2
+
+    wanted = set(_spread(_length(path), count))
+    capture = cv2.VideoCapture(str(path))
+    try:
+        found = False
+        for number in range(max(wanted) + 1):
+            if not capture.grab():
+                break
+            if number in wanted:
+                read, frame = capture.retrieve()
+                if read and frame is not None:
+                    found = True
+                    yield number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        if not found:
+            raise VideoError(f"{path}: the video is damaged: none of its frames can be read")
+    finally:
+        capture.release()
+
+
+def _spread(length: int, count: int) -> Iterable[int]:
+    """Return the numbers of the frames in the middle of `count` equal parts."""
+    return ((2 * part + 1) * length // (2 * count) for part in range(count))
+
+
+def _length(path: Path) -> int:
+    """Return the number of frames, counted where the file does not say."""
+    import cv2
+
+    if not path.is_file() or path.stat().st_size == 0:
+        raise VideoError(f"{path}: the file is missing or empty")
+    capture = cv2.VideoCapture(str(path))
+    try:
+        length = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        if not length:
+            while capture.grab():
+                length += 1
+    finally:
+        capture.release()
+    if not length:
+        raise VideoError(f"{path}: not a video, or in a format that cannot be read")
+    return length

@@ -1,0 +1,308 @@
+"""Crop a set of images, or a tree of videos, to faces."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image
+
+from src import InputError, progress
+from src.cli import Verb
+from src.data import faces, folders, pixels, tracks, videos
+from src.data.faces import Finder
+from src.files import atomic_folder, refuse_existing, write_text
+
+FORMATS = ("jpeg", "png")
+NO_FACE = "no face was found"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How crops are cut and written.
+
+    Attributes:
+        choice: `largest` or `all` faces of an image; of a video, the main person or all of them.
+        framing: the share of the crop's width that the face fills, in (0, 1].
+        size: side of every crop in pixels; 0 keeps the pixels of the original.
+        file_format: `jpeg` (without chroma subsampling) or `png`. All crops are written alike, so
+            that the file does not give the class away.
+        quality: of JPEG, 1 to 100.
+    """
+
+    choice: str = "largest"
+    framing: float = 0.7
+    size: int = 0
+    file_format: str = "jpeg"
+    quality: int = 95
+
+
+@dataclass(frozen=True)
+class Without:
+    """A file that gave no crop.
+
+    Attributes:
+        path: its name below the input folder.
+        reason: `NO_FACE`, or why it could not be read.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cropped:
+    """What became of a set.
+
+    Attributes:
+        output: the folder that was written.
+        files: images or videos of the input.
+        crops: crops written.
+        no_face: files in which no face was found.
+        unreadable: files that could not be read.
+    """
+
+    output: str
+    files: int
+    crops: int
+    no_face: int
+    unreadable: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One file of the input, and the name of its crops below the output, without suffix."""
+
+    path: Path
+    name: str
+    group: str | None
+
+
+# Reads a file, writes its crops through the function that it is handed, name and pixels.
+_Work = Callable[[_Job, Callable[[str, np.ndarray], None]], None]
+
+
+def crop_set(
+    data_dir: Path, output: Path, finder: Finder, style: Style | None = None, *,
+    overwrite: bool = False,
+) -> Cropped:  # fmt: skip
+    """Crop every image of a data folder to its faces.
+
+    Split, class and sub-folders stay as they are. `groups.csv` in the output keeps the groups of
+    the input together (from its `groups.csv` or `pairs.csv`), and the faces of one image;
+    `no_face.csv` lists what gave no crop.
+
+    Args:
+        data_dir: a folder as `folders.scan` reads it; nothing is written there.
+        output: the folder to write.
+        finder: finds the faces.
+        style: how crops are cut and written.
+        overwrite: replace `output` if it exists.
+
+    Raises:
+        InputError: the folders cannot be used, or no image has a face.
+    """
+    style = style or Style()
+    _check_places(data_dir, output, overwrite)
+    root = folders.layout_root(data_dir)
+    samples = folders.scan([data_dir])
+    names = [sample.path.relative_to(root).as_posix() for sample in samples]
+    jobs = []
+    for sample, name, plain in zip(samples, names, _plain_names(names), strict=True):
+        # An image of which nothing is known is a group of its own without being listed.
+        alone = sample.group.endswith(f"/{name}") and style.choice == "largest"
+        jobs.append(_Job(sample.path, plain, None if alone else sample.group))
+
+    def work(job: _Job, write: Callable[[str, np.ndarray], None]) -> None:
+        image = pixels.read(job.path)
+        chosen = faces.choose(finder.find(image), style.choice)
+        for number, face in enumerate(chosen):
+            name = job.name if style.choice == "largest" else f"{job.name}_face{number}"
+            write(name, faces.crop(image, face, style.framing))
+
+    return _crop(jobs, work, data_dir, output, style, overwrite)
+
+
+def crop_videos(
+    root: Path, output: Path, finder: Finder, style: Style | None = None, *,
+    frames: int = 10, compression: str | None = None, overwrite: bool = False,
+) -> Cropped:  # fmt: skip
+    """Crop frames of videos to the persons in them.
+
+    The crops are named after the video, the frame and the person, and `groups.csv` keeps videos
+    together that share a source video or a person.
+
+    Args:
+        root: a tree as `videos.scan` reads it; nothing is written there.
+        output: the folder to write.
+        finder: finds the faces.
+        style: how crops are cut and written.
+        frames: frames a video, evenly spread.
+        compression: which one, where a FaceForensics++ tree holds several.
+        overwrite: replace `output` if it exists.
+
+    Raises:
+        InputError: the folders cannot be used, or no video has a face.
+    """
+    style = style or Style()
+    _check_places(root, output, overwrite)
+    found = videos.scan(root, compression)
+    plain = _plain_names([video.name + video.path.suffix for video in found])
+    jobs = [_Job(video.path, name, video.group) for video, name in zip(found, plain, strict=True)]
+
+    def work(job: _Job, write: Callable[[str, np.ndarray], None]) -> None:
+        seen = list(videos.frames(job.path, frames))
+        persons = tracks.link([finder.find(image) for _, image in seen])
+        chosen: Iterable[int] = range(len(persons))
+        if persons and style.choice == "largest":
+            chosen = [tracks.main_track(persons)]
+        for person in chosen:
+            for position, face in persons[person].items():
+                number, image = seen[position]
+                crop = faces.crop(image, face, style.framing)
+                write(f"{job.name}_{number:05}_person{person}", crop)
+
+    return _crop(jobs, work, root, output, style, overwrite)
+
+
+def _check_places(source: Path, output: Path, overwrite: bool) -> None:
+    """Stop where the output would touch the input."""
+    refuse_existing(output, overwrite)
+    inner, outer = output.resolve(), source.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise InputError(f"--output {output}: expected a folder apart from {source}, which is read")
+
+
+def _plain_names(names: Sequence[str]) -> list[str]:
+    """Return names without suffix, where that does not make two the same."""
+    plain = [name.rpartition(".")[0] for name in names]
+    count = Counter(name.lower() for name in plain)
+    return [
+        short if count[short.lower()] == 1 else name
+        for name, short in zip(names, plain, strict=True)
+    ]
+
+
+def _crop(
+    jobs: Sequence[_Job], work: _Work, source: Path, output: Path, style: Style, overwrite: bool
+) -> Cropped:
+    """Do the work for every file on all cores and write the folder, whole or not at all."""
+    without: list[Without] = []
+    groups: list[tuple[str, str]] = []
+    crops = 0
+    with (
+        atomic_folder(output, overwrite=overwrite) as folder,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        progress.bar("Cropping", len(jobs)) as advance,
+    ):
+        outcomes = pool.map(lambda job: _one(job, work, folder, style), jobs)
+        for job, (written, problem) in zip(jobs, outcomes, strict=True):
+            crops += len(written)
+            if job.group is not None:
+                groups += [(name, job.group) for name in written]
+            if not written:
+                name = job.path.relative_to(source).as_posix()
+                without.append(Without(name, problem or NO_FACE))
+            advance()
+        if not crops:
+            first = f"{without[0].path}: {without[0].reason}"
+            raise InputError(f"{source}: none of its {len(jobs)} files gave a face; {first}")
+        _write_table(folder / "groups.csv", ("path", "group"), groups)
+        _write_table(
+            folder / "no_face.csv", ("path", "reason"), [(w.path, w.reason) for w in without]
+        )
+    no_face = sum(w.reason == NO_FACE for w in without)
+    return Cropped(str(output), len(jobs), crops, no_face, len(without) - no_face)
+
+
+def _one(job: _Job, work: _Work, folder: Path, style: Style) -> tuple[list[str], str]:
+    """Write the crops of one file; return their names and, if it is unreadable, why."""
+    written: list[str] = []
+
+    def write(name: str, crop: np.ndarray) -> None:
+        name = f"{name}.{'jpg' if style.file_format == 'jpeg' else 'png'}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(_encode(crop, style))
+        written.append(name)
+
+    try:
+        work(job, write)
+    except (pixels.ImageError, videos.VideoError) as error:
+        return written, str(error)
+    return written, ""
+
+
+def _encode(crop: np.ndarray, style: Style) -> bytes:
+    if style.size:
+        crop = pixels.resize(crop, style.size)
+    buffer = io.BytesIO()
+    if style.file_format == "jpeg":
+        Image.fromarray(crop).save(buffer, "JPEG", quality=style.quality, subsampling=0)
+    else:
+        Image.fromarray(crop).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+@click.command(cls=Verb)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Images to crop.")
+@click.option("--videos", "root", type=click.Path(path_type=Path), help="Videos to crop.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="New folder.")
+@click.option("--faces", "choice", type=click.Choice(faces.CHOICES), default="largest")
+@click.option("--framing", type=float, default=0.7, help="Share of the width that a face fills.")
+@click.option("--size", type=click.IntRange(0), default=0, help="Side in pixels; 0: as it is.")
+@click.option("--format", "file_format", type=click.Choice(FORMATS), default="jpeg")
+@click.option("--quality", type=click.IntRange(1, 100), default=95, help="Of JPEG.")
+@click.option("--frames", type=click.IntRange(1), default=10, help="Frames a video.")
+@click.option("--compression", help="Of FaceForensics++, where there are several: c23, ...")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(
+    data_dir: Path | None, root: Path | None, output: Path, choice: str, framing: float,
+    size: int, file_format: str, quality: int, frames: int, compression: str | None,
+    overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Crop a set of images, or a tree of videos, to faces."""
+    if (data_dir is None) == (root is None):
+        raise InputError("give either --data-dir with images or --videos with videos")
+    if not 0 < framing <= 1:
+        raise InputError(f"--framing: expected more than 0 and at most 1, got {framing}")
+    style = Style(choice, framing, size, file_format, quality)
+    finder = Finder.from_package()
+    if data_dir is not None:
+        result = crop_set(data_dir, output, finder, style, overwrite=overwrite)
+    else:
+        assert root is not None
+        result = crop_videos(
+            root, output, finder, style,
+            frames=frames, compression=compression, overwrite=overwrite,
+        )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(asdict(result)))
+        return
+    click.echo(f"{result.crops} crops of {result.files} files in {result.output}")
+    if result.no_face or result.unreadable:
+        click.echo(
+            f"{result.no_face} without a face, {result.unreadable} unreadable: "
+            f"{output / 'no_face.csv'}"
+        )
+
+
+if __name__ == "__main__":
+    command()
