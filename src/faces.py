@@ -116,10 +116,12 @@ def crop_set(
     root = folders.layout_root(data_dir)
     samples = folders.scan([data_dir])
     names = [sample.path.relative_to(root).as_posix() for sample in samples]
+    members = Counter(sample.group for sample in samples)
     jobs = []
     for sample, name, plain in zip(samples, names, _plain_names(names), strict=True):
         # An image of which nothing is known is a group of its own without being listed.
-        alone = sample.group.endswith(f"/{name}") and style.choice == "largest"
+        unknown = members[sample.group] == 1 and sample.group.endswith(f"/{name}")
+        alone = unknown and style.choice == "largest"
         jobs.append(_Job(sample.path, plain, None if alone else sample.group))
 
     def work(job: _Job, write: Callable[[str, np.ndarray], None]) -> None:

@@ -17,7 +17,16 @@ WINGS = {
     "knowledge": set(),
 }
 OPEN_TO_ALL = {"src", "src.files", "src.progress"}
-SLOW_TO_LOAD = ("tensorflow", "keras", "sklearn", "matplotlib", "cv2", "onnxruntime", "onnx", "joblib")
+SLOW_TO_LOAD = (
+    "tensorflow",
+    "keras",
+    "sklearn",
+    "matplotlib",
+    "cv2",
+    "onnxruntime",
+    "onnx",
+    "joblib",
+)
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}
 
 

@@ -42,8 +42,13 @@ class Finder:
     """
 
     def __init__(self, networks: Mapping[str, bytes]) -> None:
-        """Load the ONNX models `pnet`, `rnet` and `onet`."""
-        self._networks = {name: _network(networks[name]) for name in mtcnn_networks.NAMES}
+        """Load the ONNX models `pnet`, `rnet` and `onet`.
+
+        Raises:
+            InputError: one of them is no ONNX model.
+        """
+        names = mtcnn_networks.NAMES
+        self._networks = {name: _network(name, networks[name]) for name in names}
 
     @classmethod
     def from_package(cls) -> Finder:
@@ -157,13 +162,17 @@ def _inside(corner: tuple[int, int], last: tuple[int, int]) -> tuple[int, int]:
     return min(max(corner[0], 0), last[0]), min(max(corner[1], 0), last[1])
 
 
-def _network(content: bytes) -> mtcnn.Network:
+def _network(name: str, content: bytes) -> mtcnn.Network:
     """Return a function that runs an ONNX model."""
     import onnxruntime as ort
+    from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except (failures.InvalidProtobuf, failures.InvalidGraph, failures.Fail) as error:
+        raise InputError(f"{name} of the face finder is no ONNX model ({error})") from error
     names = [output.name for output in session.get_outputs()]
 
     def run(images: np.ndarray) -> dict[str, Any]:

@@ -20,7 +20,7 @@ WINDOW = 12  # side of P-Net's window in pixels
 STRIDE = 2  # pixels between its windows
 FACTOR = 0.709  # between two scales of the pyramid: half the area
 # Probabilities below which a stage rejects.
-PROPOSE, REFINE, DECIDE = 0.6, 0.7, 0.8
+PROPOSE, REFINE, DECIDE = 0.6, 0.7, 0.85
 # Overlaps above which the less probable of two boxes goes: within a scale, between scales, and
 # of R-Net as intersection over union, of O-Net as the share of the smaller box.
 SAME_SCALE, ALL_SCALES, REFINED, DECIDED = 0.5, 0.7, 0.7, 0.7
@@ -53,19 +53,24 @@ def detect(image: np.ndarray, networks: Mapping[str, Network], smallest: float) 
         networks: `pnet`, `rnet` and `onet`.
         smallest: side of the smallest face that is looked for, in pixels.
     """
-    halvings = _halvings(image)
-    boxes = _square(_propose(halvings, networks["pnet"], smallest))
-    seen = _look(halvings, boxes, networks["rnet"], 24)
-    boxes, scores = _calibrate(boxes, seen, REFINE)
-    boxes = _square(boxes[suppress(boxes, scores, REFINED)])
-    seen = _look(halvings, boxes, networks["onet"], 48)
+    levels = halvings(image)
+    boxes = _propose(levels, networks["pnet"], smallest)
+    seen = _look(levels, _square(boxes), networks["rnet"], 24)
+    boxes, scores = _calibrate(_square(boxes), seen, REFINE)
+    boxes = boxes[suppress(boxes, scores, REFINED)]
+    return decide(levels, _square(boxes), networks["onet"])
+
+
+def decide(levels: list[np.ndarray], boxes: np.ndarray, onet: Network) -> Detections:
+    """Run the last stage on square windows, (n, 4), of an image that `halvings` prepared."""
+    seen = _look(levels, boxes, onet, 48)
     landmarks = _place(boxes, seen["landmarks"])[seen["probability"] > DECIDE]
     boxes, scores = _calibrate(boxes, seen, DECIDE)
     kept = suppress(boxes, scores, DECIDED, of_smaller=True)
     return Detections(boxes[kept], scores[kept], landmarks[kept])
 
 
-def _halvings(image: np.ndarray) -> list[np.ndarray]:
+def halvings(image: np.ndarray) -> list[np.ndarray]:
     """Return the image, half of it, a quarter ..., so that nothing shrinks by more than 2 later.
 
     Plain bilinear sampling is then free of aliasing at any scale, and its cost does not depend
@@ -81,10 +86,10 @@ def _halvings(image: np.ndarray) -> list[np.ndarray]:
     return levels
 
 
-def _level(halvings: list[np.ndarray], scale: float) -> np.ndarray:
+def _level(levels: list[np.ndarray], scale: float) -> np.ndarray:
     """Return the smallest of the halvings that need not be enlarged for a scale."""
     halved = int(np.floor(-np.log2(min(scale, 1)) + 1e-9))
-    return halvings[min(halved, len(halvings) - 1)]
+    return levels[min(halved, len(levels) - 1)]
 
 
 def scales(height: int, width: int, smallest: float) -> Iterator[float]:
@@ -95,14 +100,14 @@ def scales(height: int, width: int, smallest: float) -> Iterator[float]:
         scale *= FACTOR
 
 
-def _propose(halvings: list[np.ndarray], pnet: Network, smallest: float) -> np.ndarray:
+def _propose(levels: list[np.ndarray], pnet: Network, smallest: float) -> np.ndarray:
     import cv2
 
-    height, width = halvings[0].shape[:2]
+    height, width = levels[0].shape[:2]
     boxes, scores = [np.empty((0, 4))], [np.empty(0)]
     for scale in scales(height, width, smallest):
         size = round(width * scale), round(height * scale)
-        scaled = cv2.resize(_level(halvings, scale), size, interpolation=cv2.INTER_LINEAR)
+        scaled = cv2.resize(_level(levels, scale), size, interpolation=cv2.INTER_LINEAR)
         output = pnet(scaled[None])
         found, probability = _windows(output["probability"][0], output["offsets"][0])
         found *= np.tile((width / size[0], height / size[1]), 2)
@@ -122,29 +127,29 @@ def _windows(probability: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:
-    """Widen each box around its centre to a square."""
+    """Widen each box around its centre to a square, of one pixel at least."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0, keepdims=True) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=1, keepdims=True) / 2
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
 def _look(
-    halvings: list[np.ndarray], boxes: np.ndarray, network: Network, side: int
+    levels: list[np.ndarray], boxes: np.ndarray, network: Network, side: int
 ) -> dict[str, np.ndarray]:
     """Run R-Net or O-Net on what is inside the boxes, all at once."""
     patches = np.empty((len(boxes), side, side, 3), np.uint8)
     for patch, box in zip(patches, boxes, strict=True):
-        _sample(halvings, box, patch)
+        _sample(levels, box, patch)
     return network(patches)
 
 
-def _sample(halvings: list[np.ndarray], box: np.ndarray, patch: np.ndarray) -> None:
+def _sample(levels: list[np.ndarray], box: np.ndarray, patch: np.ndarray) -> None:
     """Scale what is inside a square box into a square patch."""
     import cv2
 
     side = len(patch)
-    source = _level(halvings, side / (box[2] - box[0]))
-    ratio = np.divide(source.shape[1::-1], halvings[0].shape[1::-1])
+    source = _level(levels, side / (box[2] - box[0]))
+    ratio = np.divide(source.shape[1::-1], levels[0].shape[1::-1])
     step = (box[2:] - box[:2]) * ratio / side
     # OpenCV counts from the centre of the first pixel, boxes from its edge.
     start = box[:2] * ratio + step / 2 - 0.5

@@ -136,7 +136,9 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
         pairs = json.loads(path.read_text(encoding="utf-8"))
         return [(str(one), str(other)) for one, other in pairs]
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f'{path}: expected a list of pairs like ["000", "003"] ({error})') from error
+        raise InputError(
+            f'{path}: expected a list of pairs like ["000", "003"] ({error})'
+        ) from error
 
 
 def _ids(video: Video) -> tuple[str, ...]:
