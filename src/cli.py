@@ -16,9 +16,9 @@ VERBS = {
     "train": "Train a detector in two phases.",
     "evaluate": "Measure a detector on a test split.",
     "predict": "Judge files and folders.",
-    "forge": "Make fakes with masks out of real faces alone.",
-    "faces": "Crop a set of images or videos to faces.",
     "gradcam": "Draw where in an image the verdict comes from.",
+    "faces": "Crop a set of images or videos to faces.",
+    "forge": "Make fakes with masks out of real faces alone.",
 }
 
 

@@ -93,7 +93,9 @@ def test_every_fake_has_its_mask_and_its_parameters(forged):
         far = np.asarray(Image.fromarray(mask).resize((7, 7), Image.Resampling.BOX)) == 0
         far = np.kron(far, np.ones((16, 16)))[: mask.shape[0], : mask.shape[1]].astype(bool)
         assert np.abs(fake - real)[far & (mask == 0)].mean() < 1
+        assert np.abs(fake - real)[mask > 128].max() > 3
         assert drawn[path]["photograph"].endswith(".jpg")
+    assert len({row["zoom"] for row in drawn.values()}) == len(fakes)
 
 
 def test_both_classes_look_alike_to_one_who_sees_only_the_container(forged):

@@ -46,6 +46,18 @@ def data(tmp_path_factory):
     return make_data(tmp_path_factory.mktemp("data"), {"train": 24, "validation": 10, "test": 10})
 
 
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """Real faces alone, out of the drawn sample."""
+    folder, sample = tmp_path_factory.mktemp("photographs"), REPOSITORY / "dataset"
+    for split, count in {"train": 24, "validation": 10}.items():
+        (folder / split / "real").mkdir(parents=True)
+        for number in range(count):
+            path = Path(split, "real", f"{number:04d}.jpg")
+            (folder / path).write_bytes((sample / path).read_bytes())
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _tiny_backbone():
     tiny.register()
@@ -217,14 +229,18 @@ def weights_of(output: Path) -> list[np.ndarray]:
     return keras.models.load_model(output / "model.keras").get_weights()
 
 
-@pytest.mark.parametrize("views", ["0", "2"])
-def test_killed_runs_repeat_the_uninterrupted_one(data, weights, tmp_path, views):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(data, whole, weights, "--views", views).wait() == 0
-    kill_after(1, start(data, killed, weights, "--views", views), killed)
-    kill_after(4, start(data, killed, weights, "--views", views, "--resume"), killed)
-    kill_after(5, start(data, killed, weights, "--views", views, "--resume"), killed)
-    assert start(data, killed, weights, "--views", views, "--resume").wait() == 0
+@pytest.mark.parametrize(
+    ("images", "options"),
+    [("data", ()), ("photographs", ("--views=2", "--self-blend", "--image-size=104"))],
+    ids=["plain", "views of self-blends"],
+)
+def test_killed_runs_repeat_the_uninterrupted_one(weights, tmp_path, images, options, request):
+    data, whole, killed = request.getfixturevalue(images), tmp_path / "whole", tmp_path / "killed"
+    assert start(data, whole, weights, *options).wait() == 0
+    kill_after(1, start(data, killed, weights, *options), killed)
+    kill_after(4, start(data, killed, weights, *options, "--resume"), killed)
+    kill_after(5, start(data, killed, weights, *options, "--resume"), killed)
+    assert start(data, killed, weights, *options, "--resume").wait() == 0
     for expected, found in zip(history_of(whole), history_of(killed), strict=True):
         assert expected["phase"] == found["phase"]
         for name in ("learning_rate", "loss", "auc", "val_loss", "val_auc"):
@@ -359,6 +375,49 @@ def test_a_split_without_one_class_is_refused(tmp_path):
         path.unlink()
     with pytest.raises(InputError, match="validation"):
         train(settings(folder), tmp_path / "detector")
+
+
+def test_real_photographs_alone_train_a_detector_with_self_blending(photographs, tmp_path):
+    chosen = {"image_size": 104, "warmup_epochs": 0, "finetune_epochs": 2}
+    with pytest.raises(InputError, match="the train split has no fake images.*--self-blend"):
+        train(settings(photographs, **chosen), tmp_path / "detector")
+    output = train(settings(photographs, self_blend=True, **chosen), tmp_path / "detector")
+    card = read_card(output)
+    assert card.training["self_blend"] is True
+    assert card.data["counts"]["train"] == {"real": 24, "fake": 0}
+    assert card.data["self_blends"] == {"train": 24, "validation": 10}
+    assert card.data["no_face"] == 0
+    assert 0 <= card.metrics["validation"]["auc"] <= 1
+    bundle.load(output)
+
+
+def test_self_blending_needs_faces_and_only_where_there_are_no_fakes(tmp_path):
+    folder = make_data(tmp_path / "data", {"train": 8, "validation": 4})
+    chosen = {"self_blend": True, "warmup_epochs": 0, "finetune_epochs": 1}
+    card = read_card(train(settings(folder, **chosen), tmp_path / "with"))
+    assert card.data["self_blends"] == {}
+    assert card.data["no_face"] == 12
+    for path in folder.glob("*/fake/*"):
+        path.unlink()
+    with pytest.raises(InputError, match="no face was found in any real image of the train split"):
+        train(settings(folder, **chosen), tmp_path / "without")
+
+
+def test_classes_weigh_alike_with_self_blends_among_the_fakes(photographs, tmp_path):
+    from src.data import dataset
+    from src.training.phases import class_weight
+
+    folder = make_data(tmp_path / "data", {"train": 8, "validation": 4}, 104)
+    both = (str(folder), str(photographs))
+    data = dataset.load(both, ("train", "validation"), 104, tmp_path, self_blend=True)
+    labels = data.labels("train")
+    assert (labels.count(0), labels.count(1)) == (32, 32)
+    assert class_weight(labels) == {0: 1, 1: 1}
+    indices, landmarks = data.indices("train"), data.landmarks("train")
+    assert len(indices) == len(landmarks) == len(data.groups("train")) == 64
+    for index, label, face in zip(indices[40:], labels[40:], landmarks[40:], strict=True):
+        assert label == 1 and face is not None and data.samples[index].label == 0
+    data.cache.close()
 
 
 def test_a_loss_that_is_no_number_stops_the_run(data, tmp_path, monkeypatch):

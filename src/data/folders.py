@@ -97,8 +97,9 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
     if any(said != Meaning() for said in _meanings(layout_root(path)).values()):
         samples = [sample for sample in scan([path], seed=seed) if sample.label == 0]
     else:
-        if meaning(path.resolve().name).label == 1:
-            raise InputError(f"{path}: real images are needed, but the folder's name says fake")
+        said = meaning(path.resolve().name)
+        if said.label == 1 or said.unclear:
+            raise InputError(f"{path}: real images are needed, but the folder's name says: {said}")
         files = [ImageFile(inner, inner, 0, None) for inner in listing.image_files(path)]
         samples = _samples(path, files, _source_names([path])[0], seed)
     if not samples:

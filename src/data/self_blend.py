@@ -25,11 +25,11 @@ RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 SHIFT_X, SHIFT_Y = 0.08, 0.04  # of the distance of the eyes
 MAX_ZOOM = 1 / 0.95
 
-MAX_RGB = 20 / 255  # each channel
+MAX_RGB = 16 / 255  # each channel
 RGB_PROBABILITY = 0.3
-MAX_HUE = 5.0  # degrees
-MAX_SATURATION, MAX_VALUE = 1.2, 1.1  # factors
-MAX_BRIGHTNESS = 0.1  # of the range
+MAX_HUE = 2.5  # degrees
+MAX_SATURATION, MAX_VALUE = 1.15, 1.05  # factors
+MAX_BRIGHTNESS = 0.07  # of the range
 MAX_CONTRAST = 1.1
 SHRINK = (1.5, 4.0)  # by which factor the image is shrunk and enlarged again
 SHARPEN = (0.3, 1.5)  # how much of its fine detail is added to the image

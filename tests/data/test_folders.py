@@ -202,3 +202,30 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     assert folders.images(tmp_path / "round") == []
     with pytest.raises(InputError):
         folders.scan([tmp_path / "round"])
+
+
+def test_photographs_of_no_class_are_real_and_get_a_split(tmp_path):
+    fill(tmp_path, {"": 40, "anna": 40})
+    (tmp_path / "groups.csv").write_text("path,group\n0000.jpg,one\nanna/0001.jpg,one\n")
+    samples = folders.scan_real(tmp_path)
+    assert {sample.label for sample in samples} == {0}
+    assert {sample.split for sample in samples} == set(folders.SPLITS)
+    assert len({sample.group for sample in samples}) == 79
+    assert samples == folders.scan_real(tmp_path)
+    assert samples != folders.scan_real(tmp_path, seed=1)
+
+
+def test_only_the_real_images_of_a_data_set_are_taken_as_real(tmp_path):
+    fill(tmp_path, LAYOUT)
+    assert counts(folders.scan_real(tmp_path)) == {
+        key: count for key, count in counts(folders.scan([tmp_path])).items() if key[1] == "real"
+    }
+
+
+@pytest.mark.parametrize("layout", [{"fakes": 3}, {"train/fake": 3}, {"not real": 3, "other": 1}])
+def test_fakes_are_not_taken_as_real(tmp_path, layout):
+    fill(tmp_path, layout)
+    with pytest.raises(InputError):
+        folders.scan_real(tmp_path)
+    with pytest.raises(InputError):
+        folders.scan_real(tmp_path / next(iter(layout)))

@@ -120,3 +120,60 @@ def test_cache_past_its_bound_still_gives_every_image(paths, tmp_path, monkeypat
     for index, path in enumerate(paths):
         np.testing.assert_array_equal(cache[index], pixels.load(path, SIZE))
     cache.close()
+
+
+LANDMARKS = np.float32([[8, 8], [16, 8], [12, 12], [9, 16], [15, 16]])
+
+
+@pytest.fixture
+def blending(cache):
+    """Ten real images, two of them without a face, with their blends, and ten fakes."""
+    faces = dict.fromkeys(range(0, 16, 2), LANDMARKS)
+    indices = [*range(20), *faces]
+    labels = [index % 2 for index in range(20)] + [1] * len(faces)
+    landmarks = [faces.get(index) for index in indices]
+    groups = [str(index // 2) for index in indices]
+    return Batches(cache, indices, labels, 7, groups=groups, landmarks=landmarks, seed=3)
+
+
+def test_a_self_blend_is_of_its_image_and_surrounded_by_what_stands_for_it(blending):
+    for position in range(20, 28):
+        blend, real = blending.view(position, 2), blending.view(2 * (position - 20), 2)
+        outside = np.ones((SIZE, SIZE), bool)
+        outside[1:, 1:-1] = False
+        np.testing.assert_array_equal(blend[outside], real[outside])
+        assert (blend != real).any()
+
+
+def test_self_blends_are_fresh_every_epoch_and_repeat_by_seed(blending):
+    first, _ = epoch_of(blending, 0)
+    again, _ = epoch_of(blending, 0)
+    later, _ = epoch_of(blending, 1)
+    np.testing.assert_array_equal(first, again)
+    assert all((one != other).any() for one, other in zip(first[20:], later[20:], strict=True))
+
+
+def test_with_self_blending_no_image_is_the_only_one_left_as_it_was(blending, cache):
+    """Were fakes from elsewhere or faceless images never changed, that would tell them apart."""
+
+    def changed(positions) -> float:
+        pairs = [(p, epoch) for p in positions for epoch in range(12)]
+        return np.mean([(blending.view(p, e) != cache[p]).any() for p, e in pairs])
+
+    assert 0.5 < changed(range(1, 20, 2)) < 1
+    assert 0.5 < changed((16, 18)) < 1
+    assert 0.5 < changed(range(0, 16, 2)) < 1
+
+
+def test_a_self_blend_stands_next_to_its_image_and_is_augmented_like_it(blending):
+    blending.shuffle = True
+    order = np.concatenate([blending._chosen(number, 4) for number in range(len(blending))])
+    assert sorted(order) == list(range(28))
+    place = {position: place for place, position in enumerate(order)}
+    for position in range(20, 28):
+        real = 2 * (position - 20)
+        three = [place[position], place[real], place[real + 1]]
+        assert max(three) - min(three) == 2
+    blending.level = "light"
+    blend, real = blending.view(21, 2), blending.view(2, 2)
+    np.testing.assert_array_equal(blend[0], real[0])

@@ -100,6 +100,15 @@ def test_source_and_target_are_changed_alike_often(blends):
     assert {blend.parameters["outline"] for blend in blends} == set(face_mask.OUTLINES)
 
 
+def test_the_mask_stays_on_the_face_where_the_target_is_moved(image, monkeypatch):
+    monkeypatch.setattr("src.data.self_blend.SHIFT_X", 1.0)
+    for seed in SEEDS:
+        blend = self_blend(image, LANDMARKS, np.random.default_rng(seed))
+        shift = 40 * blend.parameters["shift_x"] * (blend.parameters["moved"] == "target")
+        middle = np.average(np.arange(180), weights=blend.mask.sum(0))
+        assert middle == pytest.approx(91 + shift, abs=9)
+
+
 def test_the_counterpart_is_the_blends_real(image, blends):
     for seed, blend in zip(SEEDS, blends, strict=True):
         made = counterpart(image, LANDMARKS, np.random.default_rng(seed))
