@@ -91,12 +91,13 @@ class ImageCache:
         return digests, skipped
 
     def _hash_and_hold(self, index: int) -> str | pixels.ImageError:
+        path = self.paths[index]
         try:
-            self[index]
+            data = pixels.content(path)
+            self._hold(index, self._decode(data, str(path)))
         except pixels.ImageError as error:
             return error
-        with self.paths[index].open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(data).hexdigest()
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Return image `index` as `(S, S, 3)` uint8 RGB.
@@ -106,11 +107,17 @@ class ImageCache:
         """
         if self._held[index]:
             return self._fetch(index)
-        image = pixels.load(self.paths[index], self.size)
+        image = self._decode(pixels.content(self.paths[index]), str(self.paths[index]))
+        self._hold(index, image)
+        return image
+
+    def _decode(self, data: bytes, name: str) -> np.ndarray:
+        return pixels.load(data, self.size, name)
+
+    def _hold(self, index: int, image: np.ndarray) -> None:
         if index < self._slots:
             self._store(index, image)
             self._held[index] = 1
-        return image
 
     def _fetch(self, index: int) -> np.ndarray:
         if self._memory is not None:

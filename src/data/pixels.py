@@ -16,6 +16,7 @@ from src.data.colour import to_srgb
 _SUFFIXES = "jpg jpeg jpe jfif png webp tif tiff bmp gif heic heif avif"
 EXTENSIONS = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 MAX_BYTES = 200_000_000
+UNNAMED = "image data"
 # Just below the number at which Pillow itself starts to warn, so that an image we accept never
 # sets off its warning, whatever the process has done to the (global) warning filters.
 MAX_PIXELS = 89_000_000
@@ -55,7 +56,25 @@ class ImageError(InputError):
     """A file cannot be used as an image; the message names the file and what is wrong with it."""
 
 
-def read(source: str | Path | bytes) -> np.ndarray:
+def content(path: str | Path) -> bytes:
+    """Return the bytes of an image file, for callers that need them beside the pixels.
+
+    Raises:
+        ImageError: If the file is missing, empty or too large.
+    """
+    return _content(path, "")[0]
+
+
+def identify(data: bytes, name: str = UNNAMED) -> Image.Image:
+    """Open an image from its content without decoding its pixels: format, size, tables, metadata.
+
+    Raises:
+        ImageError: If it is no image, or broken at its start.
+    """
+    return _open(data, name)
+
+
+def read(source: str | Path | bytes, name: str = UNNAMED) -> np.ndarray:
     """Decode an image, turn it upright and bring its colours to sRGB.
 
     The format is found from the content. Of an animation or a multi-page file the first frame
@@ -64,6 +83,7 @@ def read(source: str | Path | bytes) -> np.ndarray:
 
     Args:
         source: The path of an image file, or the content of one.
+        name: What the content goes by in messages; a path goes by itself.
 
     Returns:
         The upright image, (H, W, 3) uint8 sRGB in [0, 255], RGB order, writable.
@@ -71,7 +91,7 @@ def read(source: str | Path | bytes) -> np.ndarray:
     Raises:
         ImageError: If the file is missing, empty, too large, broken or no image.
     """
-    data, name = _content(source)
+    data, name = _content(source, name)
     with _open(data, name) as picture:
         if min(picture.size) < 1:
             raise ImageError(f"{name}: the image has no pixels")
@@ -104,12 +124,13 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
 
 
-def load(source: str | Path | bytes, size: int) -> np.ndarray:
+def load(source: str | Path | bytes, size: int, name: str = UNNAMED) -> np.ndarray:
     """Read an image file and scale it to the network's square.
 
     Args:
         source: The path of an image file, or the content of one.
         size: Side of the result in pixels.
+        name: What the content goes by in messages; a path goes by itself.
 
     Returns:
         (size, size, 3) uint8 sRGB in [0, 255], RGB order.
@@ -117,13 +138,13 @@ def load(source: str | Path | bytes, size: int) -> np.ndarray:
     Raises:
         ImageError: If the file cannot be read as an image.
     """
-    return resize(read(source), size)
+    return resize(read(source, name), size)
 
 
-def _content(source: str | Path | bytes) -> tuple[bytes, str]:
+def _content(source: str | Path | bytes, name: str) -> tuple[bytes, str]:
     """Return the bytes of an image file and the name it goes by in messages."""
     if isinstance(source, bytes):
-        name, size, data = "image data", len(source), source
+        size, data = len(source), source
     else:
         name, size, data = str(source), *_file(Path(source))
     if size == 0:

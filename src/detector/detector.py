@@ -157,8 +157,9 @@ class Detector:
 
     def _read(self, path: str | Path) -> tuple[str, np.ndarray]:
         """Return the SHA-256 of a file and its pixels at the network's size."""
-        image = pixels.load(path, self.card.image_size)
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest(), image
+        data = pixels.content(path)
+        image = pixels.load(data, self.card.image_size, str(path))
+        return hashlib.sha256(data).hexdigest(), image
 
     def _predictions(
         self, paths: Sequence[str], digests: Sequence[str], images: np.ndarray
