@@ -56,7 +56,7 @@ def audit(
         InputError: no usable layout.
     """
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
-    key = memory.fingerprint(samples, (equalize, image_size)) if remembered else ""
+    key = memory.fingerprint(samples, equalize and ("median", image_size)) if remembered else ""
     found = memory.recall(key) if remembered else None
     if found is None:
         found = survey(samples, equalize=equalize, image_size=image_size)

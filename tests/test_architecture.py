@@ -13,7 +13,7 @@ WINGS = {
     "auditing": {"data"},
     "data": set(),
     "detector": {"data"},
-    "training": {"data", "detector"},
+    "training": {"data", "detector", "auditing"},
     "report": set(),
     "knowledge": set(),
 }

@@ -172,7 +172,9 @@ class Audit:
         """Return what goes into a detector's card: numbers, and no path."""
 
         def short(shortcut: Shortcut | None) -> dict[str, Any] | None:
-            return shortcut and {"auc": asdict(shortcut.auc), "cues": shortcut.cues}
+            if shortcut is None:
+                return None
+            return {"auc": asdict(shortcut.auc), "cues": shortcut.cues}
 
         after = self.equalized
         return {

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from src.data import pixels
+from src.data.equalize import equalize
 
 MEMORY_BYTES = 256 * 2**20
 DISK_BYTES = 64 * 2**30
@@ -38,6 +39,7 @@ class ImageCache:
         paths: the image files.
         size: side of the square images in pixels.
         folder: where the file goes; it is removed by `close`.
+        equalized: re-encode each image like all others, see `data.equalize`.
         memory_bytes: up to this many bytes stay in memory.
     """
 
@@ -47,10 +49,12 @@ class ImageCache:
         size: int,
         folder: Path,
         *,
+        equalized: bool = False,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.paths = list(paths)
         self.size = size
+        self.equalized = equalized
         self._item = size * size * 3
         self._held = bytearray(len(self.paths))
         self._memory: np.ndarray | None = None
@@ -112,7 +116,8 @@ class ImageCache:
         return image
 
     def _decode(self, data: bytes, name: str) -> np.ndarray:
-        return pixels.load(data, self.size, name)
+        image = pixels.read(data, name)
+        return equalize(image, self.size) if self.equalized else pixels.resize(image, self.size)
 
     def _hold(self, index: int, image: np.ndarray) -> None:
         if index < self._slots:

@@ -12,6 +12,7 @@ from typing import Any
 from src import CheckFailed
 from src.data import folders
 from src.data.cache import ImageCache, Skipped
+from src.data.equalize import QUALITY
 from src.progress import bar
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,13 @@ class Dataset:
             "counts": counts,
             "sources": sorted({sample.source for sample in self.samples}),
             "skipped": len(self.skipped),
+            "equalized": self._equalized(),
             "drawn_sample": self.drawn_sample,
         }
+
+    def _equalized(self) -> dict[str, int] | None:
+        """Return size and JPEG quality that all images were brought to, if they were."""
+        return {"size": self.cache.size, "quality": QUALITY} if self.cache.equalized else None
 
 
 def load(
@@ -83,6 +89,7 @@ def load(
     seed: int = 0,
     limit_per_class: int | None = None,
     fraction: float | None = None,
+    equalize: bool = False,
 ) -> Dataset:
     """Find, decode and hash the images of some splits.
 
@@ -94,6 +101,7 @@ def load(
         seed: of the split where the folders have none.
         limit_per_class: at most so many images of a class in each split.
         fraction: share of the images used.
+        equalize: re-encode every image alike, see `data.equalize`.
 
     Raises:
         InputError: no usable layout, or a split without a class.
@@ -102,7 +110,8 @@ def load(
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
     samples = [sample for sample in samples if sample.split in splits]
     folders.require_both_classes(samples, splits)
-    cache = ImageCache([sample.path for sample in samples], image_size, cache_folder)
+    paths = [sample.path for sample in samples]
+    cache = ImageCache(paths, image_size, cache_folder, equalized=equalize)
     with bar("Reading images", len(samples)) as advance:
         digests, skipped = cache.fill(advance)
     require_readable([item.reason for item in skipped], len(samples))
