@@ -174,6 +174,7 @@ def _one_of_each(indices: Sequence[int], samples: Sequence[Sample]) -> list[int]
     first: dict[tuple[str, int], int] = {}
     for index in indices:
         first.setdefault((samples[index].split, samples[index].label), index)
-    shown = list(first.values())
+    order = sorted(first, key=lambda key: (SPLITS.index(key[0]), key[1]))
+    shown = [first[key] for key in order]
     rest = set(indices) - set(shown)
     return shown + sorted(rest)
