@@ -100,7 +100,7 @@ def test_a_rare_cue_is_no_shortcut(tmp_path):
 
 def test_the_gate_is_where_the_person_puts_it(tmp_path):
     def hint(name, number):
-        return {"suffix": ".png"} if (name == "fake") == (number % 5 > 0) else {}
+        return {"suffix": ".png"} if (name == "fake") == (number % 8 > 0) else {}
 
     folder = planted.data(tmp_path, hint)
     found = audit([folder])
