@@ -133,7 +133,8 @@ def _audit(settings: Settings) -> Audit:
     if stops:
         reasons = "\n".join(f"- {finding.sentence}" for finding in stops)
         raise CheckFailed(
-            f"the data is not fit to learn from; `deepfake audit` shows the images:\n{reasons}"
+            "the data is not fit to learn from (`deepfake audit` shows the images; "
+            f"--allow-shortcut goes on past a shortcut, and past nothing else):\n{reasons}"
         )
     return audited
 
