@@ -1,5 +1,6 @@
 """Training on data that is not fit to learn from: refused, levelled, or allowed and noted."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def test_a_planted_shortcut_is_refused_and_explained(shortcut, tmp_path):
 
 
 def test_an_allowed_shortcut_stands_in_the_card(shortcut, tmp_path):
-    card = read_card(train(settings(shortcut, allow_shortcut=True), tmp_path / "detector"))
+    output = train(settings(shortcut, allow_shortcut=True), tmp_path / "detector")
+    card = read_card(output)
+    assert str(shortcut.parent) not in (output / "card.json").read_text()
     assert card.training["allow_shortcut"] is True
     assert card.data["audit"]["stops"] == ["container_shortcut"]
     assert card.data["audit"]["container"]["auc"]["low"] == 1.0
@@ -81,6 +84,15 @@ def read_container(data: bytes):
         return picture.format, picture.size, dict(picture.getexif())
 
 
-def test_the_card_names_no_path(shortcut, tmp_path):
-    output = train(settings(shortcut, allow_shortcut=True), tmp_path / "detector")
-    assert str(shortcut.parent) not in (output / "card.json").read_text()
+def test_evaluate_sets_the_baseline_beside_the_detector(tmp_path, run):
+    def rougher(name, number):
+        return {"quality": 40} if name == "fake" else {}
+
+    folder = planted.data(tmp_path / "set", rougher)
+    output = train(settings(folder, allow_shortcut=True), tmp_path / "detector")
+    result = run("evaluate", "--data-dir", folder, "--model", output, "--output", tmp_path / "out")
+    assert "baseline of six simple statistics" in result.stdout
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    # Compression shows in the bytes per pixel, which the baseline sees.
+    assert written["baseline"]["auc"]["value"] > 0.95
+    assert written["baseline"]["images"] == written["images"]
