@@ -13,6 +13,7 @@ import click
 from src import CheckFailed, InputError, __version__
 
 VERBS = {
+    "audit": "Audit a data set before anything is learnt from it.",
     "train": "Train a detector in two phases.",
     "evaluate": "Measure a detector on a test split.",
     "predict": "Judge files and folders.",

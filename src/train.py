@@ -1,4 +1,4 @@
-"""Train a detector: load, build, warm up, unfreeze, fine-tune, save."""
+"""Train a detector: audit, load, build, warm up, unfreeze, fine-tune, save."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from src import InputError
+from src import CheckFailed, InputError
+from src.audit import audit
+from src.auditing.findings import Audit
 from src.cli import Verb
 from src.data import augment, dataset
+from src.data.equalize import equalized
 from src.detector import bundle, network
 from src.detector.framing import FACES, Framing
 from src.files import atomic_folder, refuse_existing, write_table, write_text
@@ -53,12 +56,13 @@ def train(
 
     Raises:
         InputError: data, weights or settings that cannot be used.
-        CheckFailed: too many unreadable images, or a loss that became NaN.
+        CheckFailed: data not fit to learn from, or a loss that became NaN.
     """
     _require_tensorboard(tensorboard)
     refuse_existing(output, overwrite)
     folder = RunFolder(output.with_name(output.name + ".partial"))
     state = folder.open(dataclasses.asdict(settings), resume=resume, overwrite=overwrite)
+    audited = _audit(settings)
     samples = dataset.find(
         settings.data_dirs,
         ("train", "validation"),
@@ -68,11 +72,12 @@ def train(
         self_blend=settings.self_blend,
     )
     framing = choose_framing(settings, samples)
+    read = equalized(framing.load) if settings.equalize else framing.load
     data = dataset.load(
         samples,
         settings.image_size,
         folder.path,
-        framing.load,
+        read,
         self_blend=settings.self_blend,
     )
     try:
@@ -92,7 +97,7 @@ def train(
             if phase.name not in state.finished:
                 run.fit(phase)
         facts = {"schedule": schedule, "precision": compute}
-        _save(run, output, facts, framing, overwrite)
+        _save(run, output, facts, audited, framing, overwrite)
     finally:
         data.cache.close()
     shutil.rmtree(folder.path)
@@ -108,6 +113,39 @@ def _require_tensorboard(folder: Path | None) -> None:
         )
 
 
+def _audit(settings: Settings) -> Audit:
+    """Audit the images of all splits; those of the test split are only compared with the others.
+
+    Raises:
+        CheckFailed: what was found makes the data unfit to learn from.
+    """
+    audited = audit(
+        settings.data_dirs,
+        max_shortcut_auc=settings.max_shortcut_auc,
+        equalize=settings.equalize,
+        image_size=settings.image_size,
+        seed=settings.seed,
+        limit_per_class=settings.limit_per_class,
+        fraction=settings.fraction,
+        remembered=True,
+    )
+    stops = [
+        finding
+        for finding in audited.stops
+        if not (settings.allow_shortcut and finding.code == "container_shortcut")
+    ]
+    for finding in audited.findings:
+        if finding not in stops:
+            log.warning("audit: %s", finding.sentence)
+    if stops:
+        reasons = "\n".join(f"- {finding.sentence}" for finding in stops)
+        raise CheckFailed(
+            "the data is not fit to learn from (`deepfake audit` shows the images; "
+            f"--allow-shortcut goes on past a shortcut, and past nothing else):\n{reasons}"
+        )
+    return audited
+
+
 def _build(settings: Settings, start: Path | None) -> keras.Model:
     return network.build(
         settings.backbone,
@@ -117,14 +155,21 @@ def _build(settings: Settings, start: Path | None) -> keras.Model:
     )
 
 
-def _save(run: Run, output: Path, facts: dict[str, Any], framing: Framing, overwrite: bool) -> None:
+def _save(
+    run: Run,
+    output: Path,
+    facts: dict[str, Any],
+    audited: Audit,
+    framing: Framing,
+    overwrite: bool,
+) -> None:
     """Write the bundle with the weights of the best epoch, in float32."""
     from src.report import plots
 
     # A network of its own, so that neither a half-precision policy nor frozen layers are saved.
     model = _build(run.settings, None)
     dataclasses.replace(run, model=model).load_best()
-    card = record.card(output.name, run, model, facts, framing)
+    card = record.card(output.name, run, model, facts, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
         bundle.save(folder, network.probability(model), card)
         write_table(folder / "history.csv", run.state.history)
@@ -198,6 +243,14 @@ def _report(run: Run, output: Path) -> None:
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
 @click.option("--seed", type=click.IntRange(0), default=Settings.seed)
 @click.option("--deterministic", is_flag=True, help="Repeatable to the last bit, and slower.")
+@click.option(
+    "--max-shortcut-auc",
+    type=click.FloatRange(0.5, 1),
+    default=Settings.max_shortcut_auc,
+    help="Stop where the files alone tell the classes better than this.",
+)
+@click.option("--equalize", is_flag=True, help="Learn from images that are re-encoded alike.")
+@click.option("--allow-shortcut", is_flag=True, help="Go on where the files tell the classes.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for its log.")
 @click.option("--resume", is_flag=True, help="Continue an unfinished run.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")

@@ -23,6 +23,12 @@ SIZE = 32
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what is remembered between runs out of the home of whoever runs the tests."""
+    os.environ["DEEPFAKE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
 def tiny_backbone() -> Iterator[None]:
     tiny.register()
     yield

@@ -14,6 +14,9 @@ import numpy as np
 
 from src.data import pixels
 
+# From the content of a file, the size and the name in messages to (size, size, 3) uint8 RGB.
+Read = Callable[[bytes, int, str], np.ndarray]
+
 MEMORY_BYTES = 256 * 2**20
 DISK_BYTES = 64 * 2**30
 FREE_DISK_SHARE = 0.5
@@ -38,7 +41,7 @@ class ImageCache:
         paths: the image files.
         size: side of the square images in pixels.
         folder: where the file goes; it is removed by `close`.
-        read: reads one image at that size, see `pixels.load`.
+        read: turns the content of a file into an image of that size, see `pixels.load`.
         memory_bytes: up to this many bytes stay in memory.
     """
 
@@ -48,7 +51,7 @@ class ImageCache:
         size: int,
         folder: Path,
         *,
-        read: Callable[[Path, int], np.ndarray] = pixels.load,
+        read: Read = pixels.load,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self._read = read
@@ -94,12 +97,13 @@ class ImageCache:
         return digests, skipped
 
     def _hash_and_hold(self, index: int) -> str | pixels.ImageError:
+        path = self.paths[index]
         try:
-            self[index]
+            data = pixels.content(path)
+            self._hold(index, self._read(data, self.size, str(path)))
         except pixels.ImageError as error:
             return error
-        with self.paths[index].open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(data).hexdigest()
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Return image `index` as `(S, S, 3)` uint8 RGB.
@@ -109,11 +113,15 @@ class ImageCache:
         """
         if self._held[index]:
             return self._fetch(index)
-        image = self._read(self.paths[index], self.size)
+        path = self.paths[index]
+        image = self._read(pixels.content(path), self.size, str(path))
+        self._hold(index, image)
+        return image
+
+    def _hold(self, index: int, image: np.ndarray) -> None:
         if index < self._slots:
             self._store(index, image)
             self._held[index] = 1
-        return image
 
     def _fetch(self, index: int) -> np.ndarray:
         if self._memory is not None:

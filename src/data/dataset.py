@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from src import CheckFailed, InputError
 from src.data import folders, pixels
-from src.data.cache import ImageCache, Skipped
+from src.data.cache import ImageCache, Read, Skipped
 from src.data.self_blend import landmarks_of
 from src.progress import bar
 
@@ -153,7 +153,7 @@ def load(
     samples: list[folders.Sample],
     image_size: int,
     cache_folder: Path,
-    read: Callable[[Path, int], np.ndarray] = pixels.load,
+    read: Read = pixels.load,
     *,
     self_blend: bool = False,
 ) -> Dataset:
@@ -163,7 +163,7 @@ def load(
         samples: the images.
         image_size: side of the decoded square in pixels.
         cache_folder: where a cache that is too big for memory goes.
-        read: reads one image at that size.
+        read: turns the content of a file into an image of that size.
         self_blend: find the faces of real images, so that fakes are made of them.
 
     Raises:

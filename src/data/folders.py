@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from src import InputError
-from src.data import listing, splits
+from src.data import listing, splits, video_names
 from src.data.names import CLASSES, SPLITS, Meaning, meaning, vocabulary
 from src.data.splits import ImageFile, Sample
 
@@ -49,8 +49,8 @@ def scan(
 
     A data folder holds `real` and `fake` folders, or `train`, `validation` and `test` folders
     that hold them; names are matched by meaning. Images without a split get one, 70/15/15, from
-    a hash of their content (or of their group, where `groups.csv` or `pairs.csv` names one), so a
-    file keeps its split when others come and go. Nothing is written.
+    a hash of their content (or of their group, where `groups.csv`, `pairs.csv` or the names of
+    frames tell one), so a file keeps its split when others come and go. Nothing is written.
 
     Args:
         data_dirs: The data folders. A class may be missing from one of them.
@@ -183,7 +183,8 @@ def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
 
 def _samples(root: Path, files: list[ImageFile], source: str, seed: int) -> list[Sample]:
     """Give each image of one data folder its split, source and group."""
-    groups = splits.read_groups(root, files)
+    listed = splits.read_groups(root, files)
+    groups = video_names.groups(files) if listed is None else listed
     split_of = splits.assign(root, files, groups, seed)
     return [
         Sample(

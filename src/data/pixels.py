@@ -4,18 +4,19 @@ import io
 import os
 import struct
 import zlib
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from src import InputError
+from src.data.colour import to_srgb
 
 # Which files in a folder count as images. `read` itself looks at the content, never at the name.
 _SUFFIXES = "jpg jpeg jpe jfif png webp tif tiff bmp gif heic heif avif"
 EXTENSIONS = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 MAX_BYTES = 200_000_000
+UNNAMED = "image data"
 # Just below the number at which Pillow itself starts to warn, so that an image we accept never
 # sets off its warning, whatever the process has done to the (global) warning filters.
 MAX_PIXELS = 89_000_000
@@ -55,7 +56,25 @@ class ImageError(InputError):
     """A file cannot be used as an image; the message names the file and what is wrong with it."""
 
 
-def read(source: str | Path | bytes) -> np.ndarray:
+def content(path: str | Path) -> bytes:
+    """Return the bytes of an image file, for callers that need them beside the pixels.
+
+    Raises:
+        ImageError: If the file is missing, empty or too large.
+    """
+    return _content(path, "")[0]
+
+
+def identify(data: bytes, name: str = UNNAMED) -> Image.Image:
+    """Open an image from its content without decoding its pixels: format, size, tables, metadata.
+
+    Raises:
+        ImageError: If it is no image, or broken at its start.
+    """
+    return _open(data, name)
+
+
+def read(source: str | Path | bytes, name: str = UNNAMED) -> np.ndarray:
     """Decode an image, turn it upright and bring its colours to sRGB.
 
     The format is found from the content. Of an animation or a multi-page file the first frame
@@ -64,6 +83,7 @@ def read(source: str | Path | bytes) -> np.ndarray:
 
     Args:
         source: The path of an image file, or the content of one.
+        name: What the content goes by in messages; a path goes by itself.
 
     Returns:
         The upright image, (H, W, 3) uint8 sRGB in [0, 255], RGB order, writable.
@@ -71,7 +91,7 @@ def read(source: str | Path | bytes) -> np.ndarray:
     Raises:
         ImageError: If the file is missing, empty, too large, broken or no image.
     """
-    data, name = _content(source)
+    data, name = _content(source, name)
     with _open(data, name) as picture:
         if min(picture.size) < 1:
             raise ImageError(f"{name}: the image has no pixels")
@@ -79,7 +99,7 @@ def read(source: str | Path | bytes) -> np.ndarray:
             raise _too_many_pixels(name)
         try:
             picture.load()
-            return np.array(_upright(_srgb(_plain(picture, name)), _orientation(picture)))
+            return np.array(_upright(to_srgb(_plain(picture, name)), _orientation(picture)))
         except _BOMB as error:
             raise _too_many_pixels(name) from error
         except _BROKEN as error:
@@ -104,12 +124,13 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
 
 
-def load(source: str | Path | bytes, size: int) -> np.ndarray:
+def load(source: str | Path | bytes, size: int, name: str = UNNAMED) -> np.ndarray:
     """Read an image file and scale it to the network's square.
 
     Args:
         source: The path of an image file, or the content of one.
         size: Side of the result in pixels.
+        name: What the content goes by in messages; a path goes by itself.
 
     Returns:
         (size, size, 3) uint8 sRGB in [0, 255], RGB order.
@@ -117,13 +138,13 @@ def load(source: str | Path | bytes, size: int) -> np.ndarray:
     Raises:
         ImageError: If the file cannot be read as an image.
     """
-    return resize(read(source), size)
+    return resize(read(source, name), size)
 
 
-def _content(source: str | Path | bytes) -> tuple[bytes, str]:
+def _content(source: str | Path | bytes, name: str) -> tuple[bytes, str]:
     """Return the bytes of an image file and the name it goes by in messages."""
     if isinstance(source, bytes):
-        name, size, data = "image data", len(source), source
+        size, data = len(source), source
     else:
         name, size, data = str(source), *_file(Path(source))
     if size == 0:
@@ -224,53 +245,3 @@ def _eight_bits(picture: Image.Image, name: str) -> Image.Image:
     grey = Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
     grey.info = {"icc_profile": picture.info.get("icc_profile")}
     return grey
-
-
-def _srgb(picture: Image.Image) -> Image.Image:
-    """Convert L, LA, RGB, RGBA or CMYK to RGB in sRGB, laid over white where transparent.
-
-    White is what a page behind a picture most often is, and one fixed choice gives one result.
-    """
-    colour = picture
-    if picture.mode in ("LA", "RGBA"):
-        colour = picture.convert(picture.mode[:-1])
-    transform = _to_srgb(picture.info.get("icc_profile") or b"", colour.mode)
-    if transform is not None:
-        colour = transform.apply(colour)
-    elif colour.mode != "RGB":
-        colour = colour.convert("RGB")
-    if picture.mode in ("LA", "RGBA"):
-        white = Image.new("RGB", picture.size, "white")
-        colour = Image.composite(colour, white, picture.getchannel("A"))
-    return colour
-
-
-@lru_cache(maxsize=16)
-def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Build the transform from an embedded colour profile to sRGB.
-
-    Returns:
-        The transform, or None where there is nothing to do: no profile, a broken one, one that
-        does not belong to the image's mode (viewers ignore those too), or sRGB itself.
-    """
-    if not profile:
-        return None
-    try:
-        srgb = ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(io.BytesIO(profile), srgb, mode, "RGB")
-    except ImageCms.PyCMSError:
-        return None
-    return transform if mode == "CMYK" or _changes_colours(transform, mode) else None
-
-
-def _changes_colours(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Tell whether a transform moves any of a grid of colours by more than rounding.
-
-    Two levels are the rounding between the many versions of the sRGB profile, most of which do
-    not call themselves by one name.
-    """
-    steps = np.arange(0, 256, 15, dtype=np.uint8)
-    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
-    before = Image.fromarray(grid).convert(mode)
-    after = np.asarray(transform.apply(before), np.int16)
-    return bool(np.abs(after - np.asarray(before.convert("RGB"))).max() > 2)

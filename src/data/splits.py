@@ -57,7 +57,7 @@ class Sample:
     group: str
 
 
-def read_groups(root: Path, files: Sequence[ImageFile]) -> dict[str, str]:
+def read_groups(root: Path, files: Sequence[ImageFile]) -> dict[str, str] | None:
     """Read which images belong together from the table in a data folder, if it has one.
 
     Args:
@@ -66,7 +66,7 @@ def read_groups(root: Path, files: Sequence[ImageFile]) -> dict[str, str]:
         files: Its images.
 
     Returns:
-        The group of each image that the table lists, by `ImageFile.name`.
+        The group of each image that the table lists, by `ImageFile.name`; None without a table.
 
     Raises:
         InputError: If there are two tables, or one names what is not there or contradicts itself.
@@ -75,7 +75,7 @@ def read_groups(root: Path, files: Sequence[ImageFile]) -> dict[str, str]:
     if len(tables) > 1:
         raise InputError(f"{root}: has {' and '.join(TABLES)}; keep one of them")
     if not tables:
-        return {}
+        return None
     read = _listed_groups if tables[0].name == "groups.csv" else _paired_groups
     return read(tables[0], files)
 
@@ -141,7 +141,7 @@ def assign(
     Args:
         root: The folder where the layout starts.
         files: Its images.
-        groups: What `read_groups` returned.
+        groups: The group of each image that has one, by `ImageFile.name`.
         seed: Another seed gives another split.
 
     Returns:

@@ -217,11 +217,12 @@ class Detector:
 
     def _see(self, path: str | Path, framing: Framing) -> _Seen:
         """Read a file once, and cut out what the network judges."""
-        image = pixels.read(path)
-        sha256 = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        data = pixels.content(path)
+        image = pixels.read(data, str(path))
         views = framing.views(image)
         size = self.card.image_size
-        return _Seen(sha256, views, [pixels.resize(view.cut(image), size) for view in views])
+        inputs = [pixels.resize(view.cut(image), size) for view in views]
+        return _Seen(hashlib.sha256(data).hexdigest(), views, inputs)
 
     def _predictions(
         self, paths: Sequence[str], seen: Sequence[_Seen], batch_size: int

@@ -83,13 +83,13 @@ class Framing:
         ratio = framing_of(shape, face) / self.share
         return sides[1] <= SQUARE * sides[0] and 1 / ALIKE <= ratio <= ALIKE
 
-    def load(self, source: str | Path | bytes, size: int) -> np.ndarray:
-        """Read an image and scale its first view to the network's square.
+    def load(self, content: bytes, size: int, name: str) -> np.ndarray:
+        """Read an image and scale its first view to the network's square; see `pixels.load`.
 
         Raises:
             ImageError: it cannot be read.
         """
-        image = pixels.read(source)
+        image = pixels.read(content, name)
         return pixels.resize(self.views(image)[0].cut(image), size)
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src import __version__
+from src.auditing.findings import Audit
 from src.data import dataset
+from src.data.equalize import QUALITY
 from src.detector import network
 from src.detector.card import Card
 from src.detector.framing import Framing
@@ -22,7 +24,14 @@ if TYPE_CHECKING:
     from src.training.phases import Run
 
 
-def card(name: str, run: Run, model: keras.Model, facts: dict[str, Any], framing: Framing) -> Card:
+def card(
+    name: str,
+    run: Run,
+    model: keras.Model,
+    facts: dict[str, Any],
+    audited: Audit,
+    framing: Framing,
+) -> Card:
     """Write down what is known about a detector when its training ends.
 
     Args:
@@ -30,6 +39,7 @@ def card(name: str, run: Run, model: keras.Model, facts: dict[str, Any], framing
         run: the run that ended.
         model: the network.
         facts: what the run decided beside its settings.
+        audited: what the audit of the data found.
         framing: how faces were framed.
     """
     chosen, settings = best(run.state), run.settings
@@ -51,6 +61,10 @@ def card(name: str, run: Run, model: keras.Model, facts: dict[str, Any], framing
         },
         data={
             **run.dataset.facts(),
+            "equalized": {"size": settings.image_size, "quality": QUALITY}
+            if settings.equalize
+            else None,
+            "audit": audited.summary(),
             "drawn_sample": dataset.is_drawn_sample(settings.data_dirs),
         },
         metrics={"validation": {"auc": chosen["val_auc"], "loss": chosen["val_loss"]}},

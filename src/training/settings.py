@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from src import InputError
+from src.auditing.findings import MAX_SHORTCUT_AUC
 from src.detector import network
 
 TWO_PHASE, SCRATCH = "two-phase", "scratch"
@@ -39,6 +40,9 @@ class Settings:
         fraction: share of the images used.
         seed: of everything random.
         deterministic: use operations that always agree, at some cost in speed.
+        equalize: learn from images that are re-encoded alike; the audit's gate judges those.
+        max_shortcut_auc: above this, what the files alone give away stops the run.
+        allow_shortcut: go on past that gate.
     """
 
     data_dirs: tuple[str, ...]
@@ -64,6 +68,9 @@ class Settings:
     fraction: float | None = None
     seed: int = 0
     deterministic: bool = False
+    equalize: bool = False
+    max_shortcut_auc: float = MAX_SHORTCUT_AUC
+    allow_shortcut: bool = False
 
     def __post_init__(self) -> None:
         network.backbone(self.backbone)

@@ -1,0 +1,198 @@
+"""Audit a data set: is it fit to learn from?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from src import CheckFailed
+from src.auditing import memory
+from src.auditing.findings import MAX_SHORTCUT_AUC, Audit, Finding
+from src.auditing.shortcuts import Shortcut
+from src.auditing.survey import survey
+from src.cli import Verb
+from src.data import folders, pixels
+from src.data.equalize import encode
+from src.files import refuse_existing, write_text
+from src.report import page
+
+FILES = ("audit.json", "audit.html")
+THUMBNAIL = 136
+# The AUC of a cue that says nothing.
+NOTHING = 0.5
+
+
+def audit(
+    data_dirs: Sequence[str | Path],
+    *,
+    max_shortcut_auc: float = MAX_SHORTCUT_AUC,
+    equalize: bool = False,
+    image_size: int | None = None,
+    seed: int = 0,
+    limit_per_class: int | None = None,
+    fraction: float | None = None,
+    remembered: bool = False,
+) -> Audit:
+    """Audit the images of one or more data folders.
+
+    Every file is read, of all splits, and compared with all others. The two models that look for
+    shortcuts see the training and validation images only, as far as both classes are there.
+
+    Args:
+        data_dirs: folders with the images.
+        max_shortcut_auc: the gate, for the lower end of the container model's interval.
+        equalize: measure both models again after equalising, and judge by that.
+        image_size: side in pixels to equalise to; None takes the median of the shorter sides.
+        seed: of the split where the folders have none.
+        limit_per_class: at most so many images of a class in each split.
+        fraction: share of the images used.
+        remembered: take up an earlier audit of the same files, and remember this one.
+
+    Raises:
+        InputError: no usable layout.
+    """
+    samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
+    key = memory.fingerprint(samples, equalize and ("median", image_size)) if remembered else ""
+    found = memory.recall(key) if remembered else None
+    if found is None:
+        found = survey(samples, equalize=equalize, image_size=image_size)
+        if remembered:
+            memory.remember(key, found)
+    return replace(found, max_shortcut_auc=max_shortcut_auc)
+
+
+def write(audited: Audit, output: Path) -> None:
+    """Write `audit.json` and `audit.html` into a folder."""
+    write_text(output / "audit.json", json.dumps(audited.to_dict(), indent=2) + "\n")
+    title = f"Audit of {', '.join(audited.sources)}"
+    sections = [
+        page.Section("Images", header=("split", "real", "fake"), rows=list(_counts(audited))),
+        page.Section(
+            "What gives the class away",
+            "AUC of two small models on images that they were not fitted on, with 95 % interval. "
+            "0.5 is chance.",
+            header=("seen by the model", "AUC", "strongest cue", "real", "fake"),
+            rows=list(_shortcuts(audited)),
+        ),
+        *(_section(finding) for finding in audited.findings),
+    ]
+    write_text(output / "audit.html", page.render(title, verdict(audited), sections))
+
+
+def verdict(audited: Audit) -> str:
+    """Say in one sentence what came out."""
+    stops, warns = len(audited.stops), len(audited.findings) - len(audited.stops)
+    if stops:
+        return f"Not fit to learn from: {stops} of the gates failed, {warns} warnings."
+    return f"No gate failed; {warns} warnings." if warns else "Nothing was found against it."
+
+
+def _counts(audited: Audit) -> Iterator[tuple[object, ...]]:
+    for split, classes in audited.counts.items():
+        yield (split, *classes.values())
+
+
+def _shortcuts(audited: Audit) -> Iterator[tuple[str, ...]]:
+    measured: list[tuple[str, Shortcut | None]] = [
+        ("the files", audited.container),
+        ("content statistics", audited.content),
+    ]
+    if audited.equalized:
+        measured += [
+            ("the files, equalised", audited.equalized.container),
+            ("content statistics, equalised", audited.equalized.content),
+        ]
+    for name, shortcut in measured:
+        if shortcut is not None:
+            alone = shortcut.cues[shortcut.strongest]
+            told = alone > NOTHING
+            cue = f"{shortcut.strongest} ({alone:.3f})" if told else "none"
+            yield (name, str(shortcut.auc), cue, *(shortcut.typical if told else ("", "")))
+
+
+def _section(finding: Finding) -> page.Section:
+    mark = "bad" if finding.stops else "warning"
+    title = finding.code.replace("_", " ").capitalize()
+    pictures = [[_picture(path) for path in example] for example in finding.examples]
+    return page.Section(title, finding.sentence, mark, pictures=pictures)
+
+
+def _picture(path: str) -> page.Picture:
+    """Return a small version of a picture, or its name alone where it cannot be read."""
+    try:
+        return page.Picture(encode(pixels.read(path), THUMBNAIL), path)
+    except pixels.ImageError:
+        return page.Picture(None, path)
+
+
+def _table(audited: Audit) -> Iterator[str]:
+    yield f"{'split':<12}{'real':>9}{'fake':>9}"
+    for split, real, fake in _counts(audited):
+        yield f"{split:<12}{real:>9}{fake:>9}"
+    yield f"groups of several images: {audited.groups}"
+    if audited.container:
+        yield f"\nAUC of a model that sees only ... (images of {', '.join(audited.judged)})"
+    for name, auc, cue, *_ in _shortcuts(audited):
+        yield f"  {name:<30} {auc}  strongest: {cue}"
+    yield ""
+    for finding in audited.findings:
+        yield f"{'STOP   ' if finding.stops else 'warning'}  {finding.sentence}"
+
+
+@click.command(cls=Verb)
+@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("figures/audit"))
+@click.option(
+    "--max-shortcut-auc",
+    type=click.FloatRange(0.5, 1),
+    default=MAX_SHORTCUT_AUC,
+    help="Gate for what the files alone give away.",
+)
+@click.option("--equalize", is_flag=True, help="Measure again after re-encoding all images alike.")
+@click.option("--image-size", type=click.IntRange(8), help="Side to equalise to; default: median.")
+@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class in each split.")
+@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
+@click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--json", "as_json", is_flag=True, help="Print audit.json.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier audit.")
+def command(
+    data_dirs: tuple[str, ...],
+    output: Path,
+    max_shortcut_auc: float,
+    equalize: bool,
+    image_size: int | None,
+    limit_per_class: int | None,
+    fraction: float | None,
+    seed: int,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    """Audit a data set before anything is learnt from it: audit.json and audit.html."""
+    for name in FILES:
+        refuse_existing(output / name, overwrite)
+    audited = audit(
+        data_dirs,
+        max_shortcut_auc=max_shortcut_auc,
+        equalize=equalize,
+        image_size=image_size,
+        seed=seed,
+        limit_per_class=limit_per_class,
+        fraction=fraction,
+    )
+    write(audited, output)
+    if as_json:
+        click.echo((output / "audit.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        click.echo("\n".join(_table(audited)))
+        click.echo(f"{verdict(audited)}\nwritten to {output}")
+    if audited.stops:
+        codes = ", ".join(finding.code for finding in audited.stops)
+        raise CheckFailed(f"not fit to learn from: {codes}")
+
+
+if __name__ == "__main__":
+    command()

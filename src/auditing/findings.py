@@ -1,0 +1,253 @@
+"""What an audit found, and which of it stops a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from src.auditing.baseline import Baseline
+from src.auditing.shortcuts import MIN_IMAGES, Shortcut
+
+MAX_SHORTCUT_AUC = 0.65
+EXAMPLES = 12
+MEMBERS = 6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a data set.
+
+    Attributes:
+        code: a short name that stays.
+        stops: training must not go on; else it is a warning.
+        sentence: what is wrong and what to do.
+        examples: paths of images that show it, those of one example together.
+    """
+
+    code: str
+    stops: bool
+    sentence: str
+    examples: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Sets of images that belong together: how many, and a few of them by path."""
+
+    sets: int
+    images: int
+    examples: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, sets: Iterable[Sequence[int]], paths: Sequence[str]) -> Alike:
+        """Count sets of indices and name a few."""
+        sets = list(sets)
+        examples = [tuple(paths[index] for index in one[:MEMBERS]) for one in sets[:EXAMPLES]]
+        return cls(len(sets), sum(len(one) for one in sets), tuple(examples))
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Alike:
+        """Take up what `dataclasses.asdict` wrote down."""
+        return cls(**(fields | {"examples": tuple(map(tuple, fields["examples"]))}))
+
+
+@dataclass(frozen=True)
+class Equalized:
+    """Both models measured again, after equalising to `size` pixels and JPEG `quality`."""
+
+    size: int
+    quality: int
+    container: Shortcut
+    content: Shortcut
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is known of a data set, and what follows from it.
+
+    Attributes:
+        counts: readable images by split and class.
+        sources: names of the data folders.
+        unreadable: path and reason of each file that cannot be read.
+        groups: number of groups with more than one image.
+        straddling: groups in more than one split.
+        copies_across_splits: equal pictures in more than one split.
+        copies_within: other equal pictures.
+        label_conflicts: equal pictures in both classes that are of different groups.
+        near_across_splits: nearly equal pictures in more than one split.
+        near_across_classes: nearly equal pictures in both classes.
+        near_within: other nearly equal pictures.
+        judged: the splits that the two models saw.
+        container: what the container facts give away; None with too few images.
+        content: what the content statistics give away; None with too few images.
+        equalized: both again after equalising; None where that was not asked for.
+        baseline: the content model, fitted on the training split alone.
+        max_shortcut_auc: what the lower end of the container AUC's interval must not exceed.
+    """
+
+    counts: dict[str, dict[str, int]]
+    sources: list[str]
+    unreadable: list[tuple[str, str]]
+    groups: int
+    straddling: Alike
+    copies_across_splits: Alike
+    copies_within: Alike
+    label_conflicts: Alike
+    near_across_splits: Alike
+    near_across_classes: Alike
+    near_within: Alike
+    judged: tuple[str, ...]
+    container: Shortcut | None
+    content: Shortcut | None
+    equalized: Equalized | None
+    baseline: Baseline | None
+    max_shortcut_auc: float = MAX_SHORTCUT_AUC
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, the worst first."""
+        return tuple(sorted(self._findings(), key=lambda finding: not finding.stops))
+
+    @property
+    def stops(self) -> tuple[Finding, ...]:
+        """The findings with which training must not go on."""
+        return tuple(finding for finding in self.findings if finding.stops)
+
+    def _findings(self) -> Iterable[Finding]:
+        for code, stops, sentence in _SENTENCES:
+            alike: Alike = getattr(self, code)
+            if alike.sets:
+                words = sentence.format(sets=alike.sets, images=alike.images)
+                yield Finding(code, stops, words, alike.examples)
+        if self.unreadable:
+            path, reason = self.unreadable[0]
+            words = f"{len(self.unreadable)} files cannot be read; the first: {reason}"
+            yield Finding("unreadable", False, words, ((path,),))
+        yield from self._shortcuts()
+
+    def _shortcuts(self) -> Iterable[Finding]:
+        judged: Audit | Equalized = self.equalized or self
+        if judged.container is None or judged.content is None:
+            words = f"fewer than {MIN_IMAGES} images of a class: shortcuts cannot be judged"
+            yield Finding("too_few_to_judge", False, words)
+            return
+        after = " after equalising" if self.equalized else ""
+        if judged.container.auc.low > self.max_shortcut_auc:
+            words = (
+                f"the files alone tell real from fake{after}: {_explain(judged.container)}; more "
+                f"than {self.max_shortcut_auc:g}. A detector would learn the files, not the "
+                "fakes. Bring both classes to one format, size and quality: --equalize does it"
+            )
+            yield Finding("container_shortcut", True, words, judged.container.extremes)
+        if judged.content.auc.low > self.max_shortcut_auc:
+            words = (
+                f"six simple statistics tell real from fake{after}: {_explain(judged.content)}. "
+                "This can be an honest trace of forgery, or an accident of how the pictures were "
+                "collected: a detector that does no better has learnt nothing else"
+            )
+            yield Finding("content_shortcut", False, words, judged.content.extremes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain types for JSON, the findings included."""
+        return asdict(self) | {"findings": [asdict(finding) for finding in self.findings]}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Audit:
+        """Take up what `to_dict` wrote down."""
+        fields = {name: value for name, value in fields.items() if name != "findings"}
+        for name, _, _ in _SENTENCES:
+            fields[name] = Alike.from_dict(fields[name])
+        for name in ("container", "content"):
+            fields[name] = fields[name] and Shortcut.from_dict(fields[name])
+        if fields["equalized"]:
+            both = {n: Shortcut.from_dict(fields["equalized"][n]) for n in ("container", "content")}
+            fields["equalized"] = Equalized(**(fields["equalized"] | both))
+        fields["baseline"] = fields["baseline"] and Baseline.from_dict(fields["baseline"])
+        fields["unreadable"] = [tuple(item) for item in fields["unreadable"]]
+        fields["judged"] = tuple(fields["judged"])
+        return cls(**fields)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what goes into a detector's card: numbers, and no path."""
+
+        def short(shortcut: Shortcut | None) -> dict[str, Any] | None:
+            if shortcut is None:
+                return None
+            return {"auc": asdict(shortcut.auc), "cues": shortcut.cues}
+
+        after = self.equalized
+        return {
+            "stops": [finding.code for finding in self.findings if finding.stops],
+            "warns": [finding.code for finding in self.findings if not finding.stops],
+            **{code: getattr(self, code).images for code, _, _ in _SENTENCES},
+            "unreadable": len(self.unreadable),
+            "max_shortcut_auc": self.max_shortcut_auc,
+            "judged": list(self.judged),
+            "container": short(self.container),
+            "content": short(self.content),
+            "equalized": after
+            and {
+                "size": after.size,
+                "quality": after.quality,
+                "container": short(after.container),
+                "content": short(after.content),
+            },
+            "baseline": self.baseline and self.baseline.to_dict(),
+        }
+
+
+def _explain(shortcut: Shortcut) -> str:
+    real, fake = shortcut.typical
+    return (
+        f"AUC {shortcut.auc} on images not seen, by the {shortcut.strongest} above all (real: "
+        f"{real}; fake: {fake})"
+    )
+
+
+# Code, whether it stops training, and the sentence.
+_SENTENCES = (
+    (
+        "copies_across_splits",
+        True,
+        "{images} images are copies of one another across splits ({sets} pictures): what is tested "
+        "was trained on. Keep each in one split",
+    ),
+    (
+        "straddling",
+        True,
+        "{sets} groups with {images} images are in more than one split: frames of one video, or "
+        "one person, would be trained and tested on. Move each group into one split",
+    ),
+    (
+        "label_conflicts",
+        True,
+        "{images} images are real and fake at once ({sets} pictures): equal pixels in both "
+        "classes. Find out which is right, and remove the other",
+    ),
+    (
+        "copies_within",
+        False,
+        "{images} images are copies of one another within a split and class ({sets} pictures): "
+        "they count more than the others",
+    ),
+    (
+        "near_across_splits",
+        False,
+        "{images} images are nearly equal across splits ({sets} sets): bursts, crops or one "
+        "person in one pose make a test look easier than it is. If they belong together, say so "
+        "in groups.csv",
+    ),
+    (
+        "near_across_classes",
+        False,
+        "{images} images are nearly equal across classes ({sets} sets). Where a fake was made "
+        "from the real one, say so in pairs.csv",
+    ),
+    (
+        "near_within",
+        False,
+        "{images} images are nearly equal within a split and class ({sets} sets): there is less "
+        "variety than the numbers say",
+    ),
+)

@@ -1,0 +1,82 @@
+"""Which images come from one video or person, where the names of the files say so."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
+
+from src.data.splits import ImageFile
+
+# A frame of FaceForensics++: 000_0042 of video 000; 000_003_0042 of the fake that puts the face of
+# video 003 into video 000, also without a frame's number.
+_ORIGINAL = re.compile(r"(\d{3})(?:_\d+)?")
+_SWAP = re.compile(r"(\d{3})_(\d{3})(?:_\d+)?")
+# A frame of Celeb-DF: video 0001 of person id0; the same with the face of id1; a video of nobody
+# in particular.
+_PERSON = re.compile(r"(id\d+)(?:_id\d+)?_\d{4}_\d+")
+_STRANGER = re.compile(r"(\d{5})_\d+")
+
+
+def groups(files: Sequence[ImageFile]) -> dict[str, str]:
+    """Read groups from file names, where all of a data folder is named after one known pattern.
+
+    Plain numbers are no videos: a pattern counts only where every file follows it and the fakes
+    name the videos of real files (FaceForensics++), or the word `id` is there (Celeb-DF).
+
+    In FaceForensics++ both videos of a swap, and all that share one with them, are one group. In
+    Celeb-DF everyone is swapped with everyone: joining both would make one group of the whole set,
+    so the person counts whose video it is.
+
+    Args:
+        files: the images of one data folder.
+
+    Returns:
+        The group of each image by `ImageFile.name`; empty where the names say nothing.
+    """
+    return _faceforensics(files) or _celeb_df(files)
+
+
+def _faceforensics(files: Sequence[ImageFile]) -> dict[str, str]:
+    videos: dict[str, tuple[str, ...]] = {}
+    for file in files:
+        match = (_SWAP if file.label else _ORIGINAL).fullmatch(_stem(file))
+        if match is None:
+            return {}
+        videos[file.name] = match.groups()
+    real = {videos[file.name][0] for file in files if not file.label}
+    targets = {videos[file.name][0] for file in files if file.label}
+    if not targets or not real or 2 * len(targets & real) < min(len(targets), len(real)):
+        return {}
+    video_of = _joined(videos.values())
+    return {name: f"video {video_of(ids[0])}" for name, ids in videos.items()}
+
+
+def _joined(together: Iterable[tuple[str, ...]]) -> Callable[[str], str]:
+    """Return a function from an id to what stands for all ids that hang together with it."""
+    parent: dict[str, str] = {}
+
+    def root(item: str) -> str:
+        while parent.setdefault(item, item) != item:
+            item = parent[item]
+        return item
+
+    for first, *others in together:
+        for other in others:
+            low, high = sorted((root(first), root(other)))
+            parent[high] = low
+    return root
+
+
+def _celeb_df(files: Sequence[ImageFile]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file in files:
+        person = _PERSON.fullmatch(_stem(file))
+        match = person or (None if file.label else _STRANGER.fullmatch(_stem(file)))
+        if match is None:
+            return {}
+        found[file.name] = f"person {match[1]}" if person else f"video {match[1]}"
+    named = any(group.startswith("person") for group in found.values())
+    return found if named else {}
+
+
+def _stem(file: ImageFile) -> str:
+    return PurePosixPath(file.inner).stem

@@ -1,0 +1,118 @@
+"""Numbers with their intervals: the area under the ROC curve, and the bootstrap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 1000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def auc(labels: np.ndarray, values: np.ndarray) -> float:
+    """Return the area under the ROC curve, as the share of pairs in the right order.
+
+    A tie counts half (Hanley & McNeil 1982). It agrees with scikit-learn's, and is fast enough to
+    be taken a thousand times.
+
+    Args:
+        labels: `(N,)` 0 or 1, both present.
+        values: `(N,)`, larger for 1.
+    """
+    real, fake = np.sort(values[labels == 0]), values[labels == 1]
+    below = np.searchsorted(real, fake, "left") + np.searchsorted(real, fake, "right")
+    return float(below.sum() / (2 * len(real) * len(fake)))
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray, np.ndarray], float],
+    labels: np.ndarray,
+    values: np.ndarray,
+    *,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate a statistic with its 95 % percentile interval (Efron & Tibshirani 1993, ch. 13).
+
+    Images are drawn with replacement within each class, so that every resample has both.
+
+    Args:
+        statistic: a function of labels and values.
+        labels: `(N,)` 0 or 1.
+        values: `(N,)`.
+        seed: of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    classes = [np.flatnonzero(labels == label) for label in (0, 1)]
+    draws = []
+    for _ in range(RESAMPLES):
+        chosen = np.concatenate([rng.choice(members, len(members)) for members in classes])
+        draws.append(statistic(labels[chosen], values[chosen]))
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return Estimate(float(statistic(labels, values)), float(low), float(high))
+
+
+def auc_over_groups(
+    labels: np.ndarray, values: np.ndarray, groups: Sequence[str] | np.ndarray, *, seed: int = 0
+) -> Estimate:
+    """Estimate the area under the ROC curve where images come in groups.
+
+    Whole groups are drawn with replacement, because images of one group are not independent, and
+    among groups of one kind (real, fake or both), so that every resample has both classes
+    (Davison & Hinkley 1997, ch. 3.8).
+
+    Args:
+        labels: `(N,)` 0 or 1, both present.
+        values: `(N,)`, larger for 1.
+        groups: `(N,)` what belongs together; one name an image where nothing does.
+        seed: of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    number = np.unique(np.asarray(groups), return_inverse=True)[1]
+    kinds = group_kinds(labels, number)
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
+    fake, number = labels[order] == 1, number[order]
+    draws = []
+    for _ in range(RESAMPLES):
+        times = np.zeros(len(kinds))
+        for kind in np.unique(kinds):
+            members = np.flatnonzero(kinds == kind)
+            times[members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)))
+        draws.append(_weighted_auc(fake, times[number], starts))
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return Estimate(auc(labels, values), float(low), float(high))
+
+
+def group_kinds(labels: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Return for each group 1 where all are real, 2 where all are fake, 3 where it has both.
+
+    Args:
+        labels: `(N,)` 0 or 1.
+        number: `(N,)` int: the group of each, counted from 0 without a gap.
+    """
+    real = np.bincount(number, labels == 0) > 0
+    return real + 2 * (np.bincount(number, labels == 1) > 0)
+
+
+def _weighted_auc(fake: np.ndarray, weights: np.ndarray, starts: np.ndarray) -> float:
+    """Return the AUC of sorted values, given where each run of equal values starts."""
+    below = np.add.reduceat(weights * ~fake, starts)
+    here = np.add.reduceat(weights * fake, starts)
+    pairs = here @ (np.cumsum(below) - below / 2)
+    return float(pairs / (below.sum() * here.sum()))

@@ -1,0 +1,35 @@
+"""Intervals that know which images belong together."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from src import intervals
+
+
+def scores(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    return labels, np.round(labels + rng.normal(0, 1.2, count), 1)
+
+
+def test_without_groups_it_is_the_plain_bootstrap():
+    labels, values = scores(300)
+    plain = intervals.bootstrap(intervals.auc, labels, values)
+    grouped = intervals.auc_over_groups(labels, values, [str(i) for i in range(300)])
+    assert grouped.value == pytest.approx(roc_auc_score(labels, values))
+    assert (grouped.low, grouped.high) == pytest.approx((plain.low, plain.high), abs=0.02)
+
+
+def test_copies_of_images_do_not_make_the_interval_narrower():
+    labels, values = scores(60)
+    alone = intervals.auc_over_groups(labels, values, [str(i) for i in range(60)])
+    groups = [str(i % 60) for i in range(60 * 20)]
+    copied = intervals.auc_over_groups(np.tile(labels, 20), np.tile(values, 20), groups)
+    assert (copied.low, copied.high) == pytest.approx((alone.low, alone.high))
+
+
+def test_groups_with_both_classes_are_drawn_whole():
+    labels, values = scores(200)
+    estimate = intervals.auc_over_groups(labels, values, [str(i // 2) for i in range(200)])
+    assert estimate.low < estimate.value < estimate.high
