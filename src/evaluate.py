@@ -18,7 +18,7 @@ from src.cli import Verb
 from src.data import dataset, folders
 from src.detector import bundle, load, verdict
 from src.detector.card import Card
-from src.detector.detector import Failure, Prediction
+from src.detector.detector import Detector, Failure, Prediction
 from src.detector.framing import FACES
 from src.files import refuse_existing, write_text
 from src.report import metrics, plots
@@ -38,6 +38,8 @@ class Evaluation:
         failures: images that could not be read.
         baseline: what six content statistics reach on the same images, fitted on the detector's
             training images; None where its card holds no such model.
+        equalized: the numbers on the same images re-encoded alike; None for a detector that was
+            not trained on such.
     """
 
     metrics: Metrics
@@ -45,6 +47,7 @@ class Evaluation:
     predictions: list[Prediction]
     failures: list[Failure]
     baseline: Metrics | None = None
+    equalized: Metrics | None = None
 
     @property
     def p_fake(self) -> np.ndarray:
@@ -102,9 +105,15 @@ def evaluate(
             predictions.append(result)
     dataset.require_readable([failure.error for failure in failures], len(samples))
     p_fake = np.array([prediction.p_fake for prediction in predictions])
-    measured = metrics.measure(np.array(labels), p_fake, seed=seed)
-    beaten = _baseline(detector.card, predictions, np.array(labels), seed)
-    return Evaluation(measured, np.array(labels), predictions, failures, beaten)
+    known = np.array(labels)
+    return Evaluation(
+        metrics=metrics.measure(known, p_fake, seed=seed),
+        labels=known,
+        predictions=predictions,
+        failures=failures,
+        baseline=_baseline(detector.card, predictions, known, seed),
+        equalized=_equalized(detector, predictions, known, batch_size, faces, seed),
+    )
 
 
 def _baseline(
@@ -117,6 +126,23 @@ def _baseline(
     known = facts.measure([Path(p.path) for p in predictions], title="Measuring the baseline")
     logit = Baseline.from_dict(model).logit(known.content)
     return metrics.measure(labels, 0.5 * (1 + np.tanh(0.5 * logit)), seed=seed)
+
+
+def _equalized(
+    detector: Detector,
+    predictions: Sequence[Prediction],
+    labels: np.ndarray,
+    batch_size: int,
+    faces: str,
+    seed: int,
+) -> Metrics | None:
+    """Measure a detector that was trained on equalised images on such images."""
+    if not detector.card.data.get("equalized"):
+        return None
+    paths = [prediction.path for prediction in predictions]
+    again = detector.predict_files(paths, batch_size, faces, equalized=True)
+    p_fake = [result.p_fake for result in again if isinstance(result, Prediction)]
+    return metrics.measure(labels, np.array(p_fake), seed=seed)
 
 
 def write(evaluation: Evaluation, output: Path) -> None:
@@ -133,6 +159,7 @@ def write(evaluation: Evaluation, output: Path) -> None:
     no_face = sum(verdict.NO_FACE in one.reasons for one in evaluation.predictions)
     written = measured.to_dict() | {"unreadable": len(evaluation.failures), "no_face": no_face}
     written["baseline"] = evaluation.baseline and evaluation.baseline.to_dict()
+    written["equalized"] = evaluation.equalized and evaluation.equalized.to_dict()
     write_text(output / "metrics.json", json.dumps(written, indent=2) + "\n")
 
 
@@ -183,6 +210,8 @@ def command(
     click.echo(f"accuracy {measured.accuracy}")
     if evaluation.baseline:
         click.echo(f"AUC of a baseline that sees six simple statistics {evaluation.baseline.auc}")
+    if evaluation.equalized:
+        click.echo(f"AUC on images re-encoded alike, as in training {evaluation.equalized.auc}")
     click.echo(f"{split} AUC {measured.auc}")
     click.echo(f"written to {output}")
 

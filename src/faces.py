@@ -18,7 +18,7 @@ from PIL import Image
 
 from src import InputError, progress
 from src.cli import Verb
-from src.data import faces, folders, pixels, tracks, videos
+from src.data import faces, folders, layout, pixels, tracks, videos
 from src.data.faces import Finder
 from src.files import atomic_folder, refuse_existing, write_text
 
@@ -113,7 +113,7 @@ def crop_set(
     """
     style = style or Style()
     _check_places(data_dir, output, overwrite)
-    root = folders.layout_root(data_dir)
+    root = layout.root(data_dir)
     samples = folders.scan([data_dir])
     names = [sample.path.relative_to(root).as_posix() for sample in samples]
     members = Counter(sample.group for sample in samples)

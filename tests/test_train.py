@@ -409,7 +409,8 @@ def test_classes_weigh_alike_with_self_blends_among_the_fakes(photographs, tmp_p
 
     folder = make_data(tmp_path / "data", {"train": 8, "validation": 4}, 104)
     both = (str(folder), str(photographs))
-    data = dataset.load(both, ("train", "validation"), 104, tmp_path, self_blend=True)
+    samples = dataset.find(both, ("train", "validation"), self_blend=True)
+    data = dataset.load(samples, 104, tmp_path, self_blend=True)
     labels = data.labels("train")
     assert (labels.count(0), labels.count(1)) == (32, 32)
     assert class_weight(labels) == {0: 1, 1: 1}

@@ -9,6 +9,7 @@ import pytest
 from src import CheckFailed
 from src.data import dataset, equalize, pixels
 from src.detector.card import read_card
+from src.evaluate import evaluate
 from src.train import train
 from src.training.settings import Settings
 from tests import tiny
@@ -65,6 +66,8 @@ def test_equalising_trains_on_levelled_images_and_says_so(shortcut, tmp_path):
     assert card.data["audit"]["container"]["auc"]["low"] == 1.0
     assert card.data["audit"]["equalized"]["container"]["auc"]["high"] == 0.5
     assert card.data["audit"]["equalized"]["size"] == 32
+    measured = evaluate([shortcut], tmp_path / "detector", split="validation")
+    assert measured.equalized.fake == measured.metrics.fake
 
 
 def test_both_learnt_splits_are_equalised(shortcut, tmp_path):
@@ -92,7 +95,7 @@ def test_evaluate_sets_the_baseline_beside_the_detector(tmp_path, run):
     folder = planted.data(tmp_path / "set", rougher)
     output = train(settings(folder, allow_shortcut=True), tmp_path / "detector")
     result = run("evaluate", "--data-dir", folder, "--model", output, "--output", tmp_path / "out")
-    assert "baseline of six simple statistics" in result.stdout
+    assert "a baseline that sees six simple statistics" in result.stdout
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     # Compression shows in the bytes per pixel, which the baseline sees.
     assert written["baseline"]["auc"]["value"] > 0.95

@@ -2,40 +2,24 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from src import InputError
-from src.data import listing, splits, video_names
-from src.data.names import CLASSES, SPLITS, Meaning, meaning, vocabulary
+from src.data import layout, listing, splits, video_names
+from src.data.names import CLASSES, SPLITS, Meaning, meaning
 from src.data.splits import ImageFile, Sample
 
 __all__ = [
     "CLASSES",
     "SPLITS",
-    "ClassFolder",
     "Sample",
     "images",
-    "layout",
-    "layout_root",
     "require_both_classes",
     "scan",
     "scan_real",
 ]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ClassFolder:
-    """A folder whose files, at any depth, are of one class.
-
-    `split` is the one that its name or its parent's names; None where they name none.
-    """
-
-    path: Path
-    label: int
-    split: str | None
 
 
 def scan(
@@ -94,7 +78,7 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
         InputError: If the folder is missing, has no such images, or is named as fakes are.
     """
     path = listing.existing(folder)
-    if any(said != Meaning() for said in _meanings(layout_root(path)).values()):
+    if any(said != Meaning() for said in layout.meanings_in(layout.root(path)).values()):
         samples = [sample for sample in scan([path], seed=seed) if sample.label == 0]
     else:
         said = meaning(path.resolve().name)
@@ -174,7 +158,7 @@ def _source_names(folders: list[Path]) -> list[str]:
 
 def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
     """List the images of one data folder, whose name as a source is given."""
-    root = layout_root(folder)
+    root = layout.root(folder)
     files = sorted(_files(root), key=lambda file: file.name)
     if not files:
         raise InputError(f"{folder}: there are no images in its class folders")
@@ -199,109 +183,7 @@ def _samples(root: Path, files: list[ImageFile], source: str, seed: int) -> list
 
 
 def _files(root: Path) -> Iterator[ImageFile]:
-    for folder in layout(root):
+    for folder in layout.class_folders(root):
         below = folder.path.relative_to(root).as_posix()
         for inner in listing.image_files(folder.path):
             yield ImageFile(f"{below}/{inner}", inner, folder.label, folder.split)
-
-
-def _meanings(folder: Path) -> dict[str, Meaning]:
-    """Read the names of the sub-folders of a folder."""
-    return {name: meaning(name) for name in listing.subfolders(folder)}
-
-
-def layout_root(folder: Path) -> Path:
-    """Return the folder where the layout of a data folder starts.
-
-    Folders that merely wrap a layout are stepped through, as the ones that archives unpack to.
-    """
-    meanings = _meanings(folder)
-    if len(meanings) != 1:
-        return folder
-    ((name, said),) = meanings.items()
-    if not _is_wrapper(folder / name, said):
-        return folder
-    _refuse_tables(folder, name)
-    return layout_root(folder / name)
-
-
-def _is_wrapper(only: Path, said: Meaning) -> bool:
-    """Tell whether the only folder in a folder merely wraps a layout, as "real-vs-fake" does."""
-    inside = _meanings(only)
-    if said.label is None:
-        return said.split is None and bool(inside)
-    # "deepfake-dataset" names a class, but is no class folder if it holds both classes itself.
-    split_folders = [_meanings(only / name) for name, below in inside.items() if below.split]
-    labels = {below.label for level in (inside, *split_folders) for below in level.values()}
-    return labels >= {0, 1}
-
-
-def _refuse_tables(wrapper: Path, inner: str) -> None:
-    for table in splits.TABLES:
-        if (wrapper / table).exists():
-            raise InputError(
-                f"{wrapper / table}: expected in {wrapper / inner}, beside the class or split "
-                "folders, with paths relative to there"
-            )
-
-
-def layout(root: Path) -> list[ClassFolder]:
-    """Find the class folders in a folder, or in the split folders there.
-
-    Raises:
-        InputError: The layout is not understood.
-    """
-    meanings = _meanings(root)
-    found = _split_layout(root, meanings) or _class_folders(root, meanings)
-    if not found:
-        raise InputError(_not_understood(root, meanings))
-    return found
-
-
-def _split_layout(folder: Path, meanings: dict[str, Meaning]) -> list[ClassFolder]:
-    """Find the class folders inside the split folders, if there are any."""
-    found = [
-        replace(inside, split=said.split)
-        for name, said in meanings.items()
-        if said.split and said.label is None
-        for inside in _class_folders(folder / name, _meanings(folder / name))
-    ]
-    if found and any(said.label is not None for said in meanings.values()):
-        raise InputError(_not_understood(folder, meanings))
-    if found:
-        _log_ignored(folder, set(meanings) - {inside.path.parent.name for inside in found})
-    return found
-
-
-def _class_folders(folder: Path, meanings: dict[str, Meaning]) -> list[ClassFolder]:
-    """Find the class folders directly inside a folder."""
-    found = [
-        ClassFolder(folder / name, said.label, said.split)
-        for name, said in meanings.items()
-        if said.label is not None
-    ]
-    if not found:
-        return []
-    named = {inside.split for inside in found}
-    # "test_real" beside a plain "fake": is all of "fake" meant for training?
-    half_split = None in named and not named <= {None, "train"}
-    if half_split or any(said.unclear for said in meanings.values()):
-        raise InputError(_not_understood(folder, meanings))
-    _log_ignored(folder, set(meanings) - {inside.path.name for inside in found})
-    return found
-
-
-def _log_ignored(folder: Path, names: set[str]) -> None:
-    for name in sorted(names):
-        log.info("%s is ignored: it holds no class that was understood", folder / name)
-
-
-def _not_understood(folder: Path, meanings: dict[str, Meaning]) -> str:
-    said = ", ".join(f"{name} = {meaning}" for name, meaning in meanings.items())
-    name = folder.resolve().name
-    return (
-        f"{folder}: cannot tell which folders hold real and which fake images. Its sub-folders and "
-        f"what their names say: {said or 'there are none'}. Expected {name}/real and {name}/fake, "
-        f"or both in each of {name}/train, {name}/validation and {name}/test. Words that are "
-        f"understood: {vocabulary()}"
-    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from src import InputError
-from src.data import folders, listing
+from src.data import folders, layout, listing
 from src.data.names import SPLITS
 
 _SUFFIXES = "mp4 avi mov mkv webm m4v mpg mpeg wmv"
@@ -80,10 +80,10 @@ def scan(root: Path | str, compression: str | None = None) -> list[Video]:
 
 
 def _class_tree(root: Path) -> list[Video]:
-    start = folders.layout_root(root)
+    start = layout.root(root)
     return [
         _video(folder.path / inner, (folder.path / inner).relative_to(start), folder.label)
-        for folder in folders.layout(start)
+        for folder in layout.class_folders(start)
         for inner in listing.files(folder.path, EXTENSIONS)
     ]
 

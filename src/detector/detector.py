@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from src import InputError
 from src.data import pixels
+from src.data.equalize import equalize
 from src.data.faces import Finder
 from src.detector import evidence, framing, verdict
 from src.detector.framing import Framing, View
@@ -178,7 +179,12 @@ class Detector:
         return self._predictions([str(path)], [seen], batch_size=32)[0]
 
     def predict_files(
-        self, paths: Sequence[str | Path], batch_size: int = 32, faces: str = "auto"
+        self,
+        paths: Sequence[str | Path],
+        batch_size: int = 32,
+        faces: str = "auto",
+        *,
+        equalized: bool = False,
     ) -> Iterator[Prediction | Failure]:
         """Judge many image files, in order; an unreadable one gives a `Failure` in its place.
 
@@ -189,15 +195,20 @@ class Detector:
             paths: the files.
             batch_size: faces that the network takes at once.
             faces: which faces are judged, one of `framing.FACES`.
+            equalized: re-encode what the network sees, see `data.equalize`.
         """
-        framing = self.framing(faces)
+        see = partial(
+            self._see,
+            framing=self.framing(faces),
+            scale=equalize if equalized else pixels.resize,
+        )
         batches = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
         with ThreadPoolExecutor(DECODERS) as pool:
-            ahead = [pool.submit(self._see, path, framing) for path in paths[:batch_size]]
+            ahead = [pool.submit(see, path) for path in paths[:batch_size]]
             for number, batch in enumerate(batches):
                 futures = ahead
                 following = batches[number + 1] if number + 1 < len(batches) else []
-                ahead = [pool.submit(self._see, path, framing) for path in following]
+                ahead = [pool.submit(see, path) for path in following]
                 yield from self._judge(batch, futures, batch_size)
 
     def _judge(
@@ -215,13 +226,18 @@ class Detector:
         predictions = iter(self._predictions(names, seen, batch_size))
         return [result or next(predictions) for result in results]
 
-    def _see(self, path: str | Path, framing: Framing) -> _Seen:
+    def _see(
+        self,
+        path: str | Path,
+        framing: Framing,
+        scale: Callable[[np.ndarray, int], np.ndarray] = pixels.resize,
+    ) -> _Seen:
         """Read a file once, and cut out what the network judges."""
         data = pixels.content(path)
         image = pixels.read(data, str(path))
         views = framing.views(image)
         size = self.card.image_size
-        inputs = [pixels.resize(view.cut(image), size) for view in views]
+        inputs = [scale(view.cut(image), size) for view in views]
         return _Seen(hashlib.sha256(data).hexdigest(), views, inputs)
 
     def _predictions(

@@ -112,7 +112,7 @@ def test_two_layouts_at_once_are_refused(tmp_path):
 
 def test_folders_without_meaning_are_ignored_and_logged(tmp_path, caplog):
     fill(tmp_path, {"real": 3, "fake": 3, "masks": 3, "test": 3})
-    with caplog.at_level(logging.INFO, logger=folders.__name__):
+    with caplog.at_level(logging.INFO, logger="src.data.layout"):
         assert len(folders.scan([tmp_path])) == 6
     assert "masks is ignored" in caplog.text
     assert "test is ignored" in caplog.text

@@ -8,6 +8,7 @@ from PIL import Image
 
 from src import InputError
 from src.data import pixels
+from src.data.equalize import equalize
 from src.data.faces import Face
 from src.data.pixels import ImageError
 from src.detector import network
@@ -70,10 +71,10 @@ def test_files_are_read_no_further_ahead_than_one_batch(detector, photos, monkey
     read, lock = [], threading.Lock()
     original = detector._see
 
-    def counted(path, framing):
+    def counted(path, **how):
         with lock:
             read.append(path)
-        return original(path, framing)
+        return original(path, **how)
 
     monkeypatch.setattr(detector, "_see", counted)
     results = detector.predict_files([photos[0]] * 12, batch_size=2)
@@ -126,6 +127,13 @@ def test_without_a_face_the_verdict_is_inconclusive(make_card, tiny_model, photo
     whole = framed.predict(photos[0], faces="off")
     assert (whole.verdict in ("real", "fake"), whole.reasons) == (True, ())
     assert whole.p_fake == judged.p_fake
+
+
+def test_equalised_images_are_judged_as_training_saw_them(detector, photos):
+    (judged,) = detector.predict_files(photos[:1], equalized=True)
+    levelled = equalize(pixels.read(photos[0]), 32)
+    assert judged.logit == pytest.approx(float(detector.score(levelled[None]).logit[0]), abs=1e-5)
+    assert judged.logit != detector.predict(photos[0]).logit
 
 
 def test_nothing_to_judge(detector):
