@@ -86,9 +86,11 @@ def write(audited: Audit, output: Path) -> None:
 def verdict(audited: Audit) -> str:
     """Say in one sentence what came out."""
     stops, warns = len(audited.stops), len(audited.findings) - len(audited.stops)
+    warned = "1 warning" if warns == 1 else f"{warns} warnings"
     if stops:
-        return f"Not fit to learn from: {stops} of the gates failed, {warns} warnings."
-    return f"No gate failed; {warns} warnings." if warns else "Nothing was found against it."
+        gates = "1 gate failed" if stops == 1 else f"{stops} gates failed"
+        return f"Not fit to learn from: {gates}, {warned}."
+    return f"No gate failed; {warned}." if warns else "Nothing was found against it."
 
 
 def _counts(audited: Audit) -> Iterator[tuple[object, ...]]:
