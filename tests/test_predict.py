@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from src import InputError
+from src.detector import bundle, network
 from src.detector.detector import Failure
 from src.predict import predict
+from tests import people
 
 KEYS = ["path", "sha256", "verdict", "p_fake", "logit", "reasons", "faces"]
 
@@ -151,3 +153,44 @@ def test_results_come_in_order_around_failures(bundle_folder, photos, tmp_path):
     found = list(predict(wanted, bundle_folder, batch_size=2))
     assert [Path(result.path) for result in found] == wanted
     assert [isinstance(result, Failure) for result in found] == [True, False, True, True, False]
+
+
+@pytest.fixture(scope="module")
+def framed_bundle(tiny_model, make_card, tmp_path_factory):
+    """Return a bundle whose card has a framing, so that it looks for faces."""
+    folder = tmp_path_factory.mktemp("framed") / "detector"
+    folder.mkdir()
+    bundle.save(folder, network.probability(tiny_model), make_card(framing=0.6))
+    return folder
+
+
+def test_faces_of_a_photograph_are_judged_one_by_one(run, framed_bundle, tmp_path):
+    image = np.concatenate([people.astronaut(), people.astronaut()], axis=1)
+    Image.fromarray(image).save(tmp_path / "two.png")
+    (row,) = rows(run("predict", tmp_path / "two.png", "--model", framed_bundle, "--json").stdout)
+    assert len(row["faces"]) == 2
+    keys = ["box", "score", "landmarks", "verdict", "p_fake", "logit", "reasons"]
+    assert all(list(face) == keys for face in row["faces"])
+    assert row["p_fake"] == max(face["p_fake"] for face in row["faces"])
+    table = run("predict", tmp_path / "two.png", "--model", framed_bundle).stdout.splitlines()
+    assert [line.split()[2:4] for line in table[2:]] == [["face", "1:"], ["face", "2:"]]
+    largest = run(
+        "predict", tmp_path / "two.png", "--model", framed_bundle, "--faces", "largest", "--json"
+    )
+    assert len(rows(largest.stdout)[0]["faces"]) == 1
+
+
+def test_a_picture_without_a_face_is_inconclusive_and_says_why(run, framed_bundle, photos):
+    result = run("predict", photos[0], "--model", framed_bundle)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1].split()[0] == "inconclusive"
+    assert "no_face" in result.stdout
+    assert "No face was found" in result.stderr
+    off = run("predict", photos[0], "--model", framed_bundle, "--faces", "off")
+    assert "no_face" not in off.stdout + off.stderr
+
+
+def test_a_detector_of_whole_images_cannot_cut_out_faces(run, bundle_folder, photos):
+    result = run("predict", photos[0], "--model", bundle_folder, "--faces", "all")
+    assert result.exit_code == 2
+    assert "trained on whole images" in result.stderr
