@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -20,7 +19,7 @@ from src import InputError, progress
 from src.cli import Verb
 from src.data import faces, folders, layout, pixels, tracks, videos
 from src.data.faces import Finder
-from src.files import atomic_folder, refuse_existing, write_text
+from src.files import atomic_folder, refuse_existing, require_apart, write_table
 
 FORMATS = ("jpeg", "png")
 NO_FACE = "no face was found"
@@ -112,7 +111,8 @@ def crop_set(
         InputError: the folders cannot be used, or no image has a face.
     """
     style = style or Style()
-    _check_places(data_dir, output, overwrite)
+    refuse_existing(output, overwrite)
+    require_apart(data_dir, output)
     root = layout.root(data_dir)
     samples = folders.scan([data_dir])
     names = [sample.path.relative_to(root).as_posix() for sample in samples]
@@ -156,7 +156,8 @@ def crop_videos(
         InputError: the folders cannot be used, or no video has a face.
     """
     style = style or Style()
-    _check_places(root, output, overwrite)
+    refuse_existing(output, overwrite)
+    require_apart(root, output)
     found = videos.scan(root, compression)
     plain = _plain_names([video.name + video.path.suffix for video in found])
     jobs = [_Job(video.path, name, video.group) for video, name in zip(found, plain, strict=True)]
@@ -176,14 +177,6 @@ def crop_videos(
     return _crop(jobs, work, root, output, style, overwrite)
 
 
-def _check_places(source: Path, output: Path, overwrite: bool) -> None:
-    """Stop where the output would touch the input."""
-    refuse_existing(output, overwrite)
-    inner, outer = output.resolve(), source.resolve()
-    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
-        raise InputError(f"--output {output}: expected a folder apart from {source}, which is read")
-
-
 def _plain_names(names: Sequence[str]) -> list[str]:
     """Return names without suffix, where that does not make two the same."""
     plain = [name.rpartition(".")[0] for name in names]
@@ -199,7 +192,7 @@ def _crop(
 ) -> Cropped:
     """Do the work for every file on all cores and write the folder, whole or not at all."""
     without: list[Without] = []
-    groups: list[tuple[str, str]] = []
+    groups: list[dict[str, str]] = []
     crops = 0
     with (
         atomic_folder(output, overwrite=overwrite) as folder,
@@ -210,7 +203,7 @@ def _crop(
         for job, (written, problem) in zip(jobs, outcomes, strict=True):
             crops += len(written)
             if job.group is not None:
-                groups += [(name, job.group) for name in written]
+                groups += [{"path": name, "group": job.group} for name in written]
             if not written:
                 name = job.path.relative_to(source).as_posix()
                 without.append(Without(name, problem or NO_FACE))
@@ -218,10 +211,8 @@ def _crop(
         if not crops:
             first = f"{without[0].path}: {without[0].reason}"
             raise InputError(f"{source}: none of its {len(jobs)} files gave a face; {first}")
-        _write_table(folder / "groups.csv", ("path", "group"), groups)
-        _write_table(
-            folder / "no_face.csv", ("path", "reason"), [(w.path, w.reason) for w in without]
-        )
+        write_table(folder / "groups.csv", groups, ["path", "group"])
+        write_table(folder / "no_face.csv", list(map(asdict, without)), ["path", "reason"])
     no_face = sum(w.reason == NO_FACE for w in without)
     return Cropped(str(output), len(jobs), crops, no_face, len(without) - no_face)
 
@@ -252,14 +243,6 @@ def _encode(crop: np.ndarray, style: Style) -> bytes:
     else:
         Image.fromarray(crop).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
 
 
 @click.command(cls=Verb)

@@ -25,6 +25,17 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path} exists already: give --overwrite to replace it, or another place")
 
 
+def require_apart(source: Path, output: Path) -> None:
+    """Stop where an output would touch the folder that is read.
+
+    Raises:
+        InputError: one of the two is the other, or lies in it.
+    """
+    outer, inner = source.resolve(), output.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise InputError(f"{output}: expected a folder apart from {source}, which is only read")
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends well.

@@ -21,7 +21,7 @@ from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
 from src.data.names import Meaning, meaning
 from src.data.self_blend import landmarks_of, self_blend
-from src.files import atomic_folder, refuse_existing, write_table
+from src.files import atomic_folder, refuse_existing, require_apart, write_table
 from src.progress import bar
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def forge(
     real_dir, output = Path(real_dir), Path(output)
     refuse_existing(output, overwrite)
     samples = folders.scan_real(real_dir, seed=seed)
-    _require_apart(real_dir, output)
+    require_apart(real_dir, output)
     found = finder or Finder.from_package()
     names = _names([s.path.relative_to(real_dir).as_posix() for s in samples], samples)
     with atomic_folder(output, overwrite=overwrite) as folder:
@@ -128,15 +128,6 @@ def forge(
         forged = _account(samples, made)
         _write_tables(folder, real_dir, samples, made, forged)
     return forged
-
-
-def _require_apart(real_dir: Path, output: Path) -> None:
-    inside, outside = real_dir.resolve(), output.resolve()
-    if inside.is_relative_to(outside) or outside.is_relative_to(inside):
-        raise InputError(
-            f"{output}: must be neither {real_dir} nor in it nor around it, since the photographs "
-            "are never changed: choose another place"
-        )
 
 
 def _names(inner: Sequence[str], samples: Sequence[folders.Sample]) -> list[str]:
@@ -171,13 +162,14 @@ def _pairs(
         photograph cannot be read.
     """
     try:
-        image = pixels.read(sample.path)
+        content = pixels.content(sample.path)
+        image = pixels.read(content, str(sample.path))
     except pixels.ImageError as error:
         return error
     landmarks = landmarks_of(image, finder)
     if landmarks is None:
         return []
-    digest = int(hashlib.sha256(sample.path.read_bytes()).hexdigest(), 16)
+    digest = int(hashlib.sha256(content).hexdigest(), 16)
     rows = []
     for copy in range(per_image):
         blend = self_blend(image, landmarks, np.random.default_rng((seed, copy, digest)))

@@ -122,7 +122,7 @@ def test_the_photographs_stay_as_they_were(photographs, tmp_path):
     for place in (photographs, photographs / "set", photographs.parent):
         with pytest.raises(InputError, match="photographs|exists already"):
             forge(photographs, place)
-        with pytest.raises(InputError, match="never changed"):
+        with pytest.raises(InputError, match="only read"):
             forge(photographs, place, overwrite=True)
 
 
