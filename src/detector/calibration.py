@@ -1,0 +1,229 @@
+"""Turn scores into probabilities and promises: temperature, thresholds, many faces at once.
+
+The thresholds are order statistics of calibration scores (conformal prediction: Vovk, Gammerman &
+Shafer 2005, ch. 2), so their promise needs no model of the scores: on average over calibration
+sets at most the promised share of faces *like the calibration faces* is called wrongly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+MAX_FALSE_FAKE, MAX_FALSE_REAL = 0.01, 0.05
+BOUND_LEVEL = 0.95
+TEMPERATURES = (0.05, 20.0)
+# Products such as 100 * 0.99 must not fall on the wrong side of an integer.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Promise:
+    """An error rate that is kept on average over calibration sets, and what stands behind it.
+
+    Attributes:
+        asked: the rate that was asked for, in (0, 1).
+        rate: the rate that is promised; larger than `asked` where the images are too few.
+        bound: the rate for this very calibration set lies below this with 95 % confidence.
+        count: how many images (or groups) of the deciding source stand behind it.
+        source: the strictest source, which decides.
+        too_small: sources with too few images to promise `rate`, and how many they have.
+    """
+
+    asked: float
+    rate: float
+    bound: float
+    count: int
+    source: str
+    too_small: dict[str, int]
+
+    @property
+    def needed(self) -> int:
+        """How many images of one source the promise that was asked for takes."""
+        return needed(self.asked)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a detector's logits become verdicts.
+
+    Attributes:
+        temperature: divides the logit before the sigmoid.
+        t_fake: a calibrated logit (logit / temperature) above it is *fake*.
+        t_real: a calibrated logit below it is *real*; never above `t_fake`.
+        false_fake: the promise for real faces.
+        false_real: the promise for fakes.
+        scores: sorted calibration logits (not divided) by class and source.
+    """
+
+    temperature: float
+    t_fake: float
+    t_real: float
+    false_fake: Promise
+    false_real: Promise
+    scores: dict[str, dict[str, list[float]]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain types for the card."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Calibration:
+        """Take up what `to_dict` wrote down."""
+        promises = {name: Promise(**fields[name]) for name in ("false_fake", "false_real")}
+        return cls(**(fields | promises))
+
+    def p_value(self, logit: float, faces: int) -> float | None:
+        """Return how unusual a logit is among real faces; small means *fake*.
+
+        The largest of the conformal p-values over the sources that are large enough for so many
+        faces; None where none is.
+
+        Args:
+            logit: of one face, not divided by the temperature.
+            faces: number of faces in the image.
+        """
+        values = [
+            (1 + len(real) - int(np.searchsorted(real, logit, "left"))) / (len(real) + 1)
+            for real in self.scores["real"].values()
+            if len(real) >= faces / self.false_fake.rate - 1 - _ROUNDING
+        ]
+        return max(values) if values else None
+
+    def rejected(self, logits: Sequence[float]) -> list[bool] | None:
+        """Tell which faces of one image cannot pass for real, with one error rate for the image.
+
+        Holm's step-down procedure (1979) on the p-values of the faces: the chance that any real
+        face is among them is at most `false_fake.rate`, however many there are.
+
+        Args:
+            logits: of the faces, not divided by the temperature.
+
+        Returns:
+            One answer a face, or None where there are too many faces for the calibration set.
+        """
+        found = [self.p_value(logit, len(logits)) for logit in logits]
+        p_values = np.array([p for p in found if p is not None])
+        if len(p_values) < len(logits):
+            return None
+        order = np.argsort(p_values, kind="stable")
+        limits = self.false_fake.rate / np.arange(len(logits), 0, -1)
+        passed = np.cumprod(p_values[order] <= limits + _ROUNDING).astype(bool)
+        answers = np.zeros(len(logits), bool)
+        answers[order] = passed
+        return answers.tolist()
+
+
+def needed(rate: float) -> int:
+    """Return how many images of one class and source it takes to promise an error rate."""
+    return math.ceil(1 / rate - 1 - _ROUNDING)
+
+
+def calibrate(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    sources: Sequence[str],
+    groups: Sequence[str],
+    *,
+    max_false_fake: float = MAX_FALSE_FAKE,
+    max_false_real: float = MAX_FALSE_REAL,
+    seed: int = 0,
+) -> Calibration:
+    """Find temperature and thresholds.
+
+    Args:
+        logits: `(N,)` of images that no weight and no setting was chosen on.
+        labels: `(N,)` 1 fake, 0 real, both present.
+        sources: `(N,)` where each comes from.
+        groups: `(N,)` what belongs together; of each group one image of each class counts, drawn
+            with the seed, because frames of one video are no independent images.
+        max_false_fake: share of real faces that may be called fake, in (0, 1).
+        max_false_real: share of fakes that may be called real, in (0, 1).
+        seed: of that draw.
+    """
+    kept = one_of_each_group(labels, groups, seed)
+    logits, labels = np.asarray(logits, np.float64)[kept], np.asarray(labels)[kept]
+    names = np.asarray(sources)[kept]
+    temperature = fit_temperature(logits, labels)
+    scores = {
+        name: {
+            str(source): np.sort(logits[(labels == label) & (names == source)]).tolist()
+            for source in np.unique(names[labels == label])
+        }
+        for label, name in enumerate(("real", "fake"))
+    }
+    t_fake, false_fake = _upper(scores["real"], max_false_fake)
+    # The k-th smallest fake is the k-th largest of the negated ones.
+    mirrored = {name: [-x for x in reversed(values)] for name, values in scores["fake"].items()}
+    mirror, false_real = _upper(mirrored, max_false_real)
+    t_real = -mirror
+    if t_fake < t_real:
+        # A good detector: no score need be inconclusive but the midpoint itself.
+        t_fake = t_real = (t_fake + t_real) / 2
+    return Calibration(
+        temperature, t_fake / temperature, t_real / temperature, false_fake, false_real, scores
+    )
+
+
+def one_of_each_group(labels: np.ndarray, groups: Sequence[str], seed: int) -> np.ndarray:
+    """Return the indices of one image for each group and class, drawn with the seed, in order."""
+    order = np.random.default_rng(seed).permutation(len(groups))
+    chosen: dict[tuple[str, int], int] = {}
+    for index in order.tolist():
+        chosen.setdefault((groups[index], int(labels[index])), index)
+    return np.array(sorted(chosen.values()), int)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the number that logits are best divided by (Guo et al. 2017, arXiv 1706.04599).
+
+    It minimises the negative log-likelihood with both classes weighing alike, within
+    `TEMPERATURES`: where the classes are perfectly apart, there is no smallest one.
+    """
+    from scipy.optimize import minimize_scalar
+
+    signs = np.where(labels == 1, 1.0, -1.0)
+    weights = 0.5 / np.where(labels == 1, np.mean(labels == 1), np.mean(labels == 0))
+
+    def loss(log_temperature: float) -> float:
+        return float(np.mean(weights * np.logaddexp(0, -signs * logits / np.exp(log_temperature))))
+
+    found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _upper(scores: Mapping[str, Sequence[float]], asked: float) -> tuple[float, Promise]:
+    """Find the score that at most a share `asked` of new ones exceeds, whichever their source.
+
+    Args:
+        scores: sorted, by source.
+        asked: in (0, 1).
+
+    Returns:
+        The ⌈(n+1)(1-rate)⌉-th smallest score of the source where that is largest, and the promise.
+    """
+    from scipy.stats import beta
+
+    largest = max(len(values) for values in scores.values())
+    rate = max(asked, 1 / (largest + 1))
+    enough = {name: values for name, values in scores.items() if len(values) >= needed(rate)}
+
+    def rank(count: int) -> int:
+        return math.ceil((count + 1) * (1 - rate) - _ROUNDING)
+
+    thresholds = {name: values[rank(len(values)) - 1] for name, values in enough.items()}
+    source = max(thresholds, key=lambda name: thresholds[name])
+    count = len(enough[source])
+    above = count + 1 - rank(count)
+    return thresholds[source], Promise(
+        asked=asked,
+        rate=rate,
+        bound=float(beta.ppf(BOUND_LEVEL, above, rank(count))),
+        count=count,
+        source=source,
+        too_small={name: len(values) for name, values in scores.items() if name not in enough},
+    )
