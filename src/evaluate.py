@@ -93,7 +93,7 @@ def evaluate(
     ]
     folders.require_both_classes(samples, (split,))
     detector = load(model)
-    labels, predictions, failures = [], [], []
+    labels, groups, predictions, failures = [], [], [], []
     with bar("Judging", len(samples)) as advance:
         results = detector.predict_files([s.path for s in samples], batch_size, faces)
         for sample, result in zip(samples, results, strict=True):
@@ -102,47 +102,45 @@ def evaluate(
                 failures.append(result)
                 continue
             labels.append(sample.label)
+            groups.append(sample.group)
             predictions.append(result)
     dataset.require_readable([failure.error for failure in failures], len(samples))
     p_fake = np.array([prediction.p_fake for prediction in predictions])
     known = np.array(labels)
+
+    def measure(p_fake: np.ndarray) -> Metrics:
+        return metrics.measure(known, p_fake, groups=groups, seed=seed)
+
+    paths = [prediction.path for prediction in predictions]
+    baseline = _baseline(detector.card, paths)
+    equalized = _equalized(detector, paths, batch_size, faces)
     return Evaluation(
-        metrics=metrics.measure(known, p_fake, seed=seed),
+        metrics=measure(p_fake),
         labels=known,
         predictions=predictions,
         failures=failures,
-        baseline=_baseline(detector.card, predictions, known, seed),
-        equalized=_equalized(detector, predictions, known, batch_size, faces, seed),
+        baseline=None if baseline is None else measure(baseline),
+        equalized=None if equalized is None else measure(equalized),
     )
 
 
-def _baseline(
-    card: Card, predictions: Sequence[Prediction], labels: np.ndarray, seed: int
-) -> Metrics | None:
-    """Measure the baseline of the card on the images that the detector judged."""
+def _baseline(card: Card, paths: Sequence[str]) -> np.ndarray | None:
+    """Return `p_fake` of the card's baseline for images that the detector judged, `(N,)`."""
     model = card.data.get("audit", {}).get("baseline")
     if model is None:
         return None
-    known = facts.measure([Path(p.path) for p in predictions], title="Measuring the baseline")
-    logit = Baseline.from_dict(model).logit(known.content)
-    return metrics.measure(labels, 0.5 * (1 + np.tanh(0.5 * logit)), seed=seed)
+    known = facts.measure(list(map(Path, paths)), title="Measuring the baseline")
+    return 0.5 * (1 + np.tanh(0.5 * Baseline.from_dict(model).logit(known.content)))
 
 
 def _equalized(
-    detector: Detector,
-    predictions: Sequence[Prediction],
-    labels: np.ndarray,
-    batch_size: int,
-    faces: str,
-    seed: int,
-) -> Metrics | None:
-    """Measure a detector that was trained on equalised images on such images."""
+    detector: Detector, paths: Sequence[str], batch_size: int, faces: str
+) -> np.ndarray | None:
+    """Return `p_fake` on equalised images of a detector that was trained on such, `(N,)`."""
     if not detector.card.data.get("equalized"):
         return None
-    paths = [prediction.path for prediction in predictions]
     again = detector.predict_files(paths, batch_size, faces, equalized=True)
-    p_fake = [result.p_fake for result in again if isinstance(result, Prediction)]
-    return metrics.measure(labels, np.array(p_fake), seed=seed)
+    return np.array([result.p_fake for result in again if isinstance(result, Prediction)])
 
 
 def write(evaluation: Evaluation, output: Path) -> None:

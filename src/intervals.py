@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,38 +38,10 @@ def auc(labels: np.ndarray, values: np.ndarray) -> float:
     return float(below.sum() / (2 * len(real) * len(fake)))
 
 
-def bootstrap(
-    statistic: Callable[[np.ndarray, np.ndarray], float],
-    labels: np.ndarray,
-    values: np.ndarray,
-    *,
-    seed: int = 0,
-) -> Estimate:
-    """Estimate a statistic with its 95 % percentile interval (Efron & Tibshirani 1993, ch. 13).
-
-    Images are drawn with replacement within each class, so that every resample has both.
-
-    Args:
-        statistic: a function of labels and values.
-        labels: `(N,)` 0 or 1.
-        values: `(N,)`.
-        seed: of the resampling.
-    """
-    rng = np.random.default_rng(seed)
-    classes = [np.flatnonzero(labels == label) for label in (0, 1)]
-    draws = []
-    for _ in range(RESAMPLES):
-        chosen = np.concatenate([rng.choice(members, len(members)) for members in classes])
-        draws.append(statistic(labels[chosen], values[chosen]))
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return Estimate(float(statistic(labels, values)), float(low), float(high))
-
-
-def auc_over_groups(
-    labels: np.ndarray, values: np.ndarray, groups: Sequence[str] | np.ndarray, *, seed: int = 0
-) -> Estimate:
-    """Estimate the area under the ROC curve where images come in groups.
+def resamples(
+    labels: np.ndarray, groups: Sequence[str] | np.ndarray | None = None, *, seed: int = 0
+) -> Iterator[np.ndarray]:
+    """Yield how often each image counts in each of `RESAMPLES` bootstrap resamples.
 
     Whole groups are drawn with replacement, because images of one group are not independent, and
     among groups of one kind (real, fake or both), so that every resample has both classes
@@ -77,26 +49,46 @@ def auc_over_groups(
 
     Args:
         labels: `(N,)` 0 or 1, both present.
-        values: `(N,)`, larger for 1.
-        groups: `(N,)` what belongs together; one name an image where nothing does.
-        seed: of the resampling.
+        groups: `(N,)` what belongs together; None where nothing does.
+        seed: of the draws.
+
+    Yields:
+        `(N,)` float64, whole numbers.
     """
     rng = np.random.default_rng(seed)
-    number = np.unique(np.asarray(groups), return_inverse=True)[1]
+    names = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    number = np.unique(names, return_inverse=True)[1]
     kinds = group_kinds(labels, number)
-    order = np.argsort(values, kind="stable")
-    starts = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
-    fake, number = labels[order] == 1, number[order]
-    draws = []
     for _ in range(RESAMPLES):
         times = np.zeros(len(kinds))
         for kind in np.unique(kinds):
             members = np.flatnonzero(kinds == kind)
             times[members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)))
-        draws.append(_weighted_auc(fake, times[number], starts))
+        yield times[number]
+
+
+def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Return the 95 % percentile interval of a statistic's values on resamples.
+
+    Efron & Tibshirani 1993, ch. 13.
+    """
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return Estimate(auc(labels, values), float(low), float(high))
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def auc_over_groups(
+    labels: np.ndarray, values: np.ndarray, groups: Sequence[str] | np.ndarray, *, seed: int = 0
+) -> Estimate:
+    """Estimate the area under the ROC curve where images come in groups; see `resamples`."""
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
+    fake = labels[order] == 1
+    draws = [
+        weighted_auc(fake, weights[order], starts)
+        for weights in resamples(labels, groups, seed=seed)
+    ]
+    return Estimate(auc(labels, values), *interval(draws))
 
 
 def group_kinds(labels: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -110,8 +102,14 @@ def group_kinds(labels: np.ndarray, number: np.ndarray) -> np.ndarray:
     return real + 2 * (np.bincount(number, labels == 1) > 0)
 
 
-def _weighted_auc(fake: np.ndarray, weights: np.ndarray, starts: np.ndarray) -> float:
-    """Return the AUC of sorted values, given where each run of equal values starts."""
+def weighted_auc(fake: np.ndarray, weights: np.ndarray, starts: np.ndarray) -> float:
+    """Return the AUC of sorted values.
+
+    Args:
+        fake: `(N,)` bool, in the order of the values.
+        weights: `(N,)` how much each counts.
+        starts: where each run of equal values starts.
+    """
     below = np.add.reduceat(weights * ~fake, starts)
     here = np.add.reduceat(weights * fake, starts)
     pairs = here @ (np.cumsum(below) - below / 2)

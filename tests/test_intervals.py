@@ -13,12 +13,25 @@ def scores(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.round(labels + rng.normal(0, 1.2, count), 1)
 
 
-def test_without_groups_it_is_the_plain_bootstrap():
+def test_without_groups_images_are_drawn_one_by_one_within_their_class():
+    labels, _ = scores(300)
+    drawn = np.array(list(intervals.resamples(labels)))
+    assert drawn.shape == (intervals.RESAMPLES, 300)
+    assert (drawn[:, labels == 1].sum(axis=1) == 150).all()
+    # Poisson-like counts: a third of the images is left out of each resample.
+    assert np.mean(drawn == 0) == pytest.approx(np.exp(-1), abs=0.01)
+
+
+def test_interval_of_the_auc_is_that_of_drawing_images():
     labels, values = scores(300)
-    plain = intervals.bootstrap(intervals.auc, labels, values)
+    rng = np.random.default_rng(5)
+    plain = []
+    for _ in range(1000):
+        chosen = np.concatenate([rng.choice(np.flatnonzero(labels == c), 150) for c in (0, 1)])
+        plain.append(roc_auc_score(labels[chosen], values[chosen]))
     grouped = intervals.auc_over_groups(labels, values, [str(i) for i in range(300)])
     assert grouped.value == pytest.approx(roc_auc_score(labels, values))
-    assert (grouped.low, grouped.high) == pytest.approx((plain.low, plain.high), abs=0.02)
+    assert (grouped.low, grouped.high) == pytest.approx(intervals.interval(plain), abs=0.02)
 
 
 def test_copies_of_images_do_not_make_the_interval_narrower():

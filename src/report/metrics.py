@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from src import InputError
-from src.intervals import Estimate, auc, bootstrap
+from src.intervals import Estimate, auc, interval, resamples, weighted_auc
+
+__all__ = ["Estimate", "Metrics", "auc", "centred_blob", "measure", "share_inside"]
+
+BINS = 15
+# A probability of exactly 0 or 1 that is wrong would make the log-likelihood infinite.
+SMALLEST_P = 1e-12
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """A detector on one labelled set, at the threshold 0.5.
+    """A detector on one labelled set. What needs a threshold is at p_fake = 0.5.
 
     Attributes:
         images: number of images.
         real: how many are real.
         fake: how many are fake.
         auc: area under the ROC curve.
+        average_precision: area under the precision-recall curve for fake, as a step function.
         accuracy: share of right answers.
+        balanced_accuracy: mean of both recalls.
+        precision_fake: share of fakes among what is called fake; 0 where nothing is.
+        recall_fake: share of fakes that are called fake.
+        f1_fake: harmonic mean of the two.
+        precision_real: the same for real.
+        recall_real: share of real images that are called real.
+        f1_real: harmonic mean of the two.
+        equal_error_rate: where as many fakes are missed as real images are called fake.
+        youden_index: the largest recall_fake + recall_real - 1 at any threshold.
+        youden_threshold: the `p_fake` from which on *fake* gives that.
+        brier: mean squared error of `p_fake`.
+        log_loss: mean negative log-likelihood, in nats.
+        ece_width: expected calibration error over bins of equal width.
+        ece_mass: the same over bins of equally many images.
         confusion: `[[real as real, real as fake], [fake as real, fake as fake]]`, in images.
     """
 
@@ -28,7 +50,22 @@ class Metrics:
     real: int
     fake: int
     auc: Estimate
+    average_precision: Estimate
     accuracy: Estimate
+    balanced_accuracy: Estimate
+    precision_fake: Estimate
+    recall_fake: Estimate
+    f1_fake: Estimate
+    precision_real: Estimate
+    recall_real: Estimate
+    f1_real: Estimate
+    equal_error_rate: Estimate
+    youden_index: Estimate
+    youden_threshold: Estimate
+    brier: Estimate
+    log_loss: Estimate
+    ece_width: Estimate
+    ece_mass: Estimate
     confusion: list[list[int]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,12 +73,19 @@ class Metrics:
         return asdict(self)
 
 
-def measure(labels: np.ndarray, p_fake: np.ndarray, *, seed: int = 0) -> Metrics:
-    """Measure scores against the truth.
+def measure(
+    labels: np.ndarray,
+    p_fake: np.ndarray,
+    *,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Metrics:
+    """Measure scores against the truth, each number with its 95 % bootstrap interval.
 
     Args:
         labels: `(N,)` 1 for fake, 0 for real.
         p_fake: `(N,)` in [0, 1].
+        groups: `(N,)` what belongs together and is drawn together; None where nothing does.
         seed: of the bootstrap.
 
     Raises:
@@ -53,15 +97,99 @@ def measure(labels: np.ndarray, p_fake: np.ndarray, *, seed: int = 0) -> Metrics
         raise InputError(
             f"measuring needs both classes: got {len(labels) - fake} real and {fake} fake images"
         )
+    scored = _Scored(labels, p_fake)
+    values = scored.statistics(np.ones(len(labels)))
+    draws = [scored.statistics(weights) for weights in resamples(labels, groups, seed=seed)]
+    estimates = {
+        name: Estimate(value, *interval([draw[name] for draw in draws]))
+        for name, value in values.items()
+    }
     answers = (p_fake >= 0.5).astype(int)
     return Metrics(
         images=len(labels),
         real=len(labels) - fake,
         fake=fake,
-        auc=bootstrap(auc, labels, p_fake, seed=seed),
-        accuracy=bootstrap(lambda y, a: float(np.mean(y == a)), labels, answers, seed=seed),
         confusion=np.bincount(2 * labels + answers, minlength=4).reshape(2, 2).tolist(),
+        **estimates,
     )
+
+
+class _Scored:
+    """Labels and scores, sorted once so that a thousand resamples are quick to measure."""
+
+    def __init__(self, labels: np.ndarray, p_fake: np.ndarray) -> None:
+        self.order = np.argsort(p_fake, kind="stable")
+        self.p_fake = p_fake[self.order]
+        self.fake = labels[self.order] == 1
+        self.starts = np.flatnonzero(np.append(True, np.diff(self.p_fake) != 0))
+        clipped = np.clip(self.p_fake, SMALLEST_P, 1 - SMALLEST_P)
+        self.losses = -np.log(np.where(self.fake, clipped, 1 - clipped))
+        self.errors = (self.p_fake - self.fake) ** 2
+        width = np.minimum((self.p_fake * BINS).astype(int), BINS - 1)
+        mass = np.arange(len(labels)) * BINS // len(labels)
+        # Equal scores belong into one bin, whatever their order.
+        runs = np.append(np.diff(self.starts), len(labels) - self.starts[-1])
+        self.bins = {"ece_width": width, "ece_mass": np.repeat(mass[self.starts], runs)}
+
+    def statistics(self, weights: np.ndarray) -> dict[str, float]:
+        """Return every statistic of images that count `weights` times, `(N,)`."""
+        weights = weights[self.order]
+        return {
+            "auc": weighted_auc(self.fake, weights, self.starts),
+            **self._at_one_half(weights),
+            **self._over_thresholds(weights),
+            "brier": float(np.average(self.errors, weights=weights)),
+            "log_loss": float(np.average(self.losses, weights=weights)),
+            **{name: self._calibration_error(bins, weights) for name, bins in self.bins.items()},
+        }
+
+    def _at_one_half(self, weights: np.ndarray) -> dict[str, float]:
+        called = self.p_fake >= 0.5
+        hits = float(weights[called & self.fake].sum())
+        alarms = float(weights[called & ~self.fake].sum())
+        fakes, total = float(weights[self.fake].sum()), float(weights.sum())
+        cleared, missed = total - fakes - alarms, fakes - hits
+        recall_fake, recall_real = hits / fakes, cleared / (total - fakes)
+        return {
+            "accuracy": (hits + cleared) / total,
+            "balanced_accuracy": (recall_fake + recall_real) / 2,
+            "precision_fake": hits / (hits + alarms) if hits + alarms else 0.0,
+            "recall_fake": recall_fake,
+            "f1_fake": 2 * hits / (2 * hits + alarms + missed),
+            "precision_real": cleared / (cleared + missed) if cleared + missed else 0.0,
+            "recall_real": recall_real,
+            "f1_real": 2 * cleared / (2 * cleared + alarms + missed),
+        }
+
+    def _over_thresholds(self, weights: np.ndarray) -> dict[str, float]:
+        """Look at every threshold, from *fake* for none to *fake* for all."""
+        per_run = [np.add.reduceat(weights * kind, self.starts) for kind in (self.fake, ~self.fake)]
+        hits, alarms = (np.append(0.0, np.cumsum(run[::-1])) for run in per_run)
+        recall, fall_out = hits / hits[-1], alarms / alarms[-1]
+        called = hits + alarms
+        precision = np.divide(hits, called, out=np.ones_like(hits), where=called > 0)
+        index = recall - fall_out
+        best = int(np.argmax(index))
+        thresholds = np.append(np.inf, self.p_fake[self.starts][::-1])
+        # Misses fall and false alarms rise; the rate is where the straight line between the two
+        # thresholds around the crossing crosses.
+        gap = fall_out - (1 - recall)
+        after = int(np.argmax(gap >= 0))
+        share = gap[after] / (gap[after] - gap[after - 1])
+        return {
+            "average_precision": float(np.sum(np.diff(recall) * precision[1:])),
+            "equal_error_rate": float(share * fall_out[after - 1] + (1 - share) * fall_out[after]),
+            "youden_index": float(index[best]),
+            "youden_threshold": float(min(thresholds[best], 1.0)),
+        }
+
+    def _calibration_error(self, bins: np.ndarray, weights: np.ndarray) -> float:
+        """Return the mean distance of a bin's mean `p_fake` to its share of fakes.
+
+        Naeini, Cooper & Hauskrecht, AAAI 2015, for the probability of one class.
+        """
+        gaps = np.bincount(bins, weights * (self.p_fake - self.fake))
+        return float(np.abs(gaps).sum() / weights.sum())
 
 
 def share_inside(mask: np.ndarray, heat: np.ndarray) -> float:
