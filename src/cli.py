@@ -16,6 +16,7 @@ VERBS = {
     "audit": "Audit a data set before anything is learnt from it.",
     "train": "Train a detector in two phases.",
     "evaluate": "Measure a detector on a test split.",
+    "compare": "Compare two detectors on the same images.",
     "predict": "Judge files and folders.",
     "gradcam": "Draw where in an image the verdict comes from.",
     "faces": "Crop a set of images or videos to faces.",

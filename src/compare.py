@@ -1,0 +1,157 @@
+"""Compare two detectors on the same images: what changed, and is it more than chance?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from src.cli import Verb
+from src.data import folders
+from src.detector.detector import Prediction
+from src.evaluate import Evaluation, evaluate
+from src.files import refuse_existing, write_table, write_text
+from src.report import comparison
+from src.report.comparison import Difference, Disagreement
+
+FILES = ("comparison.json", "changed.csv")
+COLUMNS = ("path", "label", "before", "after", "p_fake_before", "p_fake_after")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two detectors on the same images.
+
+    Attributes:
+        first: the evaluation of one.
+        second: the evaluation of the other, image by image on the same.
+        auc: the areas under their ROC curves.
+        answers: on which images only one is right, at p_fake = 0.5.
+        changed: a row an image whose verdict differs: `COLUMNS`.
+    """
+
+    first: Evaluation
+    second: Evaluation
+    auc: Difference
+    answers: Disagreement
+    changed: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain types for JSON."""
+        lost = sum(_lost(row) for row in self.changed)
+        return {
+            "images": len(self.first.labels),
+            "auc": asdict(self.auc) | {"difference": self.auc.difference},
+            "answers": asdict(self.answers),
+            "changed_verdicts": len(self.changed),
+            "lost": lost,
+        }
+
+
+def compare(
+    first: str | Path, second: str | Path, data_dirs: Sequence[str | Path], **options: Any
+) -> Comparison:
+    """Judge the images of one split by two detectors.
+
+    Args:
+        first: a bundle, such as the release that people use.
+        second: another bundle, such as the next release.
+        data_dirs: folders with the images.
+        options: as of `evaluate`.
+
+    Raises:
+        InputError: no bundle, no usable layout, or fewer than two images of a class.
+        CheckFailed: more than 5 % of the images cannot be read.
+    """
+    one = evaluate(data_dirs, first, **options)
+    two = evaluate(data_dirs, second, **options)
+    labels = one.labels
+    right = [(evaluation.p_fake >= 0.5) == (labels == 1) for evaluation in (one, two)]
+    changed = [
+        _row(int(label), before, after)
+        for label, before, after in zip(labels, one.predictions, two.predictions, strict=True)
+        if before.verdict != after.verdict
+    ]
+    return Comparison(
+        first=one,
+        second=two,
+        auc=comparison.delong(labels, one.p_fake, two.p_fake),
+        answers=comparison.mcnemar(*right),
+        changed=sorted(changed, key=lambda row: (not _lost(row), row["path"])),
+    )
+
+
+def _row(label: int, before: Prediction, after: Prediction) -> dict[str, Any]:
+    values = (
+        before.path,
+        folders.CLASSES[label],
+        before.verdict,
+        after.verdict,
+        before.p_fake,
+        after.p_fake,
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _lost(row: dict[str, Any]) -> bool:
+    """Tell whether an image was judged rightly before and is not any more."""
+    return row["before"] == row["label"]
+
+
+def write(compared: Comparison, output: Path) -> None:
+    """Write `comparison.json` and `changed.csv` into a folder."""
+    write_text(output / "comparison.json", json.dumps(compared.to_dict(), indent=2) + "\n")
+    write_table(output / "changed.csv", compared.changed, COLUMNS)
+
+
+@click.command(cls=Verb)
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("figures/comparison"))
+@click.option("--split", type=click.Choice(folders.SPLITS), default="test")
+@click.option("--batch-size", type=click.IntRange(1), default=32)
+@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class.")
+@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
+@click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--json", "as_json", is_flag=True, help="Print comparison.json.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier comparison.")
+def command(
+    first: Path,
+    second: Path,
+    data_dirs: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Compare two bundles on the same images, with a ledger of every verdict that changed."""
+    for name in FILES:
+        refuse_existing(output / name, overwrite)
+    compared = compare(first, second, data_dirs, **options)
+    write(compared, output)
+    if as_json:
+        click.echo((output / "comparison.json").read_text(encoding="utf-8"), nl=False)
+        return
+    auc, answers = compared.auc, compared.answers
+    click.echo(f"{len(compared.first.labels)} images, split {options['split']}")
+    click.echo(f"AUC {auc.first:.3f} and {auc.second:.3f}")
+    click.echo(
+        f"difference {auc.difference:+.3f} [{auc.low:+.3f}, {auc.high:+.3f}], "
+        f"p = {auc.p_value:.2g} (DeLong)"
+    )
+    click.echo(
+        f"only the first is right on {answers.only_first}, only the second on "
+        f"{answers.only_second} images, p = {answers.p_value:.2g} (McNemar)"
+    )
+    lost = compared.to_dict()["lost"]
+    click.echo(f"{len(compared.changed)} verdicts changed, {lost} of them were right before")
+    click.echo(f"written to {output}")
+
+
+if __name__ == "__main__":
+    command()
