@@ -15,6 +15,7 @@ from src import CheckFailed, InputError, __version__
 VERBS = {
     "audit": "Audit a data set before anything is learnt from it.",
     "train": "Train a detector in two phases.",
+    "calibrate": "Make a detector's error rates a promise.",
     "evaluate": "Measure a detector on a test split.",
     "compare": "Compare two detectors on the same images.",
     "predict": "Judge files and folders.",

@@ -107,12 +107,14 @@ def explain(
         Region(view.box, float(p_fake), map_)
         for view, p_fake, map_ in zip(views, scores.p_fake, signed, strict=True)
     )
+    logits = scores.logit.tolist()
     verdicts = [
-        verdict.decide(region.p_fake, view.reasons)
-        for region, view in zip(regions, views, strict=True)
+        verdict.decide(logit, detector.calibration, view.reasons)
+        for logit, view in zip(logits, views, strict=True)
     ]
+    decided = verdict.combine(verdicts, logits, detector.calibration)
     layer = layer or detector.card.evidence_layer
-    return Explanation(image, verdict.combine(verdicts).word, regions, layer)
+    return Explanation(image, decided.word, regions, layer)
 
 
 def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Figure:

@@ -46,6 +46,25 @@ class Promise:
         """How many images of one source the promise that was asked for takes."""
         return needed(self.asked)
 
+    def sentence(self, who: str, called: str) -> str:
+        """Say what is promised, for people.
+
+        Args:
+            who: such as "real faces".
+            called: such as "fake".
+        """
+        less = ""
+        if self.rate > self.asked:
+            less = (
+                f" (asked was {self.asked:.1%}, for which {self.needed} {who} of one source are "
+                f"needed; the largest has {self.count})"
+            )
+        return (
+            f"On average over calibration sets at most {self.rate:.1%} of {who} are called "
+            f"{called}{less}; with this one less than {self.bound:.1%}, with 95 % confidence. It "
+            f"rests on {self.count} {who} of {self.source} and holds for faces like them."
+        )
+
 
 @dataclass(frozen=True)
 class Calibration:

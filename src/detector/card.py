@@ -32,8 +32,8 @@ class Card:
         metrics: results by split; `validation` chose the epoch and is no estimate of the error.
         versions: of Python, Keras, its backend and this project.
         classes: class 0 and class 1.
-        temperature: divides the logit before the sigmoid.
-        thresholds: None until calibrated.
+        calibration: temperature, thresholds, the error rates that they promise and the scores
+            behind them, see `calibration.Calibration`; None until calibrated.
         framing: share of the frame that the face filled in training; None until measured.
         format: version of this layout.
     """
@@ -50,8 +50,7 @@ class Card:
     metrics: dict[str, Any]
     versions: dict[str, str]
     classes: tuple[str, str] = ("real", "fake")
-    temperature: float = 1.0
-    thresholds: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
     framing: float | None = None
     format: int = CARD_FORMAT
 

@@ -17,6 +17,7 @@ from src.data import pixels
 from src.data.equalize import equalize
 from src.data.faces import Finder
 from src.detector import evidence, framing, verdict
+from src.detector.calibration import Calibration
 from src.detector.framing import Framing, View
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Prediction:
     Attributes:
         path: as it was given.
         sha256: of the file's bytes.
-        verdict: `fake` if a face is, `real` if every face is, else `inconclusive`.
+        verdict: `fake`, `real` or `inconclusive`, see `verdict.combine`.
         p_fake: probability of *fake* in [0, 1]; the largest of its faces.
         logit: the network's raw output for that face.
         reasons: short codes behind the verdict.
@@ -125,6 +126,9 @@ class Detector:
         self.card = card
         self.model = model
         self._make_finder = finder
+        self.calibration = None
+        if card.calibration is not None:
+            self.calibration = Calibration.from_dict(card.calibration)
         self._explained = evidence.with_evidence(model)
 
     @cached_property
@@ -160,7 +164,8 @@ class Detector:
                 f"the detector {self.card.name!r} gives {arrays['logit']} where a finite score "
                 "belongs: its weights are damaged; copy or train it again"
             )
-        scaled = arrays["logit"].astype(np.float64) / self.card.temperature
+        temperature = self.calibration.temperature if self.calibration else 1.0
+        scaled = arrays["logit"].astype(np.float64) / temperature
         # The logistic function without overflow for large negative logits.
         p_fake = 0.5 * (1.0 + np.tanh(0.5 * scaled))
         return Scores(p_fake=p_fake, **arrays)
@@ -252,16 +257,21 @@ class Detector:
             p_fakes += scores.p_fake.tolist()
         outputs = iter(zip(p_fakes, logits, strict=True))
         return [
-            _prediction(path, one, [next(outputs) for _ in one.views])
+            _prediction(path, one, [next(outputs) for _ in one.views], self.calibration)
             for path, one in zip(paths, seen, strict=True)
         ]
 
 
-def _prediction(path: str, seen: _Seen, outputs: Sequence[tuple[float, float]]) -> Prediction:
+def _prediction(
+    path: str,
+    seen: _Seen,
+    outputs: Sequence[tuple[float, float]],
+    calibration: Calibration | None,
+) -> Prediction:
     """Put together what we say of an image, out of `(p_fake, logit)` of each of its views."""
     verdicts, faces = [], []
     for view, (p_fake, logit) in zip(seen.views, outputs, strict=True):
-        decided = verdict.decide(p_fake, view.reasons)
+        decided = verdict.decide(logit, calibration, view.reasons)
         verdicts.append(decided)
         if view.face is not None:
             landmarks = tuple((float(x), float(y)) for x, y in view.face.landmarks)
@@ -277,5 +287,5 @@ def _prediction(path: str, seen: _Seen, outputs: Sequence[tuple[float, float]]) 
                 )
             )
     p_fake, logit = max(outputs)
-    decided = verdict.combine(verdicts)
+    decided = verdict.combine(verdicts, [logit for _, logit in outputs], calibration)
     return Prediction(path, seen.sha256, decided.word, p_fake, logit, decided.reasons, tuple(faces))

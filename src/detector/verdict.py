@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from src.detector.calibration import Calibration
+
 Word = Literal["fake", "real", "inconclusive"]
 
 NO_FACE = "no_face"
+BETWEEN_THRESHOLDS = "between_thresholds"
+AMONG_MANY_FACES = "among_many_faces"
+TOO_MANY_FACES = "too_many_faces"
 # What the codes in `reasons` mean.
 REASONS = {
     NO_FACE: "No face was found, and the detector judges faces: this is its score for the whole "
     "image.",
+    BETWEEN_THRESHOLDS: "The score lies where real faces and fakes both occur too often to keep "
+    "the promised error rates.",
+    AMONG_MANY_FACES: "One face looks fake, but among so many faces one looks like that by chance "
+    "too often.",
+    TOO_MANY_FACES: "There are more faces than the calibration images suffice for, if the error "
+    "rate is to hold for the image as a whole.",
 }
 
 
@@ -22,35 +33,61 @@ class Verdict:
 
     Attributes:
         word: `fake`, `real` or `inconclusive`.
-        reasons: codes out of `REASONS`; empty where the probability alone decided.
+        reasons: codes out of `REASONS`; why it is inconclusive.
     """
 
     word: Word
     reasons: tuple[str, ...] = ()
 
 
-def decide(p_fake: float, reasons: Sequence[str] = ()) -> Verdict:
-    """Judge one face by its probability of *fake*: fake from 0.5 on, real below.
-
-    An uncalibrated detector has no better threshold, and promises no error rate.
+def decide(
+    logit: float, calibration: Calibration | None = None, reasons: Sequence[str] = ()
+) -> Verdict:
+    """Judge one face by its logit.
 
     Args:
-        p_fake: in [0, 1].
+        logit: the network's raw output.
+        calibration: holds the thresholds. Without it a face is fake from a logit of 0 on (a
+            `p_fake` of 0.5) and no error rate is promised.
         reasons: why it cannot be judged, codes out of `REASONS`; any makes it inconclusive.
     """
     if reasons:
         return Verdict("inconclusive", tuple(reasons))
-    return Verdict("fake" if p_fake >= 0.5 else "real")
+    if calibration is None:
+        return Verdict("fake" if logit >= 0 else "real")
+    score = logit / calibration.temperature
+    if score > calibration.t_fake:
+        return Verdict("fake")
+    if score < calibration.t_real:
+        return Verdict("real")
+    return Verdict("inconclusive", (BETWEEN_THRESHOLDS,))
 
 
-def combine(faces: Sequence[Verdict]) -> Verdict:
-    """Judge an image by its faces: fake if one is, real only if every one is.
+def combine(
+    faces: Sequence[Verdict], logits: Sequence[float], calibration: Calibration | None = None
+) -> Verdict:
+    """Judge an image by its faces.
+
+    It is fake if a face is that stands out among all of them (see `Calibration.rejected`), real
+    only if every one is, else inconclusive: so the rate of false alarms is that of an image and
+    does not grow with the number of faces.
 
     Args:
-        faces: at least one.
+        faces: what was said of each, at least one.
+        logits: of the same faces.
+        calibration: holds the scores to compare with; without it any fake face is enough.
     """
-    words = {face.word for face in faces}
+    words = [face.word for face in faces]
+    if set(words) == {"real"}:
+        return Verdict("real")
     reasons = tuple(dict.fromkeys(reason for face in faces for reason in face.reasons))
-    if "fake" in words:
-        return Verdict("fake", reasons)
-    return Verdict("real" if words == {"real"} else "inconclusive", reasons)
+    if "fake" not in words:
+        return Verdict("inconclusive", reasons)
+    if calibration is None or len(faces) == 1:
+        return Verdict("fake")
+    stands_out = calibration.rejected(logits)
+    if stands_out is None:
+        return Verdict("inconclusive", (*reasons, TOO_MANY_FACES))
+    if any(out and word == "fake" for out, word in zip(stands_out, words, strict=True)):
+        return Verdict("fake")
+    return Verdict("inconclusive", (*reasons, AMONG_MANY_FACES))

@@ -23,7 +23,9 @@ def change(folder, **fields):
 
 
 def test_card_survives_the_way_to_disk(tmp_path, tiny_model, make_card):
-    card = make_card(temperature=1.5, framing=0.4, metrics={"validation": {"auc": 0.75}})
+    card = make_card(
+        calibration={"temperature": 1.5}, framing=0.4, metrics={"validation": {"auc": 0.75}}
+    )
     bundle.save(tmp_path, network.probability(tiny_model), card)
     assert read_card(tmp_path) == card
     assert json.loads((tmp_path / "card.json").read_text())["classes"] == ["real", "fake"]
@@ -117,7 +119,14 @@ def test_card_and_model_of_different_bundles(copy):
 
 def test_temperature_of_the_card_is_used(copy, detector, make_picture):
     images = make_picture(0, 32, 32)[None]
-    change(copy, temperature=4.0)
+    promise = {"asked": 0.1, "rate": 0.1, "bound": 0.2, "count": 9, "source": "a", "too_small": {}}
+    change(
+        copy,
+        calibration={
+            "temperature": 4.0, "t_fake": 1.0, "t_real": -1.0, "false_fake": promise,
+            "false_real": promise, "scores": {"real": {}, "fake": {}},
+        },
+    )  # fmt: skip
     cooler, plain = load(copy).score(images), detector.score(images)
     np.testing.assert_allclose(cooler.logit, plain.logit, atol=1e-6)
     np.testing.assert_allclose(cooler.p_fake, 1 / (1 + np.exp(-plain.logit / 4)), atol=1e-6)
@@ -125,4 +134,4 @@ def test_temperature_of_the_card_is_used(copy, detector, make_picture):
 
 def test_card_cannot_be_changed_by_accident(make_card):
     with pytest.raises(dataclasses.FrozenInstanceError):
-        make_card().temperature = 2.0
+        make_card().image_size = 64

@@ -1,0 +1,77 @@
+"""Calibrating a bundle on a person's own images."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.detector import bundle
+from src.detector.card import read_card
+
+
+@pytest.fixture
+def own(bundle_folder, tmp_path):
+    """Return a bundle that may be changed."""
+    return shutil.copytree(bundle_folder, tmp_path / "detector")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory, make_picture):
+    """Return 120 real and 30 fake images without splits."""
+    root = tmp_path_factory.mktemp("own") / "mine"
+    for label, (name, count) in enumerate({"real": 120, "fake": 30}.items()):
+        folder = root / name
+        folder.mkdir(parents=True)
+        for seed in range(count):
+            Image.fromarray(make_picture(1000 * label + seed)).save(folder / f"{seed:03}.png")
+    return root
+
+
+def test_it_makes_a_promise_that_predict_keeps(run, own, images):
+    result = run("calibrate", "--data-dir", images, "--model", own, "--split", "all")
+    assert result.exit_code == 0, result.stderr
+    assert "at most 1.0% of real faces are called fake;" in result.stdout
+    assert "at most 5.0% of fakes are called real;" in result.stdout
+    assert "rests on 120 real faces of mine" in result.stdout
+    detector = bundle.load(own)
+    found = detector.calibration
+    assert (found.false_fake.count, found.false_real.count) == (120, 30)
+    paths = sorted((images / "real").iterdir())
+    judged = list(detector.predict_files(paths))
+    assert sum(one.verdict == "fake" for one in judged) <= 1
+    logits = sorted(one.logit for one in judged)
+    np.testing.assert_allclose(found.scores["real"]["mine"], logits, atol=1e-4)
+    for one in judged:
+        scaled = one.logit / found.temperature
+        assert one.p_fake == pytest.approx(1 / (1 + np.exp(-scaled)), abs=1e-9)
+    words = {one.verdict for one in judged}
+    assert "inconclusive" in words, "random weights cannot be sure of everything"
+    assert all((one.reasons == ("between_thresholds",)) == (one.verdict == "inconclusive")
+               for one in judged)  # fmt: skip
+
+
+def test_too_few_images_say_how_many_are_needed(run, own, test_set):
+    result = run("calibrate", "--data-dir", test_set, "--model", own, "--split", "test", "--json")
+    assert result.exit_code == 0, result.stderr
+    written = json.loads(result.stdout)
+    assert written["false_fake"]["rate"] == pytest.approx(1 / 13)
+    assert read_card(own).calibration == written
+    again = run("calibrate", "--data-dir", test_set, "--model", own, "--split", "test")
+    assert again.exit_code == 2
+    assert "--overwrite" in again.stderr
+    replaced = run(
+        "calibrate", "--data-dir", test_set, "--model", own, "--split", "test", "--overwrite"
+    )
+    assert "for which 99 real faces of one source are needed; the largest has 12" in replaced.stdout
+
+
+def test_one_class_is_not_enough(run, own, images, tmp_path):
+    data = tmp_path / "half"
+    shutil.copytree(images / "real", data / "test" / "real")
+    before = (own / "card.json").read_text()
+    result = run("calibrate", "--data-dir", data, "--model", own, "--split", "test")
+    assert result.exit_code == 2
+    assert "120 real and 0 fake" in result.stderr
+    assert (own / "card.json").read_text() == before
