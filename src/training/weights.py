@@ -97,7 +97,9 @@ def imagenet_weights(name: str) -> Path:
         # Keras goes elsewhere where it cannot write, and this tells where.
         return Path(keras.utils.get_file(cached.name, spec.weights_url, cache_subdir="models"))
     except Exception as error:
-        # No narrower: a plain Exception is what Keras raises where a download fails.
+        # Keras makes a plain Exception of a download that fails; any other is not ours to explain.
+        if not isinstance(error, (OSError, ValueError)) and type(error) is not Exception:
+            raise
         raise InputError(f"the download of the ImageNet weights failed ({error}); {advice}") from (
             error
         )
