@@ -12,13 +12,12 @@ import numpy as np
 
 from src import InputError
 from src.cli import Verb
-from src.data import dataset, folders
+from src.data import folders
 from src.detector import bundle, calibration, load
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL, Calibration
 from src.detector.card import CARD_FILE, read_card
-from src.detector.detector import Failure
+from src.evaluate import judge
 from src.files import write_text
-from src.progress import bar
 
 ALL = "all"
 
@@ -39,7 +38,8 @@ def calibrate(
     Args:
         data_dirs: folders with images that the detector has not learnt from.
         model: the bundle, whose card is changed.
-        split: `train`, `validation` or `test`, or `all` of the images.
+        split: `train`, `validation` or `test`, or `all` of the images. The validation images of the
+            training set itself chose the epoch, and so make the promise a little too good.
         max_false_fake: share of real faces that may be called fake.
         max_false_real: share of fakes that may be called real.
         batch_size: images at a time.
@@ -57,17 +57,12 @@ def calibrate(
     samples = [s for s in folders.scan(data_dirs, seed=seed) if split in (ALL, s.split)]
     detector = load(model)
     faces = "off" if card.framing is None else "largest"
-    judged, failures = [], []
-    with bar("Judging", len(samples)) as advance:
-        paths = [sample.path for sample in samples]
-        results = detector.predict_files(paths, batch_size, faces)
-        for sample, result in zip(samples, results, strict=True):
-            advance()
-            if isinstance(result, Failure):
-                failures.append(result)
-            elif faces == "off" or result.faces:
-                judged.append((sample, result.logit))
-    dataset.require_readable([failure.error for failure in failures], len(samples))
+    samples, predictions, _ = judge(detector, samples, batch_size, faces)
+    judged = [
+        (sample, prediction.logit)
+        for sample, prediction in zip(samples, predictions, strict=True)
+        if faces == "off" or prediction.faces
+    ]
     known = [sample for sample, _ in judged]
     labels = np.array([sample.label for sample in known], int)
     if len(set(labels.tolist())) < 2:

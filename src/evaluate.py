@@ -16,6 +16,7 @@ from src.auditing import facts
 from src.auditing.baseline import Baseline
 from src.cli import Verb
 from src.data import dataset, folders
+from src.data.folders import Sample
 from src.detector import bundle, load, verdict
 from src.detector.card import Card
 from src.detector.detector import Detector, Failure, Prediction
@@ -82,8 +83,6 @@ def evaluate(
         InputError: no bundle, no usable layout, or a class without images.
         CheckFailed: more than 5 % of the images cannot be read.
     """
-    from src.progress import bar
-
     samples = [
         sample
         for sample in folders.scan(
@@ -93,20 +92,10 @@ def evaluate(
     ]
     folders.require_both_classes(samples, (split,))
     detector = load(model)
-    labels, groups, predictions, failures = [], [], [], []
-    with bar("Judging", len(samples)) as advance:
-        results = detector.predict_files([s.path for s in samples], batch_size, faces)
-        for sample, result in zip(samples, results, strict=True):
-            advance()
-            if isinstance(result, Failure):
-                failures.append(result)
-                continue
-            labels.append(sample.label)
-            groups.append(sample.group)
-            predictions.append(result)
-    dataset.require_readable([failure.error for failure in failures], len(samples))
+    samples, predictions, failures = judge(detector, samples, batch_size, faces)
+    groups = [sample.group for sample in samples]
     p_fake = np.array([prediction.p_fake for prediction in predictions])
-    known = np.array(labels)
+    known = np.array([sample.label for sample in samples])
 
     def measure(p_fake: np.ndarray) -> Metrics:
         return metrics.measure(known, p_fake, groups=groups, seed=seed)
@@ -122,6 +111,33 @@ def evaluate(
         baseline=None if baseline is None else measure(baseline),
         equalized=None if equalized is None else measure(equalized),
     )
+
+
+def judge(
+    detector: Detector, samples: Sequence[Sample], batch_size: int, faces: str
+) -> tuple[list[Sample], list[Prediction], list[Failure]]:
+    """Judge listed images, with progress.
+
+    Returns:
+        The images that could be read, what was said of each, and the others.
+
+    Raises:
+        CheckFailed: more than 5 % of the images cannot be read.
+    """
+    from src.progress import bar
+
+    read, predictions, failures = [], [], []
+    with bar("Judging", len(samples)) as advance:
+        results = detector.predict_files([s.path for s in samples], batch_size, faces)
+        for sample, result in zip(samples, results, strict=True):
+            advance()
+            if isinstance(result, Failure):
+                failures.append(result)
+            else:
+                read.append(sample)
+                predictions.append(result)
+    dataset.require_readable([failure.error for failure in failures], len(samples))
+    return read, predictions, failures
 
 
 def _baseline(card: Card, paths: Sequence[str]) -> np.ndarray | None:
