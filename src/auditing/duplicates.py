@@ -50,6 +50,8 @@ def near_duplicates(facts: Facts, paths: Sequence[Path], groups: Sequence[str]) 
         paths: the files.
         groups: `(N,)` what belongs together.
     """
+    from scipy.cluster.hierarchy import DisjointSet
+
     known = np.flatnonzero(facts.readable)
     if not len(known):
         return []
@@ -58,15 +60,15 @@ def near_duplicates(facts: Facts, paths: Sequence[Path], groups: Sequence[str]) 
     )
     originals = known[first]
     family = np.unique(np.asarray(groups)[originals], return_inverse=True)[1]
-    joined = Joined(len(originals))
+    joined = DisjointSet(range(len(originals)))
     looks = _Looks([paths[index] for index in originals])
     for candidates in _candidates(facts.hashes[originals], family):
-        pairs = [(a, b) for a, b in candidates.tolist() if joined.root(a) != joined.root(b)]
+        pairs = [(a, b) for a, b in candidates.tolist() if not joined.connected(a, b)]
         looks.decode({index for pair in pairs for index in pair})
         for a, b in pairs:
-            if joined.root(a) != joined.root(b) and looks.alike(a, b):
-                joined.join(a, b)
-    roots = np.array([joined.root(index) for index in range(len(originals))])
+            if not joined.connected(a, b) and looks.alike(a, b):
+                joined.merge(a, b)
+    roots = np.array([joined[index] for index in range(len(originals))])
     lonely = np.bincount(roots, minlength=len(roots))[roots] == 1
     belongs = ~lonely[number]
     return _sets(known[belongs], roots[number[belongs]])
@@ -124,25 +126,6 @@ def _close(
     close = np.unique(np.stack([one[keep], other[keep]], axis=1), axis=0)
     for start in range(0, len(close), COMPARED_AT_ONCE):
         yield close[start : start + COMPARED_AT_ONCE]
-
-
-class Joined:
-    """Sets that grow together (union-find with path halving, Tarjan & van Leeuwen 1984)."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def root(self, index: int) -> int:
-        """Return what stands for the set of an item."""
-        parent = self._parent
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    def join(self, one: int, other: int) -> None:
-        """Make one set of the sets of two items."""
-        self._parent[self.root(other)] = self.root(one)
 
 
 class _Looks:

@@ -1,7 +1,7 @@
 """Which images come from one video or person, where the names of the files say so."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from src.data.splits import ImageFile
@@ -46,24 +46,25 @@ def _faceforensics(files: Sequence[ImageFile]) -> dict[str, str]:
     targets = {videos[file.name][0] for file in files if file.label}
     if not targets or not real or 2 * len(targets & real) < min(len(targets), len(real)):
         return {}
-    video_of = _joined(videos.values())
-    return {name: f"video {video_of(ids[0])}" for name, ids in videos.items()}
+    representative = representatives(videos.values())
+    return {name: f"video {representative[ids[0]]}" for name, ids in videos.items()}
 
 
-def _joined(together: Iterable[tuple[str, ...]]) -> Callable[[str], str]:
-    """Return a function from an id to what stands for all ids that hang together with it."""
-    parent: dict[str, str] = {}
+def representatives(together: Iterable[Sequence[str]]) -> dict[str, str]:
+    """Return for each id the smallest of all ids that hang together with it.
 
-    def root(item: str) -> str:
-        while parent.setdefault(item, item) != item:
-            item = parent[item]
-        return item
+    Args:
+        together: ids that belong together, such as both videos of a swap; any number of times.
+    """
+    from scipy.cluster.hierarchy import DisjointSet
 
+    joined = DisjointSet()
     for first, *others in together:
+        joined.add(first)
         for other in others:
-            low, high = sorted((root(first), root(other)))
-            parent[high] = low
-    return root
+            joined.add(other)
+            joined.merge(first, other)
+    return {item: min(subset) for subset in joined.subsets() for item in subset}
 
 
 def _celeb_df(files: Sequence[ImageFile]) -> dict[str, str]:

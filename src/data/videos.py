@@ -13,6 +13,7 @@ import numpy as np
 from src import InputError
 from src.data import folders, layout, listing
 from src.data.names import SPLITS
+from src.data.video_names import representatives
 
 _SUFFIXES = "mp4 avi mov mkv webm m4v mpg mpeg wmv"
 EXTENSIONS = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
@@ -142,29 +143,22 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def _ids(video: Video) -> tuple[str, ...]:
-    """Return the ids of the source videos or persons that a file's name gives, if any."""
+    """Return the ids of the source videos, or of the person filmed, that a file's name gives.
+
+    In Celeb-DF that is not the person who lends the face: see `video_names.groups`.
+    """
     numbered = _NUMBERED.match(video.path.stem)
     if numbered:
         return tuple(filter(None, numbered.groups()))
-    return tuple(_NAMED.findall(video.path.stem))
+    return tuple(_NAMED.findall(video.path.stem)[:1])
 
 
 def _grouped(videos: Sequence[Video]) -> Iterator[Video]:
     """Give videos that are connected through shared ids one group, named after the first id."""
-    parent: dict[str, str] = {}
-
-    def first(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            key = parent[key]
-        return key
-
     keys = [_ids(video) or (video.name,) for video in videos]
-    for ids in keys:
-        roots = sorted({first(key) for key in ids})
-        for other in roots:
-            parent[other] = roots[0]
+    representative = representatives(keys)
     for video, ids in zip(videos, keys, strict=True):
-        yield replace(video, group=first(ids[0]))
+        yield replace(video, group=representative[ids[0]])
 
 
 def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
