@@ -80,7 +80,7 @@ def test_card_with_bytes_that_are_no_text(copy):
 
 
 def test_card_of_another_format_asks_for_new_training(copy):
-    change(copy, format=2)
+    change(copy, format=1)
     with pytest.raises(InputError, match=r"format 1.*found 2.*train"):
         load(copy)
 
