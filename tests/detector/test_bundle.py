@@ -65,7 +65,7 @@ def test_bundle_without_its_model(copy):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 9}', '{"format": 1, "x": 2}']
+    "text", ["", "{", "[]", "null", "{}", '{"format": 2}', '{"format": 9}', '{"format": 2, "x": 2}']
 )
 def test_spoiled_card(copy, text):
     (copy / "card.json").write_text(text)
@@ -81,7 +81,7 @@ def test_card_with_bytes_that_are_no_text(copy):
 
 def test_card_of_another_format_asks_for_new_training(copy):
     change(copy, format=1)
-    with pytest.raises(InputError, match=r"format 1.*found 2.*train"):
+    with pytest.raises(InputError, match=r"format 2.*found 1.*train"):
         load(copy)
 
 
