@@ -2,31 +2,14 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from src.report import plots
+from tests.report.plots.drawn import texts_fit, written
 
 
 def whole(image, heat):
     """Return the argument for one heatmap that covers the image."""
     return [(np.asarray(heat, np.float32), (0, 0, image.shape[1], image.shape[0]))]
-
-
-ROW = {"loss": 0.5, "auc": 0.7, "val_loss": 0.6}
-
-
-def written(figure, path):
-    plots.save(figure, path)
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
-def texts_fit(figure):
-    """Tell whether everything that is drawn lies inside the figure, but for a pixel of rounding."""
-    figure.draw_without_rendering()
-    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-    pixel = 1 / figure.dpi
-    inside = drawn.x1 <= width + pixel and drawn.y1 <= height + pixel
-    return inside and min(drawn.x0, drawn.y0) >= -pixel
 
 
 @pytest.mark.parametrize("size", [(60, 60), (256, 256), (401, 299), (57, 29), (1000, 643)])
@@ -98,48 +81,3 @@ def test_name_that_is_no_text(tmp_path):
     heats = whole(image, np.ones((2, 2)))
     figure = plots.overlay(image, heats, os.fsdecode(b"caf\xe9 $x"), "evidence")
     written(figure, tmp_path / "x.png")
-
-
-def history(*phases):
-    return [
-        ROW | {"epoch": n, "phase": phase, "val_auc": 0.6 + 0.1 * (n == 2)}
-        for n, phase in enumerate(phases, 1)
-    ]
-
-
-def test_curves_mark_the_phases_and_the_epoch_that_was_kept(tmp_path):
-    figure = plots.training_curves(history("warm-up", "warm-up", "fine-tune"))
-    assert [axes.get_xlabel() for axes in figure.axes] == ["Epoch", "Epoch"]
-    assert [axes.get_ylabel() for axes in figure.axes] == ["Loss (nats)", "AUC"]
-    for axes in figure.axes:
-        assert [text.get_text() for text in axes.texts] == ["fine-tune"]
-        kept = next(line for line in axes.lines if line.get_label() == "kept")
-        assert list(kept.get_xdata()) == [2]
-    assert texts_fit(figure)
-    written(figure, tmp_path / "curves.png")
-
-
-def test_curves_of_a_single_epoch(tmp_path):
-    figure = plots.training_curves(history("scratch"))
-    written(figure, tmp_path / "curves.png")
-    axes = figure.axes[0]
-    low, high = axes.get_xlim()
-    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
-
-
-def test_roc_runs_from_corner_to_corner():
-    labels, p_fake = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
-    figure = plots.roc(labels, p_fake, "0.750")
-    curve = figure.axes[0].lines[-1].get_xydata()
-    assert curve[0].tolist() == [0, 0]
-    assert curve[-1].tolist() == [1, 1]
-    assert [0, 0.5] in curve.tolist(), "half of the fakes are found before the first false alarm"
-    assert "0.750" in figure.axes[0].get_title(loc="left")
-    assert texts_fit(figure)
-
-
-def test_confusion_shows_counts_and_shares_of_each_row():
-    figure = plots.confusion([[30, 10], [0, 60]])
-    shown = [text.get_text().split() for text in figure.axes[0].texts]
-    assert shown == [["30", "75.0%"], ["10", "25.0%"], ["0", "0.0%"], ["60", "100.0%"]]
-    assert texts_fit(figure)

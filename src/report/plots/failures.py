@@ -1,0 +1,170 @@
+"""Where the detector fails: on which changes, on which images, among which others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from src.report.plots.style import (
+    CLASSES,
+    FAINT,
+    FAKE,
+    INK,
+    PHONE_WIDTH,
+    SMALL_POINTS,
+    figure,
+    legible_on,
+    plain,
+    printable,
+    width_for,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Better = Literal["high", "low"] | None
+# A column without a larger fault than this stays pale: tenths of a per cent are not to glow.
+LEAST_FAULT = 0.1
+UNKNOWN = "#eeeeee"
+
+
+def heat_table(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: np.ndarray,
+    title: str,
+    fmt: str | Sequence[str] = "{:.1%}",
+    better: Sequence[Better] | None = None,
+) -> Figure:
+    """Draw a table of shares, the darker the worse within its column.
+
+    Args:
+        rows: names of the rows.
+        columns: names of the columns, which may hold line breaks.
+        values: `(rows, columns)` shares in [0, 1]; NaN is shown as a dash.
+        title: the line above.
+        fmt: how `str.format` writes a number; for all columns, or one each.
+        better: for each column whether 1 (`high`) or 0 (`low`) is perfect, None for a column
+            without colour; left out, no column has any.
+    """
+    longest = max(len(line) for name in columns for line in name.split("\n"))
+    across = max(0.62, 0.1 + 0.07 * longest) * len(columns)
+    drawn = figure(width_for(rows, 0.4 + across), 1.1 + 0.28 * len(rows))
+    draw_heat_table(drawn.subplots(), rows, columns, values, title, fmt, better)
+    return drawn
+
+
+def draw_heat_table(
+    axes: Axes,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: np.ndarray,
+    title: str,
+    fmt: str | Sequence[str] = "{:.1%}",
+    better: Sequence[Better] | None = None,
+) -> None:
+    """Draw what `heat_table` shows."""
+    values = np.asarray(values, float)
+    colours = _badness_colours(values, better or [None] * len(columns))
+    formats = [fmt] * len(columns) if isinstance(fmt, str) else fmt
+    axes.imshow(colours, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        axes.text(
+            column,
+            row,
+            formats[column].format(value) if np.isfinite(value) else "–",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color=legible_on(tuple(colours[row, column])),
+        )
+    axes.set_xticks(range(len(columns)), columns, fontsize=SMALL_POINTS, parse_math=False)
+    axes.set_yticks(range(len(rows)), map(printable, rows), fontsize=9, parse_math=False)
+    axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
+    plain(axes, title, "", "")
+    axes.spines[:].set_visible(False)
+
+
+def _badness_colours(values: np.ndarray, better: Sequence[Better]) -> np.ndarray:
+    """Return `(rows, columns, 3)` colours from white for perfect to red for a column's worst."""
+    from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+    scale = LinearSegmentedColormap.from_list("badness", ["white", FAKE])
+    colours = np.ones((*values.shape, 3))
+    for column, good in enumerate(better):
+        if good is None:
+            continue
+        fault = np.nan_to_num(values[:, column] if good == "low" else 1 - values[:, column])
+        colours[:, column] = scale(fault / max(fault.max(), LEAST_FAULT))[:, :3]
+    colours[~np.isfinite(values)] = to_rgb(UNKNOWN)
+    return colours
+
+
+def groups(rows: Sequence[tuple[str, int, float, float, float]]) -> Figure:
+    """Plot the share of wrong answers in groups of images, with its interval.
+
+    Args:
+        rows: name, number of images, share of errors, and the bounds of its interval; NaN where a
+            group has no images.
+    """
+    drawn = figure(width_for([row[0] for row in rows], 2.8), 1.5 + 0.3 * len(rows))
+    draw_groups(drawn.subplots(), rows)
+    return drawn
+
+
+def draw_groups(axes: Axes, rows: Sequence[tuple[str, int, float, float, float]]) -> None:
+    """Draw what `groups` shows."""
+    names = [f"{printable(name)} ({count})" for name, count, *_ in rows]
+    counts = np.array([row[1] for row in rows])
+    error, low, high = np.array([row[2:] for row in rows], float).T
+    known = np.isfinite(error) & (counts > 0)
+    place = np.arange(len(rows))
+    title, unit = "No images", "Errors (share of the images)"
+    if known.any():
+        overall = float(np.average(error[known], weights=counts[known]))
+        worst = int(np.nanargmax(np.where(known, error, np.nan)))
+        axes.axvline(overall, color=FAINT, ls="--", lw=1.2)
+        unit += f"\ndashed: all together, {overall:.1%}"
+        axes.hlines(place[known], low[known], high[known], color=FAKE, lw=2)
+        axes.plot(error[known], place[known], "o", color=FAKE, clip_on=False)
+        title = f"Most errors: {rows[worst][0]}, {error[worst]:.1%}"
+    axes.set_yticks(place, names, fontsize=9, parse_math=False)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    plain(axes, title, unit, "Group (images)")
+
+
+def projection(points: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> Figure:
+    """Plot where images lie in the network's feature space, brought to two dimensions.
+
+    Args:
+        points: `(N, 2)` coordinates.
+        labels: `(N,)` 1 for fake, 0 for real.
+        wrong: `(N,)` bool: which were answered wrongly; they have a ring.
+    """
+    drawn = figure(PHONE_WIDTH, 4.2)
+    draw_projection(drawn.subplots(), points, labels, wrong)
+    return drawn
+
+
+def draw_projection(axes: Axes, points: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> None:
+    """Draw what `projection` shows."""
+    for (label, (name, colour)), marker in zip(enumerate(CLASSES), "o^", strict=True):
+        x, y = points[labels == label].T
+        axes.scatter(x, y, s=14, color=colour, marker=marker, alpha=0.6, lw=0, label=name)
+    x, y = points[wrong].T
+    axes.scatter(x, y, s=60, facecolors="none", edgecolors=INK, lw=1, label="answered wrongly")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    title = f"{int(np.sum(wrong))} of {len(labels)} answered wrongly"
+    plain(axes, title, "First direction of the features", "Second direction of the features")
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.07),
+        ncols=3,
+        frameon=False,
+        fontsize=SMALL_POINTS,
+    )
