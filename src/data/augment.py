@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from src import InputError
+from src.data.corruptions import jpeg
 
 MAX_ROTATION = 10.0  # degrees
 MAX_SHEAR = 5.0  # degrees
@@ -103,14 +104,7 @@ def _noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _compress(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Save as JPEG and open again."""
-    import cv2
-
-    quality = int(rng.integers(*JPEG_QUALITY, endpoint=True))
-    # JPEG stores colour more coarsely than light, so the channel order matters here.
-    blue_first = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
-    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    return jpeg(image, int(rng.integers(*JPEG_QUALITY, endpoint=True)))
 
 
 _Operation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
