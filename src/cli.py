@@ -39,7 +39,8 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         logging.basicConfig(stream=sys.stderr, format="%(message)s")
-        logging.getLogger("src").setLevel(logging.INFO)
+        for name in ("src", "__main__"):  # `python -m src.train` is the second
+            logging.getLogger(name).setLevel(logging.INFO)
         for stream in (sys.stdin, sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 # File names that are not UTF-8 pass through as the bytes that they are.

@@ -15,6 +15,7 @@ from src.cli import Verb
 from src.data import pixels
 from src.detector import bundle, load, verdict
 from src.detector.framing import FACES
+from src.detector.prediction import Output, judge
 from src.files import refuse_existing
 from src.report import plots
 
@@ -109,8 +110,8 @@ def explain(
     )
     logits = scores.logit.tolist()
     verdicts = [
-        verdict.decide(logit, detector.calibration, view.reasons)
-        for logit, view in zip(logits, views, strict=True)
+        judge(view, Output(logit, p_fake), detector.calibration)
+        for view, logit, p_fake in zip(views, logits, scores.p_fake.tolist(), strict=True)
     ]
     decided = verdict.combine(verdicts, logits, detector.calibration)
     layer = layer or detector.card.evidence_layer

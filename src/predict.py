@@ -13,9 +13,11 @@ import click
 from src import InputError
 from src.cli import Verb
 from src.data import folders
+from src.data.corruptions import MILD
 from src.detector import bundle, load, verdict
-from src.detector.detector import Failure, Prediction
+from src.detector.detector import CAREFUL
 from src.detector.framing import FACES
+from src.detector.prediction import Failure, Prediction
 
 
 def predict(
@@ -24,6 +26,7 @@ def predict(
     *,
     batch_size: int = 32,
     faces: str = "auto",
+    stability: int = 0,
 ) -> Iterator[Prediction | Failure]:
     """Judge image files and the images in folders, in order.
 
@@ -32,6 +35,7 @@ def predict(
         model: the bundle.
         batch_size: faces at a time.
         faces: which faces are judged, one of `framing.FACES`.
+        stability: mild re-encodings of each face that must get the same verdict.
 
     Returns:
         One result a file, made as they are asked for; a `Failure` where it cannot be read.
@@ -40,7 +44,7 @@ def predict(
         InputError: no bundle, or a folder without images.
     """
     files = list(_files(paths))
-    return load(model).predict_files(files, batch_size, faces)
+    return load(model).predict_files(files, batch_size, faces, stability=stability)
 
 
 def _files(paths: Sequence[str | Path]) -> Iterator[str | Path]:
@@ -67,6 +71,12 @@ def _is_folder(path: str | Path) -> bool:
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
 @click.option("--batch-size", type=click.IntRange(1), default=32)
 @click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+@click.option(
+    "--stability",
+    type=click.IntRange(0, MILD),
+    help="Mild re-encodings of each face that must get the same verdict.",
+)
+@click.option("--careful", is_flag=True, help=f"As --stability {CAREFUL}: slower, fewer verdicts.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
@@ -75,13 +85,19 @@ def command(
     model: Path,
     batch_size: int,
     faces: str,
+    stability: int | None,
+    careful: bool,
     as_json: bool,
 ) -> None:
     """Judge files and folders; `-` reads a list of paths from standard input.
 
     Exit code 2 when a file could not be read; the others are judged all the same.
     """
-    results = predict(list(_named(paths)), model, batch_size=batch_size, faces=faces)
+    if stability is None:
+        stability = CAREFUL if careful else 0
+    results = predict(
+        list(_named(paths)), model, batch_size=batch_size, faces=faces, stability=stability
+    )
     failed = False
     told: set[str] = set()
     if not as_json:

@@ -1,4 +1,4 @@
-"""Train a detector: audit, load, build, warm up, unfreeze, fine-tune, save."""
+"""Train a detector: audit, load, build, warm up, unfreeze, fine-tune, calibrate, save."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ import click
 from src import CheckFailed, InputError
 from src.audit import audit
 from src.auditing.findings import Audit
+from src.calibrate import RATE, calibrate_on, sentences, set_apart
 from src.cli import Verb
 from src.data import augment, dataset
+from src.data.division import CALIBRATION
 from src.data.equalize import equalized
+from src.data.folders import Sample
 from src.detector import bundle, network
+from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
+from src.detector.detector import Detector
 from src.detector.framing import FACES, Framing
 from src.files import atomic_folder, refuse_existing, write_table, write_text
 from src.training import precision, record, weights
@@ -71,6 +76,7 @@ def train(
         fraction=settings.fraction,
         self_blend=settings.self_blend,
     )
+    samples = _divided(settings, samples)
     framing = choose_framing(settings, samples)
     read = equalized(framing.load) if settings.equalize else framing.load
     data = dataset.load(
@@ -146,6 +152,20 @@ def _audit(settings: Settings) -> Audit:
     return audited
 
 
+def _divided(settings: Settings, samples: list[Sample]) -> list[Sample]:
+    """Set a part of the validation images apart, by which nothing is chosen."""
+    rates = settings.max_false_fake, settings.max_false_real
+    divided = set_apart(
+        samples, max_false_fake=rates[0], max_false_real=rates[1], seed=settings.seed
+    )
+    if not any(sample.split == CALIBRATION for sample in divided):
+        log.warning(
+            "the validation images are too few, or of one class, to set some apart for "
+            "calibration: the detector will promise nothing until `deepfake calibrate`"
+        )
+    return divided
+
+
 def _build(settings: Settings, start: Path | None) -> keras.Model:
     return network.build(
         settings.backbone,
@@ -171,13 +191,43 @@ def _save(
     dataclasses.replace(run, model=model).load_best()
     card = record.card(output.name, run, model, facts, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
-        bundle.save(folder, network.probability(model), card)
+        detector = Detector(card, network.probability(model))
+        card = dataclasses.replace(card, calibration=_calibration(run, detector))
+        bundle.save(folder, detector.model, card)
         write_table(folder / "history.csv", run.state.history)
         write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
         plots.save(plots.training_curves(run.state.history), folder / "curves.png")
         if run.dataset.skipped:
             rows = [dataclasses.asdict(skipped) for skipped in run.dataset.skipped]
             write_table(folder / "skipped.csv", rows)
+
+
+def _calibration(run: Run, detector: Detector) -> dict[str, Any] | None:
+    """Calibrate on the images that were set apart, if there are any."""
+    data, settings = run.dataset, run.settings
+    apart = [
+        sample
+        for sample, digest in zip(data.samples, data.digests, strict=True)
+        if digest and sample.split == CALIBRATION
+    ]
+    if not apart:
+        return None
+    try:
+        found = calibrate_on(
+            apart,
+            detector,
+            max_false_fake=settings.max_false_fake,
+            max_false_real=settings.max_false_real,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+        )
+    except InputError as error:
+        # Such as no face in any of them: no reason to lose what was learnt.
+        log.warning("the detector promises nothing until `deepfake calibrate`: %s", error)
+        return None
+    for sentence in sentences(found):
+        log.info("%s", sentence)
+    return found.to_dict()
 
 
 def _report(run: Run, output: Path) -> None:
@@ -251,6 +301,8 @@ def _report(run: Run, output: Path) -> None:
 )
 @click.option("--equalize", is_flag=True, help="Learn from images that are re-encoded alike.")
 @click.option("--allow-shortcut", is_flag=True, help="Go on where the files tell the classes.")
+@click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
+@click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for its log.")
 @click.option("--resume", is_flag=True, help="Continue an unfinished run.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")

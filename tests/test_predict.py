@@ -11,7 +11,7 @@ from PIL import Image
 
 from src import InputError
 from src.detector import bundle, network
-from src.detector.detector import Failure
+from src.detector.prediction import Failure
 from src.predict import predict
 from tests import people
 
@@ -49,6 +49,20 @@ def test_table_says_the_same_as_json(run, bundle_folder, photos):
     assert [line.split() for line in lines] == [
         [row["verdict"], f"{row['p_fake']:.3f}", row["path"]] for row in found
     ]
+
+
+def test_careful_asks_again_and_says_where_the_answer_changes(run, bundle_folder, photos):
+    def judged(*options):
+        return rows(run("predict", *photos, "--model", bundle_folder, "--json", *options).stdout)
+
+    plain, careful, many = judged(), judged("--careful"), judged("--stability", 40)
+    assert careful == judged("--stability", 4)
+    for before, after in zip(plain, many, strict=True):
+        assert after["logit"] == pytest.approx(before["logit"], abs=1e-4)
+        flips = after["reasons"] == ["unstable"]
+        assert after["verdict"] == ("inconclusive" if flips else before["verdict"])
+    assert any(row["reasons"] for row in many), "one of these random answers must be unstable"
+    assert judged("--careful", "--stability", 0) == plain
 
 
 def test_folders_are_searched_to_the_bottom(run, bundle_folder, photos):

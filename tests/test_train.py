@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -343,7 +344,8 @@ def test_the_bundle_is_complete(weights, data):
     assert card.image_size == SIZE
     assert card.data["counts"] == {
         "train": {"real": 24, "fake": 24},
-        "validation": {"real": 10, "fake": 10},
+        "validation": {"real": 5, "fake": 5},
+        "calibration": {"real": 5, "fake": 5},
     }
     assert card.data["drawn_sample"] is False
     assert card.parameters == network.build("tiny", image_size=SIZE).count_params()
@@ -351,6 +353,30 @@ def test_the_bundle_is_complete(weights, data):
     assert config["batch_size"] == 8
     # Where the pictures lay on somebody's disk is nobody's business.
     assert config["data_dirs"] == [data.name]
+
+
+def test_training_ends_with_a_promise_by_images_that_chose_nothing(weights, data, run, tmp_path):
+    card = read_card(weights.parent)
+    promise = card.calibration["false_fake"]
+    assert (promise["count"], promise["rate"]) == (5, pytest.approx(1 / 6))
+    detector = bundle.load(weights.parent)
+    own = shutil.copytree(weights.parent, tmp_path / "own")
+    # The verb finds the same part of the same folders again.
+    again = run("calibrate", "--data-dir", data, "--model", own, "--overwrite", "--json")
+    assert again.exit_code == 0, again.stderr
+    for name, scores in json.loads(again.stdout)["scores"].items():
+        known = card.calibration["scores"][name][data.name]
+        np.testing.assert_allclose(scores[data.name], known, atol=1e-4)
+    logits = [one.logit for one in detector.predict_files(sorted(data.glob("validation/real/*")))]
+    kept = card.calibration["scores"]["real"][data.name]
+    assert sum(min(abs(x - y) for y in kept) < 1e-4 for x in logits) == 5
+
+
+def test_a_validation_split_too_small_to_divide_promises_nothing(tmp_path, caplog):
+    folder = make_data(tmp_path / "data", {"train": 8, "validation": 1})
+    output = train(settings(folder, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
+    assert read_card(output).calibration is None
+    assert "promise nothing until `deepfake calibrate`" in caplog.text
 
 
 def test_unreadable_images_are_named_and_counted(data, tmp_path):
@@ -396,7 +422,7 @@ def test_self_blending_needs_faces_and_only_where_there_are_no_fakes(tmp_path):
     chosen = {"self_blend": True, "warmup_epochs": 0, "finetune_epochs": 1}
     card = read_card(train(settings(folder, **chosen), tmp_path / "with"))
     assert card.data["self_blends"] == {}
-    assert card.data["no_face"] == 12
+    assert card.data["no_face"] == 8 + 2
     for path in folder.glob("*/fake/*"):
         path.unlink()
     with pytest.raises(InputError, match="no face was found in any real image of the train split"):
@@ -487,7 +513,7 @@ def test_a_photograph_is_judged_by_its_face_framed_as_in_training(tmp_path):
     (face,), (found,) = judged.faces, alone.faces
     assert face.box[0] == pytest.approx(300 + found.box[0], abs=8)
     assert face.box[1] == pytest.approx(200 + found.box[1], abs=8)
-    assert judged.reasons == alone.reasons == ()
+    assert "no_face" not in (*judged.reasons, *alone.reasons)
     ((left, top, width, height),) = (view.box for view in detector.framing().views(photograph))
     assert (left + width / 2, top + height / 2) == pytest.approx((352, 252), abs=25)
     assert width == height == pytest.approx(104, rel=0.3)

@@ -16,6 +16,7 @@ import numpy as np
 from src import CheckFailed, InputError
 from src.data import folders, pixels
 from src.data.cache import ImageCache, Read, Skipped
+from src.data.division import CALIBRATION
 from src.data.self_blend import landmarks_of
 from src.progress import bar
 
@@ -116,7 +117,11 @@ class Dataset:
         """Say how many real images are self-blended, and how many have no face for that."""
         if self.faces is None:
             return {}
-        reals = [i for i, s in enumerate(self.samples) if self.digests[i] and s.label == 0]
+        reals = [
+            index
+            for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
+            if digest and sample.label == 0 and sample.split != CALIBRATION
+        ]
         blends = Counter(self.samples[index].split for index in self.faces)
         return {"self_blends": dict(blends), "no_face": len(reals) - len(self.faces)}
 
@@ -171,6 +176,7 @@ def load(
         CheckFailed: more than 5 % of the images cannot be read.
     """
     splits = sorted({sample.split for sample in samples})
+    blended = [split for split in splits if split != CALIBRATION]
     cache = ImageCache([sample.path for sample in samples], image_size, cache_folder, read=read)
     with bar("Reading images", len(samples)) as advance:
         digests, skipped = cache.fill(advance)
@@ -178,7 +184,7 @@ def load(
     readable = [s for s, digest in zip(samples, digests, strict=True) if digest]
     folders.require_both_classes(readable, splits, self_blend=self_blend)
     data = Dataset(samples, digests, skipped, cache)
-    return replace(data, faces=_faces(data, splits)) if self_blend else data
+    return replace(data, faces=_faces(data, blended)) if self_blend else data
 
 
 def is_drawn_sample(data_dirs: Sequence[str | Path]) -> bool:

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -94,6 +94,26 @@ def _listed_groups(table: Path, files: Sequence[ImageFile]) -> dict[str, str]:
 
 def _paired_groups(table: Path, files: Sequence[ImageFile]) -> dict[str, str]:
     """Put each fake into the group of the real image that it was made from."""
+    made_from = originals(table.parent, files)
+    return made_from | {original: original for original in made_from.values()}
+
+
+def originals(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
+    """Read from `pairs.csv` in a data folder which real image each fake was made from.
+
+    Args:
+        root: The folder where the layout starts.
+        files: Its images; not asked for without a table.
+
+    Returns:
+        The real image of each fake that the table lists, by `ImageFile.name`; empty without one.
+
+    Raises:
+        InputError: If the table names what is not there or contradicts itself.
+    """
+    table = root / "pairs.csv"
+    if not table.exists():
+        return {}
     names = {(file.split, CLASSES[file.label], file.inner): file.name for file in files}
 
     def find(where: str, split: str, class_name: str, path: str) -> str:
@@ -104,13 +124,12 @@ def _paired_groups(table: Path, files: Sequence[ImageFile]) -> dict[str, str]:
             )
         return name
 
-    groups: dict[str, str] = {}
+    made_from: dict[str, str] = {}
     for where, split, fake, original in _rows(table, ("split", "fake", "original")):
-        name, group = find(where, split, "fake", fake), find(where, split, "real", original)
-        if groups.setdefault(name, group) != group:
+        name, other = find(where, split, "fake", fake), find(where, split, "real", original)
+        if made_from.setdefault(name, other) != other:
             raise InputError(f"{where}: {fake} has a second original")
-        groups[group] = group
-    return groups
+    return made_from
 
 
 def _rows(table: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -153,7 +172,7 @@ def assign(
         log.info("%s: split at random into %s", root, ", ".join(bounds))
         drawn = [file for file in files if file.split in (None, "train")]
         for file, key in zip(drawn, _split_keys(root, drawn, groups), strict=True):
-            position = _uniform(seed, key)
+            position = uniform(seed, key)
             splits[file.name] = next(s for s, bound in bounds.items() if position < bound)
     return {name: str(split) for name, split in splits.items()}
 
@@ -187,7 +206,7 @@ def _digest(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _uniform(seed: int, key: str) -> float:
+def uniform(seed: int, key: str) -> float:
     """Return a number from [0, 1) that looks random and depends on the seed and the key alone."""
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
@@ -211,7 +230,7 @@ def choose(
 
     def order(key: tuple[str, str]) -> tuple[bool, float, str]:
         # Groups with both classes come first: later, the room for one half could be used up.
-        return len(groups[key]) == 1, _uniform(seed, key[1]), key[1]
+        return len(groups[key]) == 1, uniform(seed, key[1]), key[1]
 
     kept = set()
     for split, group in sorted(groups, key=order):

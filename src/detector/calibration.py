@@ -67,6 +67,23 @@ class Promise:
 
 
 @dataclass(frozen=True)
+class Resolution:
+    """What comes of the promise where the calibration images have fewer pixels.
+
+    Attributes:
+        side: of what the network judges, in pixels.
+        false_fake: share of real faces that are called fake.
+        false_real: share of fakes that are called real.
+        kept: neither share is larger than this calibration set's bounds allow.
+    """
+
+    side: int
+    false_fake: float
+    false_real: float
+    kept: bool
+
+
+@dataclass(frozen=True)
 class Calibration:
     """How a detector's logits become verdicts.
 
@@ -77,6 +94,8 @@ class Calibration:
         false_fake: the promise for real faces.
         false_real: the promise for fakes.
         scores: sorted calibration logits (not divided) by class and source.
+        smallest_side: what the network judges must have so many pixels on its shorter side.
+        resolutions: what that rests on, the largest first.
     """
 
     temperature: float
@@ -85,6 +104,8 @@ class Calibration:
     false_fake: Promise
     false_real: Promise
     scores: dict[str, dict[str, list[float]]]
+    smallest_side: int = 0
+    resolutions: tuple[Resolution, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for the card."""
@@ -94,7 +115,8 @@ class Calibration:
     def from_dict(cls, fields: dict[str, Any]) -> Calibration:
         """Take up what `to_dict` wrote down."""
         promises = {name: Promise(**fields[name]) for name in ("false_fake", "false_real")}
-        return cls(**(fields | promises))
+        resolutions = tuple(Resolution(**row) for row in fields["resolutions"])
+        return cls(**(fields | promises | {"resolutions": resolutions}))
 
     def p_value(self, logit: float, faces: int) -> float | None:
         """Return how unusual a logit is among real faces; small means *fake*.

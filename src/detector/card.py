@@ -11,7 +11,7 @@ from typing import Any
 from src import InputError
 
 CARD_FILE = "card.json"
-CARD_FORMAT = 2
+CARD_FORMAT = 3
 
 
 @dataclass(frozen=True)

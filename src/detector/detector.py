@@ -14,11 +14,12 @@ import numpy as np
 
 from src import InputError
 from src.data import pixels
-from src.data.equalize import equalize
+from src.data.corruptions import mild
 from src.data.faces import Finder
-from src.detector import evidence, framing, verdict
+from src.detector import evidence, framing, network
 from src.detector.calibration import Calibration
 from src.detector.framing import Framing, View
+from src.detector.prediction import Failure, Output, Prediction, Scores, put_together
 
 if TYPE_CHECKING:
     import keras
@@ -26,86 +27,20 @@ if TYPE_CHECKING:
     from src.detector.card import Card
 
 DECODERS = 4
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What the network says about N images.
-
-    Attributes:
-        logit: `(N,)` float32, before temperature.
-        p_fake: `(N,)` float64 in [0, 1], temperature included.
-        evidence: `(N, h, w)` float32; its sum plus `bias` is the logit.
-        bias: `(N,)` float32.
-    """
-
-    logit: np.ndarray
-    p_fake: np.ndarray
-    evidence: np.ndarray
-    bias: np.ndarray
-
-
-@dataclass(frozen=True)
-class FacePrediction:
-    """What we say about one face.
-
-    Attributes:
-        box: left, top, width, height in pixels of the upright image.
-        score: probability in [0, 1] that this is a face.
-        landmarks: x and y in pixels of eyes, nose and corners of the mouth.
-        verdict: `fake`, `real` or `inconclusive`.
-        p_fake: probability of *fake* in [0, 1].
-        logit: the network's raw output.
-        reasons: short codes behind the verdict.
-    """
-
-    box: tuple[float, float, float, float]
-    score: float
-    landmarks: tuple[tuple[float, float], ...]
-    verdict: verdict.Word
-    p_fake: float
-    logit: float
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What we say about one image.
-
-    Attributes:
-        path: as it was given.
-        sha256: of the file's bytes.
-        verdict: `fake`, `real` or `inconclusive`, see `verdict.combine`.
-        p_fake: probability of *fake* in [0, 1]; the largest of its faces.
-        logit: the network's raw output for that face.
-        reasons: short codes behind the verdict.
-        faces: one entry a face, the largest first; empty where none was looked for or found.
-    """
-
-    path: str
-    sha256: str
-    verdict: verdict.Word
-    p_fake: float
-    logit: float
-    reasons: tuple[str, ...] = ()
-    faces: tuple[FacePrediction, ...] = ()
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An image that could not be judged, and the sentence that says why."""
-
-    path: str
-    error: str
+# Mild re-encodings that a careful judgement looks at besides the image itself.
+CAREFUL = 4
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """An image file as the network gets it: `views[i]` is what `inputs[i]` shows."""
+    """An image file as the network gets it.
+
+    Each view has its inputs: as it is, then as it is after mild re-encodings.
+    """
 
     sha256: str
     views: list[View]
-    inputs: list[np.ndarray]
+    inputs: list[list[np.ndarray]]
 
 
 class Detector:
@@ -170,17 +105,42 @@ class Detector:
         p_fake = 0.5 * (1.0 + np.tanh(0.5 * scaled))
         return Scores(p_fake=p_fake, **arrays)
 
-    def predict(self, path: str | Path, faces: str = "auto") -> Prediction:
+    def logits(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
+        """Score any number of images, and return the raw outputs alone, `(N,)` float32.
+
+        Args:
+            images: as `score` takes them.
+            batch_size: images that the network takes at once.
+        """
+        starts = range(0, len(images), batch_size)
+        return np.concatenate([self.score(images[i : i + batch_size]).logit for i in starts])
+
+    def features(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
+        """Return the hidden units before the logit, `(N, 256)` float32.
+
+        Args:
+            images: as `score` takes them.
+            batch_size: images that the network takes at once.
+        """
+        import keras
+
+        hidden = keras.Model(self.model.input, self.model.get_layer(network.HIDDEN).output)
+        starts = range(0, len(images), batch_size)
+        outputs = [hidden.predict_on_batch(images[i : i + batch_size]) for i in starts]
+        return np.concatenate([keras.ops.convert_to_numpy(output) for output in outputs])
+
+    def predict(self, path: str | Path, faces: str = "auto", *, stability: int = 0) -> Prediction:
         """Judge one image file.
 
         Args:
             path: the file.
             faces: which faces are judged, one of `framing.FACES`.
+            stability: see `predict_files`.
 
         Raises:
             ImageError: the file cannot be read as an image.
         """
-        seen = self._see(path, self.framing(faces))
+        seen = self._see(path, framing=self.framing(faces), stability=stability)
         return self._predictions([str(path)], [seen], batch_size=32)[0]
 
     def predict_files(
@@ -189,7 +149,9 @@ class Detector:
         batch_size: int = 32,
         faces: str = "auto",
         *,
-        equalized: bool = False,
+        stability: int = 0,
+        change: Callable[[np.ndarray], np.ndarray] | None = None,
+        scale: Callable[[np.ndarray, int], np.ndarray] = pixels.resize,
     ) -> Iterator[Prediction | Failure]:
         """Judge many image files, in order; an unreadable one gives a `Failure` in its place.
 
@@ -200,12 +162,14 @@ class Detector:
             paths: the files.
             batch_size: faces that the network takes at once.
             faces: which faces are judged, one of `framing.FACES`.
-            equalized: re-encode what the network sees, see `data.equalize`.
+            stability: judge so many mild re-encodings of each face as well; where one of them would
+                get another verdict, the verdict is *inconclusive*.
+            change: what happens to each image before anything else; it takes and returns
+                `(H, W, 3)` uint8 RGB.
+            scale: brings what is judged to the network's square; see `pixels.resize`.
         """
         see = partial(
-            self._see,
-            framing=self.framing(faces),
-            scale=equalize if equalized else pixels.resize,
+            self._see, framing=self.framing(faces), stability=stability, change=change, scale=scale
         )
         batches = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
         with ThreadPoolExecutor(DECODERS) as pool:
@@ -234,58 +198,49 @@ class Detector:
     def _see(
         self,
         path: str | Path,
+        *,
         framing: Framing,
+        stability: int = 0,
+        change: Callable[[np.ndarray], np.ndarray] | None = None,
         scale: Callable[[np.ndarray, int], np.ndarray] = pixels.resize,
     ) -> _Seen:
         """Read a file once, and cut out what the network judges."""
         data = pixels.content(path)
         image = pixels.read(data, str(path))
+        if change is not None:
+            image = change(image)
         views = framing.views(image)
-        size = self.card.image_size
-        inputs = [scale(view.cut(image), size) for view in views]
+        cuts = [view.cut(image) for view in views]
+        inputs = [
+            [scale(one, self.card.image_size) for one in (cut, *again(cut, stability))]
+            for cut in cuts
+        ]
         return _Seen(hashlib.sha256(data).hexdigest(), views, inputs)
 
     def _predictions(
         self, paths: Sequence[str], seen: Sequence[_Seen], batch_size: int
     ) -> list[Prediction]:
-        inputs = [image for one in seen for image in one.inputs]
-        logits: list[float] = []
-        p_fakes: list[float] = []
-        for start in range(0, len(inputs), batch_size):
-            scores = self.score(np.stack(inputs[start : start + batch_size]))
-            logits += scores.logit.tolist()
-            p_fakes += scores.p_fake.tolist()
-        outputs = iter(zip(p_fakes, logits, strict=True))
+        inputs = [image for one in seen for several in one.inputs for image in several]
+        scored = [
+            self.score(np.stack(inputs[start : start + batch_size]))
+            for start in range(0, len(inputs), batch_size)
+        ]
+        logits = iter([logit for scores in scored for logit in scores.logit.tolist()])
+        p_fakes = iter([p_fake for scores in scored for p_fake in scores.p_fake.tolist()])
+
+        def output(several: Sequence[np.ndarray]) -> Output:
+            (logit, *others), (p_fake, *_) = (
+                [next(values) for _ in several] for values in (logits, p_fakes)
+            )
+            return Output(logit, p_fake, tuple(others))
+
         return [
-            _prediction(path, one, [next(outputs) for _ in one.views], self.calibration)
+            put_together(path, one.sha256, one.views, outputs, self.calibration)
             for path, one in zip(paths, seen, strict=True)
+            for outputs in [list(map(output, one.inputs))]
         ]
 
 
-def _prediction(
-    path: str,
-    seen: _Seen,
-    outputs: Sequence[tuple[float, float]],
-    calibration: Calibration | None,
-) -> Prediction:
-    """Put together what we say of an image, out of `(p_fake, logit)` of each of its views."""
-    verdicts, faces = [], []
-    for view, (p_fake, logit) in zip(seen.views, outputs, strict=True):
-        decided = verdict.decide(logit, calibration, view.reasons)
-        verdicts.append(decided)
-        if view.face is not None:
-            landmarks = tuple((float(x), float(y)) for x, y in view.face.landmarks)
-            faces.append(
-                FacePrediction(
-                    view.face.box,
-                    view.face.score,
-                    landmarks,
-                    decided.word,
-                    p_fake,
-                    logit,
-                    decided.reasons,
-                )
-            )
-    p_fake, logit = max(outputs)
-    decided = verdict.combine(verdicts, [logit for _, logit in outputs], calibration)
-    return Prediction(path, seen.sha256, decided.word, p_fake, logit, decided.reasons, tuple(faces))
+def again(image: np.ndarray, stability: int) -> list[np.ndarray]:
+    """Return so many mild re-encodings of an image, `(H, W, 3)` uint8 RGB each."""
+    return [mild(image, number) for number in range(stability)]

@@ -11,15 +11,20 @@ from src.detector.calibration import Calibration
 Word = Literal["fake", "real", "inconclusive"]
 
 NO_FACE = "no_face"
+FACE_TOO_SMALL = "face_too_small"
 BETWEEN_THRESHOLDS = "between_thresholds"
+UNSTABLE = "unstable"
 AMONG_MANY_FACES = "among_many_faces"
 TOO_MANY_FACES = "too_many_faces"
 # What the codes in `reasons` mean.
 REASONS = {
     NO_FACE: "No face was found, and the detector judges faces: this is its score for the whole "
     "image.",
+    FACE_TOO_SMALL: "The face has so few pixels that the detector's error rates do not hold: "
+    "calibration images that were brought down to that size have shown it.",
     BETWEEN_THRESHOLDS: "The score lies where real faces and fakes both occur too often to keep "
     "the promised error rates.",
+    UNSTABLE: "The verdict changes when the image is re-encoded too mildly to be seen.",
     AMONG_MANY_FACES: "One face looks fake, but among so many faces one looks like that by chance "
     "too often.",
     TOO_MANY_FACES: "There are more faces than the calibration images suffice for, if the error "

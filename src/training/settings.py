@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from src import InputError
 from src.auditing.findings import MAX_SHORTCUT_AUC
 from src.detector import network
+from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
 
 TWO_PHASE, SCRATCH = "two-phase", "scratch"
 
@@ -43,6 +44,8 @@ class Settings:
         equalize: learn from images that are re-encoded alike; the audit's gate judges those.
         max_shortcut_auc: above this, what the files alone give away stops the run.
         allow_shortcut: go on past that gate.
+        max_false_fake: share of real faces that the thresholds may call fake.
+        max_false_real: share of fakes that they may call real.
     """
 
     data_dirs: tuple[str, ...]
@@ -71,6 +74,8 @@ class Settings:
     equalize: bool = False
     max_shortcut_auc: float = MAX_SHORTCUT_AUC
     allow_shortcut: bool = False
+    max_false_fake: float = MAX_FALSE_FAKE
+    max_false_real: float = MAX_FALSE_REAL
 
     def __post_init__(self) -> None:
         network.backbone(self.backbone)

@@ -80,8 +80,8 @@ def test_card_with_bytes_that_are_no_text(copy):
 
 
 def test_card_of_another_format_asks_for_new_training(copy):
-    change(copy, format=1)
-    with pytest.raises(InputError, match=r"format 2.*found 1.*train"):
+    change(copy, format=2)
+    with pytest.raises(InputError, match=r"format 3.*found 2.*train"):
         load(copy)
 
 
@@ -125,6 +125,7 @@ def test_temperature_of_the_card_is_used(copy, detector, make_picture):
         calibration={
             "temperature": 4.0, "t_fake": 1.0, "t_real": -1.0, "false_fake": promise,
             "false_real": promise, "scores": {"real": {}, "fake": {}},
+            "smallest_side": 0, "resolutions": [],
         },
     )  # fmt: skip
     cooler, plain = load(copy).score(images), detector.score(images)

@@ -12,7 +12,8 @@ from src.data.equalize import equalize
 from src.data.faces import Face
 from src.data.pixels import ImageError
 from src.detector import network
-from src.detector.detector import Detector, Failure, Prediction
+from src.detector.detector import Detector
+from src.detector.prediction import Failure, Prediction
 
 
 def test_bytes_and_floats_score_the_same(detector, make_picture):
@@ -130,7 +131,7 @@ def test_without_a_face_the_verdict_is_inconclusive(make_card, tiny_model, photo
 
 
 def test_equalised_images_are_judged_as_training_saw_them(detector, photos):
-    (judged,) = detector.predict_files(photos[:1], equalized=True)
+    (judged,) = detector.predict_files(photos[:1], scale=equalize)
     levelled = equalize(pixels.read(photos[0]), 32)
     assert judged.logit == pytest.approx(float(detector.score(levelled[None]).logit[0]), abs=1e-5)
     assert judged.logit != detector.predict(photos[0]).logit

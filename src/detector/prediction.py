@@ -1,0 +1,139 @@
+"""What a detector says of images, faces and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.detector import verdict
+from src.detector.calibration import Calibration
+from src.detector.framing import View
+from src.detector.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the network says about N images.
+
+    Attributes:
+        logit: `(N,)` float32, before temperature.
+        p_fake: `(N,)` float64 in [0, 1], temperature included.
+        evidence: `(N, h, w)` float32; its sum plus `bias` is the logit.
+        bias: `(N,)` float32.
+    """
+
+    logit: np.ndarray
+    p_fake: np.ndarray
+    evidence: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass(frozen=True)
+class FacePrediction:
+    """What we say about one face.
+
+    Attributes:
+        box: left, top, width, height in pixels of the upright image.
+        score: probability in [0, 1] that this is a face.
+        landmarks: x and y in pixels of eyes, nose and corners of the mouth.
+        verdict: `fake`, `real` or `inconclusive`.
+        p_fake: probability of *fake* in [0, 1].
+        logit: the network's raw output.
+        reasons: short codes behind the verdict.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: tuple[tuple[float, float], ...]
+    verdict: verdict.Word
+    p_fake: float
+    logit: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What we say about one image.
+
+    Attributes:
+        path: as it was given.
+        sha256: of the file's bytes.
+        verdict: `fake`, `real` or `inconclusive`, see `verdict.combine`.
+        p_fake: probability of *fake* in [0, 1]; the largest of its faces.
+        logit: the network's raw output for that face.
+        reasons: short codes behind the verdict.
+        faces: one entry a face, the largest first; empty where none was looked for or found.
+    """
+
+    path: str
+    sha256: str
+    verdict: verdict.Word
+    p_fake: float
+    logit: float
+    reasons: tuple[str, ...] = ()
+    faces: tuple[FacePrediction, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that could not be judged, and the sentence that says why."""
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the network says of one view.
+
+    Attributes:
+        logit: the raw output.
+        p_fake: probability of *fake* in [0, 1].
+        again: the raw outputs for mild re-encodings of the same view.
+    """
+
+    logit: float
+    p_fake: float
+    again: tuple[float, ...] = ()
+
+
+def judge(view: View, output: Output, calibration: Calibration | None) -> Verdict:
+    """Judge one view by what the network says of it."""
+    reasons = view.reasons
+    if not reasons and calibration is not None and min(view.box[2:]) < calibration.smallest_side:
+        reasons = (verdict.FACE_TOO_SMALL,)
+    decided = verdict.decide(output.logit, calibration, reasons)
+    if any(verdict.decide(logit, calibration, reasons) != decided for logit in output.again):
+        return verdict.decide(output.logit, calibration, (*decided.reasons, verdict.UNSTABLE))
+    return decided
+
+
+def put_together(
+    path: str,
+    sha256: str,
+    views: Sequence[View],
+    outputs: Sequence[Output],
+    calibration: Calibration | None,
+) -> Prediction:
+    """Say of an image what follows from its views, at least one, and their outputs."""
+    verdicts = [judge(*both, calibration) for both in zip(views, outputs, strict=True)]
+    decided = verdict.combine(verdicts, [output.logit for output in outputs], calibration)
+    highest = max(outputs, key=lambda output: output.logit)
+    faces = tuple(
+        FacePrediction(
+            box=view.face.box,
+            score=view.face.score,
+            landmarks=tuple((float(x), float(y)) for x, y in view.face.landmarks),
+            verdict=said.word,
+            p_fake=output.p_fake,
+            logit=output.logit,
+            reasons=said.reasons,
+        )
+        for view, output, said in zip(views, outputs, verdicts, strict=True)
+        if view.face is not None
+    )
+    return Prediction(
+        path, sha256, decided.word, highest.p_fake, highest.logit, decided.reasons, faces
+    )

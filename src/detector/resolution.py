@@ -1,0 +1,108 @@
+"""How few pixels may a face have? Learnt by bringing calibration images down, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from src.data import pixels
+from src.detector import verdict
+from src.detector.calibration import Calibration, Resolution
+from src.detector.detector import Detector
+from src.progress import bar
+
+# Shares of the network's own side; above it no pixel is lost.
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.125)
+# Images of each class that are brought down; more make the answer slower, not better.
+IMAGES = 100
+_READERS = 4
+_CHUNK = 16
+
+
+def learn_smallest(
+    detector: Detector,
+    calibration: Calibration,
+    paths: Sequence[Path],
+    labels: np.ndarray,
+    faces: str,
+    seed: int = 0,
+) -> Calibration:
+    """Find the smallest face that the thresholds may judge.
+
+    Calibration images are brought down to one side after another. A side is too small from where
+    more real faces are called fake, or more fakes real, than the promise allows to this
+    calibration set (its 95 % bound).
+
+    Args:
+        detector: whose thresholds these are.
+        calibration: the thresholds and their promises.
+        paths: the calibration images.
+        labels: `(N,)` 1 fake, 0 real, both present.
+        faces: which face is judged, one of `framing.FACES`.
+        seed: of the choice of at most `IMAGES` images a class.
+
+    Returns:
+        `calibration` with `smallest_side` and `resolutions`.
+    """
+    sides = [round(share * detector.card.image_size) for share in SHARES]
+    order = np.random.default_rng(seed).permutation(len(paths))
+    chosen = np.concatenate([order[labels[order] == label][:IMAGES] for label in (0, 1)])
+    with bar("Bringing faces down", len(chosen)) as advance:
+        rows = []
+        for row in _logits(detector, [paths[i] for i in chosen], sides, faces):
+            rows.append(row)
+            advance()
+    resolutions = _rates(np.array(rows), labels[chosen], sides, calibration)
+    # Where even the network's own side fails, only images with more pixels are judged.
+    smallest = sides[0] + 1
+    for resolution in resolutions:
+        if not resolution.kept:
+            break
+        smallest = resolution.side
+    return replace(calibration, smallest_side=smallest, resolutions=tuple(resolutions))
+
+
+def _rates(
+    logits: np.ndarray, labels: np.ndarray, sides: Sequence[int], calibration: Calibration
+) -> list[Resolution]:
+    """Judge `(N, sides)` logits; images that had fewer pixels from the start (NaN) do not count."""
+    found = []
+    for side, column in zip(sides, logits.T, strict=True):
+        there = ~np.isnan(column)
+        words = np.array([verdict.decide(logit, calibration).word for logit in column])
+        rates = [
+            float(np.mean(words[there & (labels == label)] == wrong))
+            if np.any(there & (labels == label))
+            else 0.0
+            for label, wrong in enumerate(("fake", "real"))
+        ]
+        kept = rates[0] <= calibration.false_fake.bound and rates[1] <= calibration.false_real.bound
+        found.append(Resolution(side, rates[0], rates[1], kept))
+    return found
+
+
+def _logits(
+    detector: Detector, paths: Sequence[Path], sides: Sequence[int], faces: str
+) -> Iterator[list[float]]:
+    """Yield for each image its logit at each side; NaN where it has no more pixels than that."""
+    framing, size = detector.framing(faces), detector.card.image_size
+
+    def shrunk(path: Path) -> tuple[int, np.ndarray]:
+        image = pixels.read(path)
+        cut = framing.views(image)[0].cut(image)
+        down = [pixels.resize(pixels.resize(cut, side), size) for side in sides]
+        return min(cut.shape[:2]), np.stack(down)
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        for start in range(0, len(paths), _CHUNK):
+            native, images = zip(*pool.map(shrunk, paths[start : start + _CHUNK]), strict=True)
+            logits = detector.score(np.concatenate(images)).logit.reshape(len(native), len(sides))
+            for own, row in zip(native, logits, strict=True):
+                yield [
+                    float(logit) if side <= own else float("nan")
+                    for side, logit in zip(sides, row, strict=True)
+                ]

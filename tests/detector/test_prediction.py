@@ -1,0 +1,61 @@
+"""What is said of a view, given what the network says and what is known of its size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from src.detector.calibration import calibrate
+from src.detector.framing import View
+from src.detector.prediction import Output, judge, put_together
+from src.detector.verdict import Verdict
+
+LARGE, SMALL = View((0, 0, 60, 50)), View((0, 0, 60, 49))
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    """Reals at 0 to 198, fakes at 150 to 188: fake above 197, real below 151, temperature 1."""
+    logits = np.concatenate([np.arange(199.0), np.arange(39.0) + 150])
+    labels = np.repeat([0, 1], [199, 39])
+    found = calibrate(logits, labels, ["set"] * 238, list(map(str, range(238))))
+    return replace(found, temperature=1.0, t_fake=197.0, t_real=151.0, smallest_side=50)
+
+
+def test_a_view_with_too_few_pixels_is_not_judged(calibration):
+    assert judge(LARGE, Output(500.0, 1.0), calibration) == Verdict("fake")
+    too_small = Verdict("inconclusive", ("face_too_small",))
+    assert judge(SMALL, Output(500.0, 1.0), calibration) == too_small
+    assert judge(SMALL, Output(500.0, 1.0), None) == Verdict("fake")
+
+
+def test_no_face_is_the_reason_whatever_the_size(calibration):
+    nobody = View((0, 0, 9, 9), reasons=("no_face",))
+    assert judge(nobody, Output(0.0, 0.5), calibration).reasons == ("no_face",)
+
+
+@pytest.mark.parametrize(
+    ("logit", "again", "verdict"),
+    [
+        (300.0, (290.0, 310.0), Verdict("fake")),
+        (300.0, (290.0, 190.0), Verdict("inconclusive", ("unstable",))),
+        (0.0, (190.0,), Verdict("inconclusive", ("unstable",))),
+        (170.0, (171.0,), Verdict("inconclusive", ("between_thresholds",))),
+        (170.0, (300.0,), Verdict("inconclusive", ("between_thresholds", "unstable"))),
+    ],
+)
+def test_a_verdict_that_flips_under_mild_re_encoding_is_no_verdict(
+    calibration, logit, again, verdict
+):
+    assert judge(LARGE, Output(logit, 0.5, again), calibration) == verdict
+
+
+def test_stability_counts_without_calibration_too():
+    assert judge(LARGE, Output(1.0, 0.7, (-1.0,)), None).reasons == ("unstable",)
+
+
+def test_an_image_has_the_score_of_its_highest_view(calibration):
+    # Probabilities saturate where logits still differ.
+    outputs = [Output(200.0, 1.0), Output(300.0, 1.0), Output(-5.0, 0.01)]
+    said = put_together("x.jpg", "00", [LARGE] * 3, outputs, calibration)
+    assert (said.logit, said.p_fake, said.faces) == (300.0, 1.0, ())
