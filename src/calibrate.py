@@ -13,24 +13,28 @@ import numpy as np
 from src import InputError
 from src.cli import Verb
 from src.data import folders
-from src.detector import bundle, calibration, load
+from src.data.division import CALIBRATION, divide
+from src.data.folders import Sample
+from src.detector import bundle, calibration, load, resolution
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL, Calibration
 from src.detector.card import CARD_FILE, read_card
-from src.evaluate import judge
+from src.detector.detector import Detector
+from src.evaluation.judged import judge
 from src.files import write_text
 
 ALL = "all"
+SPLITS = (CALIBRATION, *folders.SPLITS, ALL)
 
 
 def calibrate(
     data_dirs: Sequence[str | Path],
     model: str | Path = bundle.DEFAULT,
     *,
-    split: str = "validation",
+    split: str = CALIBRATION,
     max_false_fake: float = MAX_FALSE_FAKE,
     max_false_real: float = MAX_FALSE_REAL,
     batch_size: int = 32,
-    seed: int = 0,
+    seed: int | None = None,
     overwrite: bool = False,
 ) -> Calibration:
     """Find a detector's temperature and thresholds and write them into its card.
@@ -38,12 +42,13 @@ def calibrate(
     Args:
         data_dirs: folders with images that the detector has not learnt from.
         model: the bundle, whose card is changed.
-        split: `train`, `validation` or `test`, or `all` of the images. The validation images of the
-            training set itself chose the epoch, and so make the promise a little too good.
+        split: `calibration`, the part of the validation images by which no epoch was chosen;
+            `train`, `validation` or `test`, or `all` of the images.
         max_false_fake: share of real faces that may be called fake.
         max_false_real: share of fakes that may be called real.
         batch_size: images at a time.
-        seed: of the split where the folders have none, and of the image that counts in a group.
+        seed: of the split where the folders have none, of the division of the validation images,
+            and of the image that counts in a group; None takes that of the training.
         overwrite: replace an earlier calibration.
 
     Raises:
@@ -54,47 +59,99 @@ def calibrate(
     card = read_card(Path(model))
     if card.calibration is not None and not overwrite:
         raise InputError(f"{model} is calibrated already: give --overwrite to replace that")
-    samples = [s for s in folders.scan(data_dirs, seed=seed) if split in (ALL, s.split)]
-    detector = load(model)
-    faces = "off" if card.framing is None else "largest"
-    samples, predictions, _ = judge(detector, samples, batch_size, faces)
-    judged = [
-        (sample, prediction.logit)
-        for sample, prediction in zip(samples, predictions, strict=True)
-        if faces == "off" or prediction.faces
-    ]
-    known = [sample for sample, _ in judged]
-    labels = np.array([sample.label for sample in known], int)
-    if len(set(labels.tolist())) < 2:
-        raise InputError(
-            f"calibrating needs real and fake images with a face: found {np.sum(labels == 0)} real "
-            f"and {np.sum(labels == 1)} fake in the split {split!r}"
-        )
-    found = calibration.calibrate(
-        np.array([logit for _, logit in judged]),
-        labels,
-        [sample.source for sample in known],
-        [sample.group for sample in known],
-        max_false_fake=max_false_fake,
-        max_false_real=max_false_real,
-        seed=seed,
-    )
+    if seed is None:
+        seed = card.training.get("seed", 0)
+    rates = {"max_false_fake": max_false_fake, "max_false_real": max_false_real}
+    samples = folders.scan(data_dirs, seed=seed)
+    if split == CALIBRATION:
+        samples = set_apart(samples, **rates, seed=seed)
+    wanted = [sample for sample in samples if split in (ALL, sample.split)]
+    found = calibrate_on(wanted, load(model), **rates, batch_size=batch_size, seed=seed)
     changed = dataclasses.replace(card, calibration=found.to_dict())
     write_text(Path(model) / CARD_FILE, changed.to_json())
     return found
 
 
-_RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
+def set_apart(
+    samples: Sequence[Sample], *, max_false_fake: float, max_false_real: float, seed: int
+) -> list[Sample]:
+    """Divide the validation images into those that choose and those that only calibrate.
+
+    Returns:
+        The images; those that only calibrate have the split `calibration`, see `division.divide`.
+    """
+    reals, fakes = calibration.needed(max_false_fake), calibration.needed(max_false_real)
+    return divide(samples, reals, fakes, seed)
+
+
+def calibrate_on(
+    samples: Sequence[Sample],
+    detector: Detector,
+    *,
+    max_false_fake: float,
+    max_false_real: float,
+    batch_size: int,
+    seed: int,
+) -> Calibration:
+    """Find temperature, thresholds and the smallest face on listed images.
+
+    Raises:
+        InputError: a class without an image that can be judged.
+        CheckFailed: more than 5 % of the images cannot be read.
+    """
+    faces = "off" if detector.card.framing is None else "largest"
+    judged = judge(detector, samples, batch_size, faces, seed=seed)
+    if faces != "off":
+        judged = judged.where([bool(prediction.faces) for prediction in judged.predictions])
+    labels = judged.labels
+    if not judged.has_both_classes():
+        raise InputError(
+            f"calibrating needs real and fake images with a face: found {np.sum(labels == 0)} real "
+            f"and {np.sum(labels == 1)} fake; --split says which images are used"
+        )
+    found = calibration.calibrate(
+        judged.logits,
+        labels,
+        [sample.source for sample in judged.samples],
+        judged.groups,
+        max_false_fake=max_false_fake,
+        max_false_real=max_false_real,
+        seed=seed,
+    )
+    paths = [sample.path for sample in judged.samples]
+    return resolution.learn_smallest(detector, found, paths, labels, faces, seed)
+
+
+def sentences(found: Calibration) -> list[str]:
+    """Say what a calibration promises, for people."""
+    said = [
+        found.false_fake.sentence("real faces", "fake"),
+        found.false_real.sentence("fakes", "real"),
+    ]
+    for promise in (found.false_fake, found.false_real):
+        for source, count in promise.too_small.items():
+            said.append(f"too few to promise anything for {source}: {count}")
+    said.append(
+        f"temperature {found.temperature:.3g}; fake above a calibrated logit of "
+        f"{found.t_fake:.3g}, real below {found.t_real:.3g}; inconclusive where what is judged "
+        f"has fewer than {found.smallest_side} pixels a side"
+    )
+    return said
+
+
+RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command(cls=Verb)
 @click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
-@click.option("--split", type=click.Choice([*folders.SPLITS, ALL]), default="validation")
-@click.option("--max-false-fake", type=_RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
-@click.option("--max-false-real", type=_RATE, default=MAX_FALSE_REAL, help="Of fakes.")
+@click.option(
+    "--split", type=click.Choice([CALIBRATION, *folders.SPLITS, ALL]), default=CALIBRATION
+)
+@click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
+@click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
 @click.option("--batch-size", type=click.IntRange(1), default=32)
-@click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--seed", type=click.IntRange(0), help="[default: that of the training]")
 @click.option("--json", "as_json", is_flag=True, help="Print what goes into the card.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier calibration.")
 def command(
@@ -104,7 +161,7 @@ def command(
     max_false_fake: float,
     max_false_real: float,
     batch_size: int,
-    seed: int,
+    seed: int | None,
     as_json: bool,
     overwrite: bool,
 ) -> None:
@@ -122,15 +179,8 @@ def command(
     if as_json:
         click.echo(json.dumps(found.to_dict()))
         return
-    click.echo(found.false_fake.sentence("real faces", "fake"))
-    click.echo(found.false_real.sentence("fakes", "real"))
-    for promise in (found.false_fake, found.false_real):
-        for source, count in promise.too_small.items():
-            click.echo(f"too few to promise anything for {source}: {count}")
-    click.echo(
-        f"temperature {found.temperature:.3g}; fake above a calibrated logit of "
-        f"{found.t_fake:.3g}, real below {found.t_real:.3g}"
-    )
+    for sentence in sentences(found):
+        click.echo(sentence)
     click.echo(f"written into {model / CARD_FILE}")
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from src.cli import Verb
-from src.data import folders
-from src.detector.detector import Prediction
-from src.evaluate import Evaluation, evaluate
+from src.data import dataset, folders
+from src.detector import load
+from src.detector.prediction import Prediction
+from src.evaluation.judged import judge
 from src.files import refuse_existing, write_table, write_text
 from src.report import comparison
 from src.report.comparison import Difference, Disagreement
@@ -27,15 +28,13 @@ class Comparison:
     """Two detectors on the same images.
 
     Attributes:
-        first: the evaluation of one.
-        second: the evaluation of the other, image by image on the same.
+        images: how many.
         auc: the areas under their ROC curves.
         answers: on which images only one is right, at p_fake = 0.5.
         changed: a row an image whose verdict differs: `COLUMNS`.
     """
 
-    first: Evaluation
-    second: Evaluation
+    images: int
     auc: Difference
     answers: Disagreement
     changed: list[dict[str, Any]]
@@ -44,7 +43,7 @@ class Comparison:
         """Return the numbers as plain types for JSON."""
         lost = sum(_lost(row) for row in self.changed)
         return {
-            "images": len(self.first.labels),
+            "images": self.images,
             "auc": asdict(self.auc) | {"difference": self.auc.difference},
             "answers": asdict(self.answers),
             "changed_verdicts": len(self.changed),
@@ -53,7 +52,15 @@ class Comparison:
 
 
 def compare(
-    first: str | Path, second: str | Path, data_dirs: Sequence[str | Path], **options: Any
+    first: str | Path,
+    second: str | Path,
+    data_dirs: Sequence[str | Path],
+    *,
+    split: str = "test",
+    batch_size: int = 32,
+    seed: int = 0,
+    limit_per_class: int | None = None,
+    fraction: float | None = None,
 ) -> Comparison:
     """Judge the images of one split by two detectors.
 
@@ -61,24 +68,30 @@ def compare(
         first: a bundle, such as the release that people use.
         second: another bundle, such as the next release.
         data_dirs: folders with the images.
-        options: as of `evaluate`.
+        split: `train`, `validation` or `test`.
+        batch_size: images at a time.
+        seed: of the split where the folders have none.
+        limit_per_class: at most so many images a class.
+        fraction: share of the images used.
 
     Raises:
         InputError: no bundle, no usable layout, or fewer than two images of a class.
         CheckFailed: more than 5 % of the images cannot be read.
     """
-    one = evaluate(data_dirs, first, **options)
-    two = evaluate(data_dirs, second, **options)
+    samples = dataset.find(
+        data_dirs, (split,), seed=seed, limit_per_class=limit_per_class, fraction=fraction
+    )
+    detectors = load(first), load(second)
+    one, two = (judge(detector, samples, batch_size) for detector in detectors)
     labels = one.labels
-    right = [(evaluation.p_fake >= 0.5) == (labels == 1) for evaluation in (one, two)]
+    right = [(judged.p_fake >= 0.5) == (labels == 1) for judged in (one, two)]
     changed = [
         _row(int(label), before, after)
         for label, before, after in zip(labels, one.predictions, two.predictions, strict=True)
         if before.verdict != after.verdict
     ]
     return Comparison(
-        first=one,
-        second=two,
+        images=len(labels),
         auc=comparison.delong(labels, one.p_fake, two.p_fake),
         answers=comparison.mcnemar(*right),
         changed=sorted(changed, key=lambda row: (not _lost(row), row["path"])),
@@ -138,7 +151,7 @@ def command(
         click.echo((output / "comparison.json").read_text(encoding="utf-8"), nl=False)
         return
     auc, answers = compared.auc, compared.answers
-    click.echo(f"{len(compared.first.labels)} images, split {options['split']}")
+    click.echo(f"{compared.images} images, split {options['split']}")
     click.echo(f"AUC {auc.first:.3f} and {auc.second:.3f}")
     click.echo(
         f"difference {auc.difference:+.3f} [{auc.low:+.3f}, {auc.high:+.3f}], "

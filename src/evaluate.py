@@ -1,59 +1,52 @@
-"""Measure a detector on a test split."""
+"""Measure a detector on test images: every number with its interval, every promise checked."""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
+from src import CheckFailed
 from src.auditing import facts
-from src.auditing.baseline import Baseline
+from src.auditing.facts import Facts
 from src.cli import Verb
 from src.data import dataset, folders
-from src.data.folders import Sample
 from src.detector import bundle, load, verdict
-from src.detector.card import Card
-from src.detector.detector import Detector, Failure, Prediction
+from src.detector.card import CARD_FILE, read_card
+from src.detector.detector import Detector
 from src.detector.framing import FACES
-from src.files import refuse_existing, write_text
-from src.report import metrics, plots
-from src.report.metrics import Metrics
+from src.evaluation import (
+    figures,
+    mistakes,
+    promise,
+    report,
+    requirements,
+    results,
+    robustness,
+    sight,
+)
+from src.evaluation.heatmaps import explanations, truth
+from src.evaluation.heatmaps.truth import Truth
+from src.evaluation.judged import judge
+from src.evaluation.promise import Divided, Kept
+from src.evaluation.results import Evaluation, Result
+from src.evaluation.sight import Sight
+from src.files import refuse_existing, write_table, write_text
+from src.progress import bar
+from src.report import plots
 
-FILES = ("metrics.json", "predictions.csv", "roc.png", "confusion.png")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation found.
-
-    Attributes:
-        metrics: the numbers.
-        labels: `(N,)` 1 for fake, 0 for real.
-        predictions: one an image, in the order of the labels.
-        failures: images that could not be read.
-        baseline: what six content statistics reach on the same images, fitted on the detector's
-            training images; None where its card holds no such model.
-        equalized: the numbers on the same images re-encoded alike; None for a detector that was
-            not trained on such.
-    """
-
-    metrics: Metrics
-    labels: np.ndarray
-    predictions: list[Prediction]
-    failures: list[Failure]
-    baseline: Metrics | None = None
-    equalized: Metrics | None = None
-
-    @property
-    def p_fake(self) -> np.ndarray:
-        """`(N,)` probability of *fake*."""
-        return np.array([prediction.p_fake for prediction in self.predictions])
+# Images of each class for what takes many looks at each.
+ATTACKED, EXPLAINED = 50, 100
+# Images of a kind that a person looks at.
+SHOWN = 12
+FILES = ("metrics.json", "predictions.csv", "report.html", "dashboard.png")
+COLUMNS = ("path", "label", "p_fake", "logit", "verdict", "reasons", "source", "group")
 
 
 def evaluate(
@@ -66,115 +59,177 @@ def evaluate(
     limit_per_class: int | None = None,
     fraction: float | None = None,
     faces: str = "auto",
+    quick: bool = False,
 ) -> Evaluation:
-    """Judge the images of one split and compare with their labels.
+    """Judge the images of one split, and measure everything there is to know of the answers.
 
     Args:
-        data_dirs: folders with the images.
+        data_dirs: folders with the images; each is a data set with a result of its own. One class
+            may be missing from a set, not from all.
         model: the bundle.
         split: `train`, `validation` or `test`.
         batch_size: images at a time.
-        seed: of the split where the folders have none, and of the bootstrap.
+        seed: of the split where the folders have none, of the bootstrap and of every choice.
         limit_per_class: at most so many images a class.
         fraction: share of the images used.
         faces: which faces are judged, one of `framing.FACES`; an image counts by its `p_fake`.
+        quick: leave out robustness, attacks and explanations.
 
     Raises:
         InputError: no bundle, no usable layout, or a class without images.
         CheckFailed: more than 5 % of the images cannot be read.
     """
-    samples = [
-        sample
-        for sample in folders.scan(
-            data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction
-        )
-        if sample.split == split
-    ]
-    folders.require_both_classes(samples, (split,))
+    samples = dataset.find(
+        data_dirs, (split,), seed=seed, limit_per_class=limit_per_class, fraction=fraction
+    )
     detector = load(model)
-    samples, predictions, failures = judge(detector, samples, batch_size, faces)
-    groups = [sample.group for sample in samples]
-    p_fake = np.array([prediction.p_fake for prediction in predictions])
-    known = np.array([sample.label for sample in samples])
+    judged = judge(detector, samples, batch_size, faces, seed=seed)
+    known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
+    whole = results.measure("all", judged, detector, known, faces)
+    kept, divided = _promises(detector, whole)
+    found = Evaluation(
+        card=detector.card,
+        split=split,
+        whole=whole,
+        sets=_by_set(data_dirs, whole, detector, known, faces),
+        kept=kept,
+        divided=divided,
+        parts=mistakes.parts(judged, known),
+        shown={
+            title: sight.show(detector, judged, indices, faces)
+            for title, indices in mistakes.worth_a_look(judged, SHOWN).items()
+        },
+        history=_history(Path(model)),
+    )
+    if quick:
+        return found
+    rows = robustness.corrupted(judged, detector, faces, batch_size, seed)
+    return _looked_into(replace(found, robustness=rows), data_dirs, detector, faces, seed)
 
-    def measure(p_fake: np.ndarray) -> Metrics:
-        return metrics.measure(known, p_fake, groups=groups, seed=seed)
 
-    paths = [prediction.path for prediction in predictions]
-    baseline = _baseline(detector.card, paths)
-    equalized = _equalized(detector, paths, batch_size, faces)
-    return Evaluation(
-        metrics=measure(p_fake),
-        labels=known,
-        predictions=predictions,
-        failures=failures,
-        baseline=None if baseline is None else measure(baseline),
-        equalized=None if equalized is None else measure(equalized),
+def _by_set(
+    data_dirs: Sequence[str | Path], whole: Result, detector: Detector, known: Facts, faces: str
+) -> list[Result]:
+    """Return a result a data folder; that of a single one is the whole."""
+    names = _names(data_dirs)
+    if len(names) == 1:
+        return [replace(whole, name=names[0])]
+    found = []
+    for name, folder in zip(names, data_dirs, strict=True):
+        here = [sample.path.is_relative_to(folder) for sample in whole.judged.samples]
+        if any(here):
+            part = whole.judged.where(here)
+            found.append(results.measure(name, part, detector, known.where(here), faces))
+    return found
+
+
+def _names(data_dirs: Sequence[str | Path]) -> list[str]:
+    """Name the data folders by their last part, or as they were given where that is not unique."""
+    last = [Path(folder).resolve().name for folder in data_dirs]
+    return [
+        name if last.count(name) == 1 else str(folder)
+        for name, folder in zip(last, data_dirs, strict=True)
+    ]
+
+
+def _promises(
+    detector: Detector, whole: Result
+) -> tuple[dict[str, Kept | None], dict[str, Divided]]:
+    """Check the promises of the bundle, and those of many divisions of these images."""
+    found, judged = detector.calibration, whole.judged
+    with_face = judged.where([verdict.NO_FACE not in p.reasons for p in judged.predictions])
+    asked = (found.false_fake.asked, found.false_real.asked) if found else promise.ASKED
+    rates = whole.verdicts.false_fake, whole.verdicts.false_real
+    return promise.kept(found, rates) if found else {}, promise.divide(with_face, *asked)
+
+
+def _looked_into(
+    found: Evaluation,
+    data_dirs: Sequence[str | Path],
+    detector: Detector,
+    faces: str,
+    seed: int,
+) -> Evaluation:
+    """Add what takes many looks at an image: attacks, heatmaps, features; of a seeded sample."""
+    judged = found.whole.judged
+    chosen = judged.draw(EXPLAINED, seed)
+    samples, labels = [judged.samples[i] for i in chosen], judged.labels[chosen]
+    seen = sight.see(detector, [str(sample.path) for sample in samples], faces)
+    images = np.stack([one.input for one in seen])
+    known = truth.find(data_dirs, samples)
+    masks = [_mask(known.get(sample.path), one) for sample, one in zip(samples, seen, strict=True)]
+    some = np.concatenate([np.flatnonzero(labels == label)[:ATTACKED] for label in (0, 1)])
+    groups = [samples[i].group for i in some]
+    points = mistakes.project(detector.features(images))
+    return replace(
+        found,
+        attacks=robustness.attacked(detector, images[some], labels[some], groups, seed),
+        explanations=explanations.measure(detector, images, masks, seed=seed),
+        features=mistakes.Features(points, labels, mistakes.is_wrong(judged)[chosen]),
     )
 
 
-def judge(
-    detector: Detector, samples: Sequence[Sample], batch_size: int, faces: str
-) -> tuple[list[Sample], list[Prediction], list[Failure]]:
-    """Judge listed images, with progress.
+def _mask(known: Truth | None, seen: Sight) -> np.ndarray | None:
+    """Return the part of a mask that the network saw, if there is a mask."""
+    mask = None if known is None else known.mask()
+    return None if mask is None else seen.cut(mask)
 
-    Returns:
-        The images that could be read, what was said of each, and the others.
 
-    Raises:
-        CheckFailed: more than 5 % of the images cannot be read.
-    """
-    from src.progress import bar
+def _history(model: Path) -> list[dict[str, Any]]:
+    """Read the training curves of a bundle; empty where it has lost them."""
+    path = model / "history.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {name: cell if name == "phase" else float(cell) for name, cell in row.items()}
+            for row in csv.DictReader(file)
+        ]
 
-    read, predictions, failures = [], [], []
-    with bar("Judging", len(samples)) as advance:
-        results = detector.predict_files([s.path for s in samples], batch_size, faces)
-        for sample, result in zip(samples, results, strict=True):
+
+def write(found: Evaluation, output: Path) -> None:
+    """Write `metrics.json`, `predictions.csv`, figures and `report.html` into a folder."""
+    drawn = figures.draw(found)
+    with bar("Drawing", len(drawn)) as advance:
+        for name, figure in drawn.items():
+            plots.save(figure, output / f"{name}.png")
             advance()
-            if isinstance(result, Failure):
-                failures.append(result)
-            else:
-                read.append(sample)
-                predictions.append(result)
-    dataset.require_readable([failure.error for failure in failures], len(samples))
-    return read, predictions, failures
+    contents = {name: (output / f"{name}.png").read_bytes() for name in drawn}
+    write_table(output / "predictions.csv", list(_rows(found)), COLUMNS)
+    write_text(output / "metrics.json", json.dumps(found.to_dict(), indent=2) + "\n")
+    write_text(output / "report.html", report.render(found, contents))
 
 
-def _baseline(card: Card, paths: Sequence[str]) -> np.ndarray | None:
-    """Return `p_fake` of the card's baseline for images that the detector judged, `(N,)`."""
-    model = card.data.get("audit", {}).get("baseline")
-    if model is None:
-        return None
-    known = facts.measure(list(map(Path, paths)), title="Measuring the baseline")
-    return 0.5 * (1 + np.tanh(0.5 * Baseline.from_dict(model).logit(known.content)))
+def _rows(found: Evaluation) -> Iterator[dict[str, Any]]:
+    judged = found.whole.judged
+    for sample, said in zip(judged.samples, judged.predictions, strict=True):
+        values = (
+            sample.path,
+            sample.label,
+            said.p_fake,
+            said.logit,
+            said.verdict,
+            " ".join(said.reasons),
+            sample.source,
+            sample.group,
+        )
+        yield dict(zip(COLUMNS, values, strict=True))
 
 
-def _equalized(
-    detector: Detector, paths: Sequence[str], batch_size: int, faces: str
-) -> np.ndarray | None:
-    """Return `p_fake` on equalised images of a detector that was trained on such, `(N,)`."""
-    if not detector.card.data.get("equalized"):
-        return None
-    again = detector.predict_files(paths, batch_size, faces, equalized=True)
-    return np.array([result.p_fake for result in again if isinstance(result, Prediction)])
-
-
-def write(evaluation: Evaluation, output: Path) -> None:
-    """Write `metrics.json`, `predictions.csv`, `roc.png` and `confusion.png` into a folder."""
-    measured = evaluation.metrics
-    plots.save(plots.roc(evaluation.labels, evaluation.p_fake, measured.auc), output / "roc.png")
-    plots.save(plots.confusion(measured.confusion), output / "confusion.png")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "label", "p_fake", "logit"])
-    for label, prediction in zip(evaluation.labels, evaluation.predictions, strict=True):
-        writer.writerow([prediction.path, label, prediction.p_fake, prediction.logit])
-    write_text(output / "predictions.csv", text.getvalue())
-    no_face = sum(verdict.NO_FACE in one.reasons for one in evaluation.predictions)
-    written = measured.to_dict() | {"unreadable": len(evaluation.failures), "no_face": no_face}
-    written["baseline"] = evaluation.baseline and evaluation.baseline.to_dict()
-    written["equalized"] = evaluation.equalized and evaluation.equalized.to_dict()
-    write_text(output / "metrics.json", json.dumps(written, indent=2) + "\n")
+def update_card(found: Evaluation, model: Path) -> None:
+    """Write the main results into the card of the bundle, under the name of their split."""
+    measured, said = found.whole.metrics, found.whole.verdicts
+    assert measured is not None, "an evaluation has both classes"
+    summary = {
+        "sets": [result.name for result in found.sets],
+        "images": measured.images,
+        "auc": asdict(measured.auc),
+        "accuracy": asdict(measured.accuracy),
+        "verdicts": said.to_dict(),
+    }
+    card = read_card(model)
+    changed = replace(card, metrics=card.metrics | {found.split: summary})
+    write_text(model / CARD_FILE, changed.to_json())
 
 
 @click.command(cls=Verb)
@@ -187,46 +242,66 @@ def write(evaluation: Evaluation, output: Path) -> None:
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
 @click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
 @click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--quick", is_flag=True, help="Without robustness, attacks and explanations.")
+@click.option(
+    "--require",
+    "required",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="Exit with 1 unless met, such as auc=0.95 or false_fake=0.02; repeatable.",
+)
+@click.option("--update-card", "into_card", is_flag=True, help="Add the results to the card.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation.")
 def command(
     data_dirs: tuple[str, ...],
     model: Path,
     output: Path,
-    split: str,
-    batch_size: int,
-    limit_per_class: int | None,
-    fraction: float | None,
-    faces: str,
-    seed: int,
+    required: tuple[str, ...],
+    into_card: bool,
     as_json: bool,
     overwrite: bool,
+    **options: Any,
 ) -> None:
-    """Measure a detector on a test split: metrics.json, predictions.csv and figures."""
+    """Measure a detector on test images: numbers, figures and a report that stands alone.
+
+    Several --data-dir give one report with a row each.
+    """
     for name in FILES:
         refuse_existing(output / name, overwrite)
-    evaluation = evaluate(
-        data_dirs,
-        model,
-        split=split,
-        batch_size=batch_size,
-        seed=seed,
-        limit_per_class=limit_per_class,
-        fraction=fraction,
-        faces=faces,
-    )
-    write(evaluation, output)
+    goals = [requirements.parse(text) for text in required]
+    found = evaluate(data_dirs, model, **options)
+    write(found, output)
+    if into_card:
+        update_card(found, model)
     if as_json:
         click.echo((output / "metrics.json").read_text(encoding="utf-8"), nl=False)
-        return
-    measured = evaluation.metrics
-    click.echo(f"{measured.real} real and {measured.fake} fake images, split {split}")
-    click.echo(f"accuracy {measured.accuracy}")
-    if evaluation.baseline:
-        click.echo(f"AUC of a baseline that sees six simple statistics {evaluation.baseline.auc}")
-    if evaluation.equalized:
-        click.echo(f"AUC on images re-encoded alike, as in training {evaluation.equalized.auc}")
-    click.echo(f"{split} AUC {measured.auc}")
+    else:
+        _tell(found, output)
+    failures = [failure for goal in goals if (failure := goal.failure(found.to_dict()))]
+    if failures:
+        raise CheckFailed("; ".join(failures))
+
+
+def _tell(found: Evaluation, output: Path) -> None:
+    whole = found.whole
+    measured, said = whole.metrics, whole.verdicts
+    assert measured is not None, "an evaluation has both classes"
+    click.echo(f"{measured.real} real and {measured.fake} fake images, split {found.split}")
+    click.echo(f"accuracy at p_fake 0.5 {measured.accuracy}")
+    for text, share in {
+        "without a verdict": said.inconclusive,
+        "real faces called fake": said.false_fake,
+        "fakes called real": said.false_real,
+    }.items():
+        click.echo(f"{text} {share}")
+    if whole.baseline:
+        click.echo(f"AUC of a baseline that sees six simple statistics {whole.baseline.auc}")
+    if whole.equalized:
+        click.echo(f"AUC on images re-encoded alike, as in training {whole.equalized.auc}")
+    for result in found.sets if len(found.sets) > 1 else ():
+        click.echo(f"{result.name}: AUC {result.metrics.auc if result.metrics else 'one class'}")
+    click.echo(f"{found.split} AUC {measured.auc}")
     click.echo(f"written to {output}")
 
 

@@ -114,3 +114,32 @@ def weighted_auc(fake: np.ndarray, weights: np.ndarray, starts: np.ndarray) -> f
     here = np.add.reduceat(weights * fake, starts)
     pairs = here @ (np.cumsum(below) - below / 2)
     return float(pairs / (below.sum() * here.sum()))
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of a number of independent things, with the 95 % Clopper-Pearson interval."""
+
+    hits: int
+    total: int
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.hits} of {self.total}: {self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
+
+
+def share(hits: int, total: int) -> Share | None:
+    """Return the share of `hits` in `total`; None of nothing.
+
+    The interval holds whatever the true share is (Clopper & Pearson, Biometrika 26, 1934).
+    """
+    from scipy.stats import beta
+
+    if not total:
+        return None
+    tail = (1 - LEVEL) / 2
+    low = float(beta.ppf(tail, hits, total - hits + 1)) if hits else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, total - hits)) if hits < total else 1.0
+    return Share(hits, total, hits / total, low, high)

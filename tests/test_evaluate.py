@@ -1,31 +1,85 @@
+"""Measuring a detector as a person does it: what is written, kept, required and refused."""
+
 import csv
 import json
 import os
 import re
 import shutil
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from src.evaluate import FILES
+from src.cli import main
+from src.detector.card import read_card
+from src.evaluate import COLUMNS, FILES
+
+SCHEMA = Path(__file__).parent.parent / "src/evaluation/metrics.schema.json"
+
+
+def valid(folder):
+    """Return `metrics.json` of a folder after holding it against its schema."""
+    written = json.loads((folder / "metrics.json").read_text())
+    jsonschema.validate(written, json.loads(SCHEMA.read_text()))
+    return written
 
 
 @pytest.fixture
 def evaluate(run, bundle_folder, test_set, tmp_path):
-    """Return a function that runs `deepfake evaluate`, and writes into `tmp_path / "out"`."""
+    """Return a function that runs `deepfake evaluate --quick` into `tmp_path / "out"`."""
 
-    def call(*options, data=test_set):
+    def call(*options, data=test_set, model=bundle_folder):
         return run(
             "evaluate",
+            "--quick",
             *("--data-dir", data),
-            *("--model", bundle_folder),
+            *("--model", model),
             *("--output", tmp_path / "out"),
             *options,
         )
 
     return call
+
+
+@pytest.fixture(scope="module")
+def calibrated(bundle_folder, tmp_path_factory, make_picture):
+    """Return a calibrated bundle, and 30 real and 30 fake pictures with masks and a video."""
+    root = tmp_path_factory.mktemp("calibrated")
+    own = shutil.copytree(bundle_folder, root / "detector")
+    for label, name in enumerate(("real", "fake")):
+        for split, count in {"validation": 40, "test": 30}.items():
+            (root / "data" / split / name).mkdir(parents=True)
+            for number in range(count):
+                picture = make_picture(5000 * label + number + 1000 * (split == "test"))
+                path = root / "data" / split / name / f"{number:02}.png"
+                Image.fromarray(picture).save(path)
+                if (split, name) == ("test", "fake"):
+                    mask = np.zeros(picture.shape[:2], np.uint8)
+                    mask[10:30, 10:30] = 255
+                    place = root / "data" / "masks" / split / name / f"{number:02}.png"
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    Image.fromarray(mask).save(place)
+    result = CliRunner().invoke(
+        main,
+        f"calibrate --data-dir {root / 'data'} --model {own} --split validation".split(),
+    )
+    assert result.exit_code == 0, result.output
+    return own, root / "data"
+
+
+@pytest.fixture(scope="module")
+def whole(calibrated, tmp_path_factory):
+    """Return the folder of a whole evaluation, and what it printed."""
+    own, data = calibrated
+    output = tmp_path_factory.mktemp("whole") / "out"
+    call = ["evaluate", "--data-dir", str(data), "--model", str(own), "--output", str(output)]
+    result = CliRunner().invoke(main, call)
+    assert result.exit_code == 0, result.output
+    return output, result.stdout
 
 
 def test_evaluation_writes_numbers_that_follow_from_its_predictions(
@@ -34,27 +88,160 @@ def test_evaluation_writes_numbers_that_follow_from_its_predictions(
     result = evaluate()
     assert result.exit_code == 0, result.stderr
     out = tmp_path / "out"
-    assert sorted(os.listdir(out)) == sorted(FILES)
+    assert set(FILES) <= set(os.listdir(out))
     with (out / "predictions.csv").open(newline="") as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ["path", "label", "p_fake", "logit"]
-    assert len(rows) == 1 + 12 + 9
-    for path, label, p_fake, logit in rows[1:]:
-        assert label == str(int("/fake/" in path))
-        assert float(p_fake) == pytest.approx(1 / (1 + np.exp(-float(logit))), abs=1e-9)
-    one = detector.predict(rows[5][0])
-    assert float(rows[5][3]) == pytest.approx(one.logit, abs=1e-4)
-    facts = json.loads((out / "metrics.json").read_text())
-    labels, p_fake = [int(row[1]) for row in rows[1:]], [float(row[2]) for row in rows[1:]]
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert len(rows) == 12 + 9
+    for row in rows:
+        assert row["label"] == str(int("/fake/" in row["path"]))
+        assert float(row["p_fake"]) == pytest.approx(1 / (1 + np.exp(-float(row["logit"]))))
+        assert row["verdict"] == ("fake" if float(row["p_fake"]) >= 0.5 else "real")
+    one = detector.predict(rows[4]["path"])
+    assert float(rows[4]["logit"]) == pytest.approx(one.logit, abs=1e-4)
+    facts = valid(out)
+    labels, p_fake = [int(row["label"]) for row in rows], [float(row["p_fake"]) for row in rows]
     auc = roc_auc_score(labels, p_fake)
     assert facts["auc"]["value"] == pytest.approx(auc, abs=1e-12)
     assert facts["auc"]["low"] <= auc <= facts["auc"]["high"]
     assert (facts["images"], facts["real"], facts["fake"], facts["unreadable"]) == (21, 12, 9, 0)
-    for name in ("roc.png", "confusion.png"):
+    assert facts["sets"] == [
+        {name: facts[name] for name in facts["sets"][0]} | {"name": test_set.name}
+    ]
+    assert facts["promise"]["this_set"] == {}
+    assert facts["robustness"] == facts["attacks"] == []
+    assert facts["explanations"] is None
+    for name in ("roc.png", "confusion.png", "dashboard.png"):
         Image.open(out / name).verify()
     last = [line for line in result.stdout.splitlines() if "AUC" in line][-1]
     assert re.match(r"test AUC (0\.\d{3}|1\.000)\b", last)
     assert f"{auc:.3f}" in last
+
+
+def test_a_whole_evaluation_measures_what_a_quick_one_leaves_out(whole):
+    output, _ = whole
+    facts = valid(output)
+    changes = [row["name"] for row in facts["robustness"]]
+    assert changes[:2] == ["unchanged", "jpeg 90"]
+    assert "social media twice" in changes
+    assert [row["name"] for row in facts["attacks"]] == [
+        *("unchanged", "fgsm 1", "fgsm 2", "fgsm 4", "pgd 1", "pgd 2", "pgd 4")
+    ]
+    assert facts["robustness"][0]["auc"]["value"] == facts["auc"]["value"]
+    accuracy = {row["name"]: row["accuracy"] for row in facts["attacks"]}
+    assert accuracy["pgd 4"] < accuracy["unchanged"]
+    checks = {check["name"]: check["passed"] for check in facts["explanations"]["checks"]}
+    assert set(checks) == {"deletion", "insertion", "randomisation", "pointing", "inside"}
+    assert facts["explanations"]["localisation"]["pointing"]["images"] == 30
+    assert not (checks["pointing"] or checks["inside"]), "random weights know nothing of masks"
+    assert set(facts["promise"]["divisions"]) == {"false_fake", "false_real"}
+    kept = facts["promise"]["this_set"]["false_fake"]
+    assert kept["realised"]["total"] == 30
+    assert kept["promised"] == pytest.approx(1 / 41)
+
+
+def test_the_report_stands_alone_and_says_what_the_numbers_say(whole, calibrated):
+    output, _ = whole
+    text = (output / "report.html").read_text()
+    facts = valid(output)
+    assert not re.search(r"(src|href)=.(?!data:)", text), "nothing is fetched from elsewhere"
+    assert "width=device-width" in text
+    figures = {path.stem for path in output.glob("*.png")}
+    assert figures == {
+        *("dashboard", "roc", "precision_recall", "thresholds", "confusion", "verdicts", "scores"),
+        *("reliability", "entropy", "risk_coverage", "mistakes", "prevalence", "robustness"),
+        *("attacks", "features", "removal", "randomisation"),
+    }
+    for name in figures:
+        assert f'alt="{name}"' in text, f"{name} is drawn and not shown"
+    assert f"{facts['auc']['value']:.3f} [" in text
+    assert facts["uncertainty"]["sentence"] in text
+    for check in facts["explanations"]["checks"]:
+        assert check["sentence"].split(":")[0].split("'")[0] in text
+    assert "Do not read it as showing where a picture was changed" in text
+    mistakes = facts["confusion"][0][1] + facts["confusion"][1][0]
+    assert len(re.findall(r"<figcaption>(?:real|fake), p_fake", text)) == (
+        min(12, mistakes) + min(12, facts["images"] - mistakes) + 12
+    )
+
+
+def test_what_is_printed_is_what_is_written(whole):
+    output, printed = whole
+    facts = valid(output)
+    said = facts["verdicts"]["inconclusive"]
+    assert f"without a verdict {said['hits']} of 60" in printed
+    assert printed.splitlines()[-1] == f"written to {output}"
+
+
+def test_several_sets_have_a_row_each_and_one_over_all(evaluate, calibrated, test_set, tmp_path):
+    _, data = calibrated
+    only_real = tmp_path / "photographs"
+    shutil.copytree(test_set / "test" / "real", only_real / "test" / "real")
+    result = evaluate("--data-dir", only_real, data=data)
+    assert result.exit_code == 0, result.stderr
+    facts = valid(tmp_path / "out")
+    assert [(one["name"], one["real"], one["fake"]) for one in facts["sets"]] == [
+        ("data", 30, 30),
+        ("photographs", 12, 0),
+    ]
+    assert (facts["real"], facts["fake"]) == (42, 30)
+    assert "auc" not in facts["sets"][1]
+    alarms = facts["sets"][1]["verdicts"]["false_fake"]
+    assert (alarms["total"], facts["sets"][1]["verdicts"]["false_real"]) == (12, None)
+    assert "photographs: AUC one class" in result.stdout
+    assert "<td>photographs</td>" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_frames_of_one_video_are_one_to_the_promise(evaluate, calibrated, tmp_path):
+    own, data = calibrated
+    copied = shutil.copytree(data, tmp_path / "data")
+    lines = [
+        f"{split}/{name}/{i:02}.png,{split}{name}{i // 5}"
+        for split, count in {"test": 30, "validation": 40}.items()
+        for name in ("real", "fake")
+        for i in range(count)
+    ]
+    (copied / "groups.csv").write_text("path,group\n" + "\n".join(lines))
+    result = evaluate(data=copied, model=own)
+    assert result.exit_code == 0, result.stderr
+    facts = valid(tmp_path / "out")
+    assert (facts["images"], facts["groups"]) == (60, 12)
+    assert facts["promise"]["this_set"]["false_fake"]["realised"]["total"] == 6
+    assert facts["verdicts"]["false_real"]["total"] == 6
+    assert sum(facts["verdicts"]["table"]["fake"].values()) == 30
+
+
+@pytest.mark.parametrize(
+    ("goal", "code"),
+    [("auc=0", 0), ("auc=1.1", 1), ("brier=1", 0), ("brier=0", 1), ("false-fake=1", 0)],
+)
+def test_a_requirement_that_is_not_met_exits_1_with_everything_written(
+    evaluate, tmp_path, goal, code
+):
+    result = evaluate("--require", goal)
+    assert result.exit_code == code
+    assert ("required is" in result.stderr) == bool(code)
+    valid(tmp_path / "out")
+
+
+@pytest.mark.parametrize("goal", ["auk=1", "auc", "auc=high", "auc=nan", "images=4"])
+def test_a_requirement_that_means_nothing_is_told_before_the_work(evaluate, tmp_path, goal):
+    result = evaluate("--require", goal)
+    assert result.exit_code == 2
+    assert "--require" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_card_is_left_alone_unless_asked(evaluate, calibrated, tmp_path):
+    own = shutil.copytree(calibrated[0], tmp_path / "own")
+    before = (own / "card.json").read_text()
+    assert evaluate(data=calibrated[1], model=own).exit_code == 0
+    assert (own / "card.json").read_text() == before
+    assert evaluate("--update-card", "--overwrite", data=calibrated[1], model=own).exit_code == 0
+    card, facts = read_card(own), valid(tmp_path / "out")
+    assert card.metrics["test"]["auc"] == facts["auc"]
+    assert card.metrics["test"]["sets"] == ["data"]
+    assert card.calibration == json.loads(before)["calibration"]
 
 
 def test_json_prints_the_file_and_nothing_else(evaluate, tmp_path):

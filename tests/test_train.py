@@ -12,6 +12,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
@@ -340,6 +341,8 @@ def test_the_bundle_is_complete(weights, data):
     names = {path.name for path in weights.parent.iterdir()}
     assert names == {"model.keras", "card.json", "history.csv", "config.json", "curves.png"}
     card = read_card(weights.parent)
+    schema = json.loads((REPOSITORY / "src/detector/card.schema.json").read_text())
+    jsonschema.validate(json.loads((weights.parent / "card.json").read_text()), schema)
     assert card.classes == ("real", "fake")
     assert card.image_size == SIZE
     assert card.data["counts"] == {

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,13 @@ class Facts:
     content: np.ndarray
     readable: np.ndarray
     reasons: dict[int, str] = field(default_factory=dict)
+
+    def where(self, kept: Sequence[bool] | np.ndarray) -> Facts:
+        """Return the facts of some of the files, by `(N,)` bool."""
+        some = np.flatnonzero(kept).tolist()
+        arrays = {f.name: getattr(self, f.name)[some] for f in fields(self) if f.name != "reasons"}
+        reasons = {new: self.reasons[i] for new, i in enumerate(some) if i in self.reasons}
+        return Facts(**arrays, reasons=reasons)
 
 
 def measure(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_PNG = b"\x89PNG"
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
@@ -15,17 +16,21 @@ class Picture:
     """A picture with what stands under it.
 
     Attributes:
-        jpeg: content of a JPEG file; None where there is nothing to show.
+        content: of a JPEG or PNG file; None where there is nothing to show.
         caption: plain text.
+        alt: what it shows, for those who cannot see it.
     """
 
-    jpeg: bytes | None
+    content: bytes | None
     caption: str
+    alt: str = ""
 
     @property
     def source(self) -> str:
         """The picture as a data URI."""
-        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg or b"").decode()
+        content = self.content or b""
+        kind = "png" if content.startswith(_PNG) else "jpeg"
+        return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,12 @@ class Section:
 
     Attributes:
         title: its heading.
-        text: a paragraph; empty for none.
+        text: paragraphs, one a line; empty for none.
         mark: `bad`, `warning` or `good` colours the heading; empty for none.
         header: of the table.
         rows: of the table.
-        pictures: rows of pictures that belong together.
+        figures: large pictures, one under the other or side by side.
+        pictures: rows of small pictures that belong together.
     """
 
     title: str
@@ -46,6 +52,7 @@ class Section:
     mark: str = ""
     header: Sequence[str] = ()
     rows: Sequence[Sequence[object]] = ()
+    figures: Sequence[Picture] = ()
     pictures: Sequence[Sequence[Picture]] = ()
 
 

@@ -1,0 +1,119 @@
+"""What a heatmap must beat: a random map as coarse as itself, and a blob in the centre.
+
+Faces stand in the centre, and so does what is manipulated: a map that always marks the centre
+looks good without knowing anything. A number of a map says nothing before it is set beside the
+same number of these two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.intervals import RESAMPLES, Estimate, interval
+from src.report.metrics import centred_blob
+
+# The bootstrap's intervals are too narrow below; of one image it has no width at all.
+FEWEST = 20
+# All numbers are shares or probabilities; a smaller gain is nothing to a reader, however sure. The
+# score of a network with random weights moves by thousandths, and exactly where its map says.
+SMALLEST_GAIN = 0.02
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A number of the heatmaps beside that of the two controls: means over images.
+
+    Attributes:
+        images: how many.
+        evidence: of the evidence maps.
+        random: of a random map for each image, as coarse as the evidence map.
+        blob: of a Gaussian in the centre, see `metrics.centred_blob`.
+        over_random: evidence minus random, image by image.
+        over_blob: evidence minus blob.
+        lower_is_better: a good map has a low number.
+    """
+
+    images: int
+    evidence: Estimate
+    random: float
+    blob: float
+    over_random: Estimate
+    over_blob: Estimate
+    lower_is_better: bool = False
+
+    @property
+    def beats_random(self) -> bool | None:
+        """Whether the gain over the random maps is sure and noticeable.
+
+        Its interval excludes zero and it is at least `SMALLEST_GAIN`; None with fewer than `FEWEST`
+        images.
+        """
+        return self._beats(self.over_random)
+
+    @property
+    def beats_blob(self) -> bool | None:
+        """The same for the blob."""
+        return self._beats(self.over_blob)
+
+    def gain(self, difference: Estimate) -> float:
+        """Return the mean of a difference, positive where the evidence map is the better one."""
+        return -difference.value if self.lower_is_better else difference.value
+
+    def _beats(self, difference: Estimate) -> bool | None:
+        if self.images < FEWEST:
+            return None
+        sure = difference.high < 0 if self.lower_is_better else difference.low > 0
+        return sure and self.gain(difference) >= SMALLEST_GAIN
+
+
+def compare(values: np.ndarray, *, lower_is_better: bool = False, seed: int = 0) -> Compared:
+    """Compare a number of each image's evidence map with that of its controls.
+
+    Args:
+        values: `(N, 3)` one row an image: of the evidence map, the random map and the blob.
+        lower_is_better: a good map has a low number.
+        seed: of the bootstrap.
+    """
+    evidence, random, blob = np.asarray(values, float).T
+    return Compared(
+        images=len(values),
+        evidence=mean(evidence, seed=seed),
+        random=float(random.mean()),
+        blob=float(blob.mean()),
+        over_random=mean(evidence - random, seed=seed),
+        over_blob=mean(evidence - blob, seed=seed),
+        lower_is_better=lower_is_better,
+    )
+
+
+def mean(values: np.ndarray, *, seed: int = 0) -> Estimate:
+    """Return the mean of `(N,)` numbers with its bootstrap interval over the images."""
+    count = len(values)
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    return Estimate(float(np.mean(values)), *interval(times @ values / count))
+
+
+def beside(heat: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return a heatmap and its two controls in the size of an image.
+
+    Args:
+        heat: `(h, w)`, not negative.
+        shape: `(H, W)` in pixels.
+        rng: draws the random map.
+
+    Returns:
+        `(3, H, W)` float32: the heatmap, a random map of `(h, w)` uniform numbers, both enlarged
+        by linear interpolation, and the blob.
+    """
+    coarse = (heat, rng.random(heat.shape))
+    return np.stack([*(enlarge(one, shape) for one in coarse), centred_blob(shape)], dtype="f4")
+
+
+def enlarge(heat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bring an `(h, w)` map to `(H, W)` float32 as `metrics.share_inside` and the overlay do."""
+    import cv2
+
+    height, width = shape
+    return cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,224 @@
+"""Are the heatmaps about the image, about what the detector has learned, and about the fake?
+
+Each question has its own test and its own control. That a map shows what the detector uses
+(deletion, insertion) does not say that it is right to use it: the maps of a network that knows
+nothing pass that test, too, if its answers depend on the image. Only masks can tell whether a map
+shows where an image was manipulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src import InputError
+from src.evaluation.heatmaps import localisation, randomisation, removal
+from src.evaluation.heatmaps.controls import FEWEST, Compared
+from src.evaluation.heatmaps.localisation import Localisation
+from src.evaluation.heatmaps.randomisation import Randomisation
+from src.evaluation.heatmaps.removal import Removal
+
+if TYPE_CHECKING:
+    from src.detector.detector import Detector
+
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer to one question about the heatmaps.
+
+    Attributes:
+        name: a short name that stays.
+        passed: None where it could not be told.
+        sentence: what was found and how to read the heatmaps, for a reader without statistics.
+    """
+
+    name: str
+    passed: bool | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A comparison in words: `holds` and `fails` name the control in place of `{}`."""
+
+    holds: str
+    fails: str
+    advice: str
+    random: str
+    blob: str
+
+
+_QUESTIONS = {
+    "deletion": _Question(
+        "Blurring what the heatmap marks lowers the detector's score sooner than blurring {} does",
+        "Blurring what the heatmap marks does not lower the detector's score noticeably sooner "
+        "than blurring {} does",
+        "Do not read it as showing what the detector goes by.",
+        "random places",
+        "the centre of the picture",
+    ),
+    "insertion": _Question(
+        "Showing what the heatmap marks brings the detector's score back sooner than showing {} "
+        "does",
+        "Showing what the heatmap marks does not bring the detector's score back noticeably "
+        "sooner than showing {} does",
+        "Do not read it as showing what the detector goes by.",
+        "random places",
+        "the centre of the picture",
+    ),
+    "pointing": _Question(
+        "The brightest spot of the heatmap lies in the manipulated region more often than {} does",
+        "The brightest spot of the heatmap does not lie in the manipulated region noticeably more "
+        "often than {} does",
+        "Do not read it as showing where a picture was changed.",
+        "a random spot",
+        "the centre of the picture",
+    ),
+    "inside": _Question(
+        "The heatmap finds the manipulated region better than {} would",
+        "The heatmap does not find the manipulated region noticeably better than {} would",
+        "Do not read it as showing where a picture was changed.",
+        "a random map",
+        "a blob in the centre of the picture",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """What was measured of the heatmaps.
+
+    Attributes:
+        images: how many were looked at.
+        cells: rows and columns of the evidence map.
+        removal: deletion and insertion.
+        randomisation: weights shuffled; None for a single image.
+        localisation: against masks; None where no image has one.
+    """
+
+    images: int
+    cells: tuple[int, int]
+    removal: Removal
+    randomisation: Randomisation | None
+    localisation: Localisation | None
+
+    def checks(self) -> list[Check]:
+        """Answer each question in words, claiming no more than was measured."""
+        place = self.localisation
+        return [
+            _check("deletion", self.removal.deletion),
+            _check("insertion", self.removal.insertion),
+            _check_randomisation(self.randomisation),
+            _check("pointing", place.pointing if place else None),
+            _check("inside", place.inside if place else None),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers, curves and checks as plain types for JSON."""
+        plain = asdict(self) | {"cells": list(self.cells)}
+        return plain | {"checks": [asdict(check) for check in self.checks()]}
+
+
+def measure(
+    detector: Detector,
+    images: np.ndarray,
+    masks: Sequence[np.ndarray | None],
+    *,
+    seed: int = 0,
+) -> Explanations:
+    """Measure the heatmaps of a detector.
+
+    It takes `6 * (removal.STEPS - 1) + 2` scores an image and `randomisation.SHUFFLES *
+    randomisation.STAGES` for each of at most `randomisation.MOST_IMAGES`.
+
+    Args:
+        detector: the loaded bundle; not changed.
+        images: `(N, S, S, 3)` uint8 RGB, S being `card.image_size`: a random sample of both
+            classes, a few dozen to 200.
+        masks: for each image `(H, W)` bool, true where it was manipulated, over the same view in
+            any size; None where that is not known.
+        seed: of the random maps, the shuffles and the bootstrap.
+
+    Raises:
+        InputError: no image, another shape or type, or not as many masks as images.
+    """
+    _require(detector, images, masks)
+    batches = [
+        detector.score(images[start : start + BATCH]) for start in range(0, len(images), BATCH)
+    ]
+    evidence = np.concatenate([scores.evidence for scores in batches])
+    leans_fake = np.concatenate([scores.p_fake for scores in batches]) >= 0.5
+    signs = np.where(leans_fake, 1.0, -1.0)[:, None, None]
+    rows, columns = evidence.shape[1:]
+    return Explanations(
+        images=len(images),
+        cells=(rows, columns),
+        removal=removal.measure(
+            detector, images, np.maximum(signs * evidence, 0.0), leans_fake, seed
+        ),
+        randomisation=randomisation.measure(detector.model, images, seed),
+        localisation=localisation.measure(np.maximum(evidence, 0.0), masks, seed),
+    )
+
+
+def _require(detector: Detector, images: np.ndarray, masks: Sequence[np.ndarray | None]) -> None:
+    size = detector.card.image_size
+    if len(images) == 0 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
+        raise InputError(
+            f"explanations: expected images of shape (N, {size}, {size}, 3) in uint8, got "
+            f"{images.shape} in {images.dtype}; scale them with pixels.resize"
+        )
+    if len(masks) != len(images):
+        raise InputError(
+            f"explanations: expected a mask or None for each of {len(images)} images, got "
+            f"{len(masks)}"
+        )
+
+
+def _check(name: str, compared: Compared | None) -> Check:
+    """Answer a question by the control that the heatmap does worse against."""
+    question = _QUESTIONS[name]
+    if compared is None:
+        sentence = "There are no masks of what was manipulated, so nobody knows whether the "
+        return Check(name, None, f"{sentence}heatmap finds it. {question.advice}")
+    if compared.beats_random is None:
+        return Check(name, None, f"{_too_few(compared.images)} {question.advice}")
+    control, words, difference = (
+        (compared.random, question.random, compared.over_random)
+        if compared.gain(compared.over_random) < compared.gain(compared.over_blob)
+        else (compared.blob, question.blob, compared.over_blob)
+    )
+    passed = bool(compared.beats_random and compared.beats_blob)
+    said = (question.holds if passed else question.fails).format(words)
+    numbers = (
+        f"{compared.evidence.value:.2f} against {control:.2f} [difference {difference.low:+.2f} "
+        f"to {difference.high:+.2f}, {compared.images} images]."
+    )
+    return Check(name, passed, f"{said}: {numbers}" + ("" if passed else f" {question.advice}"))
+
+
+def _check_randomisation(found: Randomisation | None) -> Check:
+    advice = "Do not read the heatmaps as showing what the detector has learned."
+    if found is None or found.images < FEWEST:
+        return Check("randomisation", None, f"{_too_few(found.images if found else 1)} {advice}")
+    numbers = (
+        f"likeness {found.final.value:.2f} [{found.final.low:.2f} to {found.final.high:.2f}] of 1, "
+        f"where heatmaps of different pictures have {found.control.value:.2f}."
+    )
+    if found.depends_on_weights:
+        said = "With all it has learned shuffled, the detector draws other heatmaps"
+        return Check("randomisation", True, f"{said}: {numbers}")
+    said = "With all it has learned shuffled, the detector may still draw much the same heatmaps"
+    return Check("randomisation", False, f"{said}: {numbers} {advice}")
+
+
+def _too_few(images: int) -> str:
+    return (
+        f"{images} image{'s are' if images > 1 else ' is'} too few to tell; at least {FEWEST} are "
+        "needed."
+    )

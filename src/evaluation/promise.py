@@ -1,0 +1,162 @@
+"""Is the promise kept? On the test images, and over many divisions of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from src.detector import calibration, verdict
+from src.detector.calibration import Calibration
+from src.evaluation.judged import Judged
+from src.intervals import Share
+
+# What is checked for a detector that promises nothing itself.
+ASKED = (calibration.MAX_FALSE_FAKE, calibration.MAX_FALSE_REAL)
+DIVISIONS = 200
+# The mean over the divisions may exceed the promise by so many of its standard errors.
+STANDARD_ERRORS = 2
+
+
+@dataclass(frozen=True)
+class Divided:
+    """One error rate over many divisions of the images into calibration and test.
+
+    Attributes:
+        promised: mean of the promised rates; above what was asked where images are few.
+        mean: mean of the realised rates.
+        standard_error: of that mean.
+        low: the 5th percentile of the realised rates.
+        high: the 95th percentile.
+        kept: the mean is at most the promise plus two standard errors.
+    """
+
+    promised: float
+    mean: float
+    standard_error: float
+    low: float
+    high: float
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One promise of this bundle's thresholds on the test images.
+
+    Attributes:
+        promised: the rate.
+        bound: the 95 % bound of the calibration set.
+        realised: the rate on the test images, one of each group.
+        broken: the interval of the realised rate lies above the promise.
+    """
+
+    promised: float
+    bound: float
+    realised: Share
+    broken: bool
+
+    def sentence(self, who: str, called: str) -> str:
+        """Say how it went, for people.
+
+        Args:
+            who: such as "real faces".
+            called: such as "fake".
+        """
+        if self.broken:
+            said = "It is broken: these images are unlike the calibration faces."
+        elif self.realised.value <= self.promised:
+            said = "It is kept."
+        else:
+            said = "They are more, but no more than chance may do."
+        return (
+            f"Of {self.realised.total} {who} {self.realised.hits} are called {called}: "
+            f"{self.realised.value:.1%} [{self.realised.low:.1%}, {self.realised.high:.1%}]. The "
+            f"promise is at most {self.promised:.1%} on average. {said}"
+        )
+
+
+def kept(found: Calibration, realised: tuple[Share | None, Share | None]) -> dict[str, Kept | None]:
+    """Compare realised rates of *false fake* and *false real* with the promises."""
+    promises = {"false_fake": found.false_fake, "false_real": found.false_real}
+    return {
+        name: None
+        if rate is None
+        else Kept(promise.rate, promise.bound, rate, rate.low > promise.rate)
+        for (name, promise), rate in zip(promises.items(), realised, strict=True)
+    }
+
+
+def divide(judged: Judged, max_false_fake: float, max_false_real: float) -> dict[str, Divided]:
+    """Calibrate on one half of the images and judge the other, `DIVISIONS` times, by group.
+
+    Only images that were judged by one score count, and one of each class of each group.
+
+    Args:
+        judged: the images.
+        max_false_fake: the promise for real faces.
+        max_false_real: the promise for fakes.
+
+    Returns:
+        Both rates; empty where the images are too few to be divided so often.
+    """
+    rows = [
+        _one_division(judged, max_false_fake, max_false_real, judged.seed + number)
+        for number in range(DIVISIONS)
+    ]
+    rows = [row for row in rows if row is not None]
+    if len(rows) < DIVISIONS:
+        return {}
+    promised, realised = np.array(rows).transpose(1, 2, 0)
+    return {
+        "false_fake": _divided(promised[0], realised[0]),
+        "false_real": _divided(promised[1], realised[1]),
+    }
+
+
+def _divided(promised: np.ndarray, realised: np.ndarray) -> Divided:
+    error = float(realised.std(ddof=1) / np.sqrt(len(realised)))
+    mean, promise = float(realised.mean()), float(promised.mean())
+    low, high = np.quantile(realised, [0.05, 0.95])
+    limit = promise + STANDARD_ERRORS * error
+    return Divided(promise, mean, error, float(low), float(high), mean <= limit)
+
+
+def _one_division(
+    judged: Judged, max_false_fake: float, max_false_real: float, seed: int
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return promised and realised rates of one division; None where a half lacks a class."""
+    names = sorted(set(judged.groups))
+    drawn = np.random.default_rng(seed).random(len(names)) < 0.5
+    half = {name for name, first in zip(names, drawn, strict=True) if first}
+    first = np.array([group in half for group in judged.groups])
+    labels, logits = judged.labels, judged.logits
+    if any(len(set(labels[part].tolist())) < 2 for part in (first, ~first)):
+        return None
+    found = calibration.calibrate(
+        logits[first],
+        labels[first],
+        _of([sample.source for sample in judged.samples], first),
+        _of(judged.groups, first),
+        max_false_fake=max_false_fake,
+        max_false_real=max_false_real,
+        seed=seed,
+    )
+    others = np.flatnonzero(~first)
+    kept_ = others[calibration.one_of_each_group(labels[others], _of(judged.groups, ~first), seed)]
+    words = np.array([verdict.decide(logit, found).word for logit in logits[kept_]])
+    realised = [
+        float(np.mean(words[labels[kept_] == label] == wrong))
+        for label, wrong in enumerate(("fake", "real"))
+    ]
+    return (found.false_fake.rate, found.false_real.rate), (realised[0], realised[1])
+
+
+def _of(values: Sequence[str], kept_: np.ndarray) -> list[str]:
+    return [value for value, keep in zip(values, kept_, strict=True) if keep]
+
+
+def to_dict(checks: dict[str, Any]) -> dict[str, Any]:
+    """Return checks as plain types for JSON."""
+    return {name: check and asdict(check) for name, check in checks.items()}

@@ -1,0 +1,66 @@
+"""What a detector must reach: `auc=0.95`, `false_fake=0.02`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from src import InputError
+from src.report.metrics import Metrics
+from src.report.verdicts import Verdicts
+
+# Everything else is the better the higher it is.
+LOWER_IS_BETTER = frozenset(
+    (
+        *("equal_error_rate", "brier", "log_loss", "ece_width", "ece_mass"),
+        *("false_fake", "false_real", "inconclusive"),
+    )
+)
+_NO_GOAL = {"images", "real", "fake", "confusion", "youden_threshold", "table"}
+METRICS = tuple(f.name for f in fields(Metrics) if f.name not in _NO_GOAL)
+VERDICTS = tuple(f.name for f in fields(Verdicts) if f.name not in _NO_GOAL)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A number and what it must be: at least, or at most where lower is better.
+
+    Attributes:
+        name: out of `METRICS` and `VERDICTS`.
+        bound: the least or most that is accepted.
+    """
+
+    name: str
+    bound: float
+
+    def failure(self, measured: dict[str, Any]) -> str | None:
+        """Return what is wrong with `metrics.json`, or None where it is met."""
+        found = (measured["verdicts"] if self.name in VERDICTS else measured)[self.name]
+        value = math.nan if found is None else found["value"]
+        lower = self.name in LOWER_IS_BETTER
+        if value <= self.bound if lower else value >= self.bound:
+            return None
+        wanted = "at most" if lower else "at least"
+        return f"{self.name} is {value:.4f}, required is {wanted} {self.bound:g}"
+
+
+def parse(text: str) -> Requirement:
+    """Read a requirement such as `auc=0.95`.
+
+    Raises:
+        InputError: no such number, or no bound.
+    """
+    name, _, bound = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if name not in (*METRICS, *VERDICTS):
+        raise InputError(
+            f"--require {text}: expected NAME=NUMBER with one of {', '.join((*METRICS, *VERDICTS))}"
+        )
+    try:
+        value = float(bound)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"--require {text}: expected a number after {name}=, got {bound!r}")
+    return Requirement(name, value)

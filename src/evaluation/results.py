@@ -1,0 +1,201 @@
+"""What an evaluation found: a result a data set, and one over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from src.auditing import shortcuts
+from src.auditing.baseline import Baseline
+from src.auditing.facts import Facts
+from src.data.equalize import equalize
+from src.detector import verdict
+from src.detector.card import Card
+from src.detector.detector import Detector
+from src.detector.prediction import Prediction
+from src.evaluation import promise
+from src.evaluation.heatmaps.explanations import Explanations
+from src.evaluation.judged import Judged
+from src.evaluation.mistakes import Features, Part
+from src.evaluation.promise import Divided, Kept
+from src.evaluation.robustness import Row
+from src.evaluation.sight import Shown
+from src.intervals import Estimate
+from src.report import metrics, uncertainty, verdicts
+from src.report.metrics import Metrics
+from src.report.uncertainty import Uncertainty
+from src.report.verdicts import Verdicts
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """A detector on one set of images. What needs both classes is None where one is missing.
+
+    Attributes:
+        name: of the set.
+        judged: the images and what was said of them.
+        verdicts: counted.
+        metrics: what `p_fake` is worth.
+        untempered: the same for `p_fake` without temperature; None for a detector without one.
+        uncertainty: whether the detector knows when it may be wrong.
+        baseline: what six content statistics reach on the same images, fitted on the detector's
+            training images (transferred); None where its card holds no such model.
+        baseline_inside: the AUC of the same statistics fitted in this very set, cross-validated:
+            how easy the set is.
+        equalized: the metrics on the same images re-encoded alike; None for a detector that was
+            not trained on such.
+    """
+
+    name: str
+    judged: Judged
+    verdicts: Verdicts
+    metrics: Metrics | None = None
+    untempered: Metrics | None = None
+    uncertainty: Uncertainty | None = None
+    baseline: Metrics | None = None
+    baseline_inside: Estimate | None = None
+    equalized: Metrics | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain types for JSON."""
+        labels, predictions = self.judged.labels, self.judged.predictions
+        parts = (self.untempered, self.uncertainty, self.baseline, self.equalized)
+        untempered, unsure, baseline, equalized = (part and part.to_dict() for part in parts)
+        counts = {
+            "images": len(labels),
+            "real": int(np.sum(labels == 0)),
+            "fake": int(labels.sum()),
+        }
+        return {
+            "name": self.name,
+            **counts,
+            "groups": len(set(self.judged.groups)),
+            "unreadable": len(self.judged.failures),
+            "no_face": sum(verdict.NO_FACE in one.reasons for one in predictions),
+            **(self.metrics.to_dict() if self.metrics else {}),
+            "verdicts": self.verdicts.to_dict(),
+            "without_temperature": untempered,
+            "uncertainty": unsure,
+            "baseline": baseline,
+            "baseline_inside": self.baseline_inside and asdict(self.baseline_inside),
+            "equalized": equalized,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that an evaluation found.
+
+    Attributes:
+        card: of the detector.
+        split: of the images.
+        whole: over all images.
+        sets: a result a data folder.
+        kept: this bundle's promises on the test images; empty without calibration.
+        divided: the promises over many divisions of the test images; empty for too few.
+        parts: the mistakes, by what the images have in common.
+        shown: images for a person to look at, by what they are.
+        history: the training curves of the bundle; empty where it has lost them.
+        robustness: what is left after changes of the images; empty where not asked for.
+        attacks: what is left after attacks; empty where not asked for.
+        explanations: what the heatmaps are worth; None where not asked for.
+        features: of a sample of the images; None where not asked for.
+    """
+
+    card: Card
+    split: str
+    whole: Result
+    sets: list[Result]
+    kept: dict[str, Kept | None] = field(default_factory=dict)
+    divided: dict[str, Divided] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    shown: dict[str, list[Shown]] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    robustness: list[Row] = field(default_factory=list)
+    attacks: list[Row] = field(default_factory=list)
+    explanations: Explanations | None = None
+    features: Features | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `metrics.json`: the numbers over all images first, then all the others."""
+        return {
+            "format": FORMAT,
+            "detector": {
+                "name": self.card.name,
+                "created": self.card.created,
+                "calibrated": self.card.calibration is not None,
+            },
+            "split": self.split,
+            **self.whole.to_dict(),
+            "sets": [result.to_dict() for result in self.sets],
+            "promise": {
+                "this_set": promise.to_dict(self.kept),
+                "divisions": promise.to_dict(self.divided),
+            },
+            "mistakes": [part.to_dict() for part in self.parts],
+            "robustness": [row.to_dict() for row in self.robustness],
+            "attacks": [row.to_dict() for row in self.attacks],
+            "explanations": self.explanations and self.explanations.to_dict(),
+        }
+
+
+def measure(name: str, judged: Judged, detector: Detector, facts: Facts, faces: str) -> Result:
+    """Measure what was said of one set of images.
+
+    Args:
+        name: of the set.
+        judged: the images.
+        detector: which judged them.
+        facts: of the same files, in the same order.
+        faces: which faces are judged, where images are judged again.
+    """
+    counted = verdicts.count(judged.labels, judged.words, judged.independent)
+    if not judged.has_both_classes():
+        return Result(name, judged, counted)
+
+    def measured(p_fake: np.ndarray | None) -> Metrics | None:
+        if p_fake is None:
+            return None
+        return metrics.measure(judged.labels, p_fake, groups=judged.groups, seed=judged.seed)
+
+    return Result(
+        name=name,
+        judged=judged,
+        verdicts=counted,
+        metrics=measured(judged.p_fake),
+        untempered=measured(logistic(judged.logits) if detector.calibration else None),
+        uncertainty=uncertainty.measure(judged.labels, judged.p_fake, judged.groups, judged.seed),
+        baseline=measured(_baseline(detector.card, facts)),
+        baseline_inside=_inside(judged, facts),
+        equalized=measured(_equalized(detector, judged.paths, faces)),
+    )
+
+
+def logistic(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities of logits, without overflow for large negative ones."""
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, np.float64)))
+
+
+def _baseline(card: Card, facts: Facts) -> np.ndarray | None:
+    """Return `p_fake` of the card's baseline, `(N,)`."""
+    model = card.data.get("audit", {}).get("baseline")
+    return None if model is None else logistic(Baseline.from_dict(model).logit(facts.content))
+
+
+def _inside(judged: Judged, facts: Facts) -> Estimate | None:
+    if not shortcuts.enough(judged.labels):
+        return None
+    return shortcuts.in_content(facts.content, judged.labels, judged.groups, judged.paths).auc
+
+
+def _equalized(detector: Detector, paths: Sequence[str], faces: str) -> np.ndarray | None:
+    """Return `p_fake` on equalised images of a detector that was trained on such, `(N,)`."""
+    if not detector.card.data.get("equalized"):
+        return None
+    again = detector.predict_files(paths, faces=faces, scale=equalize)
+    return np.array([result.p_fake for result in again if isinstance(result, Prediction)])
