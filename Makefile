@@ -47,3 +47,7 @@ figures: install
 	  $(BIN)/deepfake gradcam dataset/test/$$class/0000.jpg --target fake --overwrite \
 	    --output figures/sample_$${class}_gradcam.png || exit; \
 	done
+	$(BIN)/deepfake evaluate --data-dir dataset --quick --overwrite --output figures/demo
+	for name in curves roc reliability; do \
+	  cp figures/demo/$$name.png figures/sample_$$name.png || exit; \
+	done

@@ -33,6 +33,8 @@ def test_it_replaces_its_own_bundle_and_no_other(tmp_path):
         demo.refuse_foreign(folder)
     (folder / "card.json").write_text(card(drawn=True))
     demo.refuse_foreign(folder)
+    (folder / "card.json").write_text(card(drawn=True).replace('"format": 3', '"format": 1'))
+    demo.refuse_foreign(folder)
 
 
 def test_it_leaves_an_unfinished_run_on_other_data_alone(tmp_path):
