@@ -119,6 +119,8 @@ def _by_set(
         here = [sample.path.is_relative_to(folder) for sample in whole.judged.samples]
         if any(here):
             part = whole.judged.where(here)
+            failures = [f for f in whole.judged.failures if Path(f.path).is_relative_to(folder)]
+            part = replace(part, failures=failures)
             found.append(results.measure(name, part, detector, known.where(here), faces))
     return found
 
@@ -172,7 +174,7 @@ def _looked_into(
 def _mask(known: Truth | None, seen: Sight) -> np.ndarray | None:
     """Return the part of a mask that the network saw, if there is a mask."""
     mask = None if known is None else known.mask()
-    return None if mask is None else seen.cut(mask)
+    return None if mask is None else seen.view.cut(mask)
 
 
 def _history(model: Path) -> list[dict[str, Any]]:

@@ -213,7 +213,7 @@ def test_frames_of_one_video_are_one_to_the_promise(evaluate, calibrated, tmp_pa
 
 @pytest.mark.parametrize(
     ("goal", "code"),
-    [("auc=0", 0), ("auc=1.1", 1), ("brier=1", 0), ("brier=0", 1), ("false-fake=1", 0)],
+    [("auc=0", 0), ("auc=1", 1), ("brier=1", 0), ("brier=0", 1), ("false-fake=1", 0)],
 )
 def test_a_requirement_that_is_not_met_exits_1_with_everything_written(
     evaluate, tmp_path, goal, code
@@ -224,7 +224,7 @@ def test_a_requirement_that_is_not_met_exits_1_with_everything_written(
     valid(tmp_path / "out")
 
 
-@pytest.mark.parametrize("goal", ["auk=1", "auc", "auc=high", "auc=nan", "images=4"])
+@pytest.mark.parametrize("goal", ["auk=1", "auc", "auc=high", "auc=nan", "images=4", "auc=95"])
 def test_a_requirement_that_means_nothing_is_told_before_the_work(evaluate, tmp_path, goal):
     result = evaluate("--require", goal)
     assert result.exit_code == 2

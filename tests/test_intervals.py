@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from src import intervals
@@ -46,3 +47,19 @@ def test_groups_with_both_classes_are_drawn_whole():
     labels, values = scores(200)
     estimate = intervals.auc_over_groups(labels, values, [str(i // 2) for i in range(200)])
     assert estimate.low < estimate.value < estimate.high
+
+
+@pytest.mark.parametrize(("hits", "total"), [(0, 1), (1, 1), (0, 20), (3, 20), (17, 20), (20, 20)])
+def test_interval_of_a_share_is_that_of_clopper_and_pearson(hits, total):
+    found = intervals.share(hits, total)
+    exact = binomtest(hits, total).proportion_ci(intervals.LEVEL, "exact")
+    assert (found.hits, found.total, found.value) == (hits, total, hits / total)
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-12)
+
+
+def test_a_share_of_nothing_is_none():
+    assert intervals.share(0, 0) is None
+
+
+def test_a_share_reads_well():
+    assert str(intervals.share(3, 20)) == "3 of 20: 15.0% [3.2%, 37.9%]"

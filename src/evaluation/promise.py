@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -91,10 +90,11 @@ def kept(found: Calibration, realised: tuple[Share | None, Share | None]) -> dic
 def divide(judged: Judged, max_false_fake: float, max_false_real: float) -> dict[str, Divided]:
     """Calibrate on one half of the images and judge the other, `DIVISIONS` times, by group.
 
-    Only images that were judged by one score count, and one of each class of each group.
+    One image of each class of each group counts; and of these, in each division, the images of
+    sources that are large enough for the promise.
 
     Args:
-        judged: the images.
+        judged: the images, whose logits alone decide.
         max_false_fake: the promise for real faces.
         max_false_real: the promise for fakes.
 
@@ -125,36 +125,43 @@ def _divided(promised: np.ndarray, realised: np.ndarray) -> Divided:
 
 def _one_division(
     judged: Judged, max_false_fake: float, max_false_real: float, seed: int
-) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """Return promised and realised rates of one division; None where a half lacks a class."""
+) -> tuple[list[float], list[float]] | None:
+    """Return promised and realised rates of one division; None where a half has too little."""
     names = sorted(set(judged.groups))
     drawn = np.random.default_rng(seed).random(len(names)) < 0.5
     half = {name for name, first in zip(names, drawn, strict=True) if first}
-    first = np.array([group in half for group in judged.groups])
-    labels, logits = judged.labels, judged.logits
-    if any(len(set(labels[part].tolist())) < 2 for part in (first, ~first)):
+    first = np.array([group in half for group in judged.groups], bool)
+    one, other = judged.where(first), judged.where(~first)
+    if not one.has_both_classes():
         return None
     found = calibration.calibrate(
-        logits[first],
-        labels[first],
-        _of([sample.source for sample in judged.samples], first),
-        _of(judged.groups, first),
+        one.logits,
+        one.labels,
+        [sample.source for sample in one.samples],
+        one.groups,
         max_false_fake=max_false_fake,
         max_false_real=max_false_real,
         seed=seed,
     )
-    others = np.flatnonzero(~first)
-    kept_ = others[calibration.one_of_each_group(labels[others], _of(judged.groups, ~first), seed)]
-    words = np.array([verdict.decide(logit, found).word for logit in logits[kept_]])
-    realised = [
-        float(np.mean(words[labels[kept_] == label] == wrong))
-        for label, wrong in enumerate(("fake", "real"))
-    ]
-    return (found.false_fake.rate, found.false_real.rate), (realised[0], realised[1])
+    realised = _realised(found, other)
+    return None if realised is None else ([found.false_fake.rate, found.false_real.rate], realised)
 
 
-def _of(values: Sequence[str], kept_: np.ndarray) -> list[str]:
-    return [value for value, keep in zip(values, kept_, strict=True) if keep]
+def _realised(found: Calibration, judged: Judged) -> list[float] | None:
+    """Return both error rates; None where a class has no image that something is promised for."""
+    rates = []
+    promises = (("real", found.false_fake, "fake"), ("fake", found.false_real, "real"))
+    for label, (name, promise, wrong) in enumerate(promises):
+        sources = set(found.scores[name]) - set(promise.too_small)
+        errors = [
+            verdict.decide(judged.logits[index], found).word == wrong
+            for index in judged.independent
+            if judged.labels[index] == label and judged.samples[index].source in sources
+        ]
+        if not errors:
+            return None
+        rates.append(float(np.mean(errors)))
+    return rates
 
 
 def to_dict(checks: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def parse(text: str) -> Requirement:
     """Read a requirement such as `auc=0.95`.
 
     Raises:
-        InputError: no such number, or no bound.
+        InputError: no such metric, no bound, or one that no share can have.
     """
     name, _, bound = text.partition("=")
     name = name.strip().replace("-", "_")
@@ -63,4 +63,6 @@ def parse(text: str) -> Requirement:
         value = math.nan
     if not math.isfinite(value):
         raise InputError(f"--require {text}: expected a number after {name}=, got {bound!r}")
+    if name != "log_loss" and not 0 <= value <= 1:
+        raise InputError(f"--require {text}: expected a share from 0 to 1, such as 0.02 for 2 %")
     return Requirement(name, value)

@@ -10,6 +10,8 @@ import numpy as np
 
 from src.data import pixels
 from src.detector.detector import Detector
+from src.detector.framing import View
+from src.detector.prediction import Prediction
 from src.evaluation.judged import Judged
 from src.report import plots
 
@@ -18,39 +20,37 @@ READERS = 4
 
 @dataclass(frozen=True)
 class Sight:
-    """One image as the network gets it: its largest face, or the whole of it.
+    """One image as the network gets it: one face, or the whole of it.
 
     Attributes:
         input: `(S, S, 3)` uint8 RGB.
-        box: left, top, width, height of what that shows, in pixels of the upright image.
+        view: what part of the image that shows.
     """
 
     input: np.ndarray
-    box: tuple[int, int, int, int]
-
-    def cut(self, image: np.ndarray) -> np.ndarray:
-        """Return the same part of another picture of the image, such as a mask."""
-        left, top, width, height = self.box
-        return image[top : top + height, left : left + width]
+    view: View
 
 
-def see(detector: Detector, paths: Sequence[str], faces: str) -> list[Sight]:
-    """Read images and cut out of each what is judged first.
+def see(
+    detector: Detector, paths: Sequence[str], faces: str, which: Sequence[int] | None = None
+) -> list[Sight]:
+    """Read images and cut out of each what is judged.
 
     Args:
         detector: decides framing and size.
         paths: the files, which could be read before.
         faces: which faces are judged, one of `framing.FACES`.
+        which: the number of the face in each image; None takes the largest.
     """
     framing, size = detector.framing(faces), detector.card.image_size
 
-    def read(path: str) -> Sight:
+    def read(path: str, number: int) -> Sight:
         image = pixels.read(path)
-        view = framing.views(image)[0]
-        return Sight(pixels.resize(view.cut(image), size), view.box)
+        view = framing.views(image)[number]
+        return Sight(pixels.resize(view.cut(image), size), view)
 
     with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(read, paths))
+        return list(pool.map(read, paths, which or [0] * len(paths)))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def show(detector: Detector, judged: Judged, indices: Sequence[int], faces: str)
     """
     if not indices:
         return []
-    seen = see(detector, [judged.paths[i] for i in indices], faces)
+    which = [_decisive(judged.predictions[i]) for i in indices]
+    seen = see(detector, [judged.paths[i] for i in indices], faces, which)
     images = np.stack([one.input for one in seen])
     shown = []
     for index, image, evidence in zip(
@@ -94,3 +95,9 @@ def show(detector: Detector, judged: Judged, indices: Sequence[int], faces: str)
         p_fake = float(judged.p_fake[index])
         shown.append(Shown(painted, sample.label, p_fake, sample.path.name))
     return shown
+
+
+def _decisive(said: Prediction) -> int:
+    """Return which face of an image has the score of the image."""
+    logits = [face.logit for face in said.faces]
+    return logits.index(said.logit) if said.logit in logits else 0
