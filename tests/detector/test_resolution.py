@@ -49,13 +49,14 @@ def test_the_smallest_side_is_where_the_promise_ends(make_card, pictures):
     detector = Sharpness(make_card(image_size=SIZE))
     found = learn_smallest(detector, calibrated(detector, paths, labels), paths, labels, "off")
     sides = [row.side for row in found.resolutions]
-    assert sides == [64, 48, 32, 24, 16, 12, 8]
+    assert sides == sorted(sides, reverse=True)
+    assert (sides[0], sides[-1]) == (64, 8)
     assert found.resolutions[0].kept
     assert found.resolutions[0].false_fake <= 1 / 40
     # Checks of two pixels are gone at a quarter of the side: every real picture looks fake.
-    gone = {row.side: row for row in found.resolutions}[16]
-    assert (gone.false_fake, gone.kept) == (1.0, False)
-    assert found.smallest_side in (24, 32, 48, 64)
+    gone = [row for row in found.resolutions if row.side <= 16]
+    assert all((row.false_fake, row.kept) == (1.0, False) for row in gone)
+    assert 16 < found.smallest_side <= 64
     last = sides.index(found.smallest_side)
     assert all(row.kept for row in found.resolutions[: last + 1])
     assert not found.resolutions[last + 1].kept
