@@ -124,10 +124,7 @@ def calibrate_on(
 
 def sentences(found: Calibration) -> list[str]:
     """Say what a calibration promises, for people."""
-    said = [
-        found.false_fake.sentence("real faces", "fake"),
-        found.false_real.sentence("fakes", "real"),
-    ]
+    said = found.promises()
     for promise in (found.false_fake, found.false_real):
         for source, count in promise.too_small.items():
             said.append(f"too few to promise anything for {source}: {count}")

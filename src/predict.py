@@ -15,7 +15,7 @@ from src.cli import Verb
 from src.data import folders
 from src.data.corruptions import MILD
 from src.detector import bundle, load, verdict
-from src.detector.detector import CAREFUL
+from src.detector.detector import CAREFUL, Detector
 from src.detector.framing import FACES
 from src.detector.prediction import Failure, Prediction
 
@@ -43,8 +43,17 @@ def predict(
     Raises:
         InputError: no bundle, or a folder without images.
     """
-    files = list(_files(paths))
-    return load(model).predict_files(files, batch_size, faces, stability=stability)
+    return _judged(load(model), paths, batch_size, faces, stability)
+
+
+def _judged(
+    detector: Detector,
+    paths: Sequence[str | Path],
+    batch_size: int,
+    faces: str,
+    stability: int,
+) -> Iterator[Prediction | Failure]:
+    return detector.predict_files(list(_files(paths)), batch_size, faces, stability=stability)
 
 
 def _files(paths: Sequence[str | Path]) -> Iterator[str | Path]:
@@ -95,9 +104,8 @@ def command(
     """
     if stability is None:
         stability = CAREFUL if careful else 0
-    results = predict(
-        list(_named(paths)), model, batch_size=batch_size, faces=faces, stability=stability
-    )
+    detector = load(model)
+    results = _judged(detector, list(_named(paths)), batch_size, faces, stability)
     failed = False
     told: set[str] = set()
     if not as_json:
@@ -113,7 +121,16 @@ def command(
             told.update(result.reasons)
     for reason in sorted(told):
         click.echo(f"{reason}: {verdict.REASONS[reason]}", err=True)
+    if not as_json:
+        click.echo("\n".join(_promises(detector)), err=True)
     ctx.exit(2 if failed else 0)
+
+
+def _promises(detector: Detector) -> list[str]:
+    """Say how often verdicts may be wrong."""
+    if detector.calibration is None:
+        return ["no error rate is promised: the detector is not calibrated (`deepfake calibrate`)"]
+    return detector.calibration.promises()
 
 
 def _lines(result: Prediction) -> Iterator[str]:

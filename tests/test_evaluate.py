@@ -156,6 +156,8 @@ def test_the_report_stands_alone_and_says_what_the_numbers_say(whole, calibrated
         assert f'alt="{name}"' in text, f"{name} is drawn and not shown"
     assert f"{facts['auc']['value']:.3f} [" in text
     assert facts["uncertainty"]["sentence"] in text
+    assert "On average over calibration sets at most 2.4% of real faces are called fake" in text
+    assert "It rests on 40 real faces of data and holds for faces like them." in text
     for check in facts["explanations"]["checks"]:
         assert check["sentence"].split(":")[0].split("'")[0] in text
     assert "Do not read it as showing where a picture was changed" in text

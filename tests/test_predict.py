@@ -2,6 +2,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -49,6 +50,19 @@ def test_table_says_the_same_as_json(run, bundle_folder, photos):
     assert [line.split() for line in lines] == [
         [row["verdict"], f"{row['p_fake']:.3f}", row["path"]] for row in found
     ]
+
+
+def test_people_are_told_what_is_promised(run, bundle_folder, test_set, photos, tmp_path):
+    own = shutil.copytree(bundle_folder, tmp_path / "own")
+    before = run("predict", photos[0], "--model", own)
+    assert "no error rate is promised" in before.stderr
+    assert run("calibrate", "--data-dir", test_set, "--model", own, "--split", "all").exit_code == 0
+    after = run("predict", photos[0], "--model", own)
+    assert "On average over calibration sets at most 7.7% of real faces are called" in after.stderr
+    assert "with this one less than" in after.stderr
+    assert "holds for faces like them" in after.stderr
+    machine = run("predict", photos[0], "--model", own, "--json")
+    assert "promise" not in machine.stderr
 
 
 def test_careful_asks_again_and_says_where_the_answer_changes(run, bundle_folder, photos):

@@ -107,6 +107,13 @@ class Calibration:
     smallest_side: int = 0
     resolutions: tuple[Resolution, ...] = ()
 
+    def promises(self) -> list[str]:
+        """Say what is promised, and what it rests on, for people."""
+        return [
+            self.false_fake.sentence("real faces", "fake"),
+            self.false_real.sentence("fakes", "real"),
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for the card."""
         return asdict(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from src.detector.calibration import Calibration
 from src.evaluation.results import Evaluation, Result
 from src.evaluation.robustness import Row
 from src.intervals import Share
@@ -80,7 +81,8 @@ def promises(found: Evaluation) -> Section:
         return Section(
             title, "Nothing is promised until `deepfake calibrate` has been run.", "warning"
         )
-    said = [kept.sentence(*_WHO[name]) for name, kept in found.kept.items() if kept]
+    said = Calibration.from_dict(found.card.calibration).promises()
+    said += [kept.sentence(*_WHO[name]) for name, kept in found.kept.items() if kept]
     said += _under_changes(found.robustness)
     rows = [
         (
