@@ -18,6 +18,7 @@ VERBS = {
     "calibrate": "Make a detector's error rates a promise.",
     "evaluate": "Measure a detector on a test split.",
     "compare": "Compare two detectors on the same images.",
+    "export": "Write a detector for other runtimes, each file checked.",
     "predict": "Judge files and folders.",
     "gradcam": "Draw where in an image the verdict comes from.",
     "faces": "Crop a set of images or videos to faces.",

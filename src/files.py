@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from src import InputError
+
+# Names the folder for what can be computed again; where it is not set, the system's own is used.
+VARIABLE = "DEEPFAKE_CACHE"
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be computed again."""
+    if os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE])
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "deepfake-detector"
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -16,6 +16,8 @@ from src.data import folders
 from src.data.corruptions import MILD
 from src.detector import bundle, load, verdict
 from src.detector.detector import CAREFUL, Detector
+from src.detector.engines.choice import AUTO, CHOICES
+from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
 from src.detector.prediction import Failure, Prediction
 
@@ -27,6 +29,8 @@ def predict(
     batch_size: int = 32,
     faces: str = "auto",
     stability: int = 0,
+    engine: str = AUTO,
+    precision: str | None = None,
 ) -> Iterator[Prediction | Failure]:
     """Judge image files and the images in folders, in order.
 
@@ -36,6 +40,8 @@ def predict(
         batch_size: faces at a time.
         faces: which faces are judged, one of `framing.FACES`.
         stability: mild re-encodings of each face that must get the same verdict.
+        engine: what runs the network, one of `choice.CHOICES`.
+        precision: one of `exports.PRECISIONS`; None takes the fastest, but never int8.
 
     Returns:
         One result a file, made as they are asked for; a `Failure` where it cannot be read.
@@ -43,7 +49,7 @@ def predict(
     Raises:
         InputError: no bundle, or a folder without images.
     """
-    return _judged(load(model), paths, batch_size, faces, stability)
+    return _judged(load(model, engine, precision), paths, batch_size, faces, stability)
 
 
 def _judged(
@@ -80,6 +86,8 @@ def _is_folder(path: str | Path) -> bool:
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
 @click.option("--batch-size", type=click.IntRange(1), default=32)
 @click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
 @click.option(
     "--stability",
     type=click.IntRange(0, MILD),
@@ -94,6 +102,8 @@ def command(
     model: Path,
     batch_size: int,
     faces: str,
+    engine: str,
+    precision: str | None,
     stability: int | None,
     careful: bool,
     as_json: bool,
@@ -104,7 +114,7 @@ def command(
     """
     if stability is None:
         stability = CAREFUL if careful else 0
-    detector = load(model)
+    detector = load(model, engine, precision)
     results = _judged(detector, list(_named(paths)), batch_size, faces, stability)
     failed = False
     told: set[str] = set()

@@ -191,7 +191,7 @@ def _save(
     dataclasses.replace(run, model=model).load_best()
     card = record.card(output.name, run, model, facts, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
-        detector = Detector(card, network.probability(model))
+        detector = Detector.in_keras(card, network.probability(model))
         card = dataclasses.replace(card, calibration=_calibration(run, detector))
         bundle.save(folder, detector.model, card)
         write_table(folder / "history.csv", run.state.history)

@@ -16,12 +16,14 @@ WINGS = {
     "training": {"data", "detector", "auditing"},
     "evaluation": {"data", "detector", "auditing", "report"},
     "report": set(),
+    "exporting": {"data", "detector"},
     "knowledge": set(),
 }
 OPEN_TO_ALL = {"src", "src.files", "src.intervals", "src.progress"}
 SLOW_TO_LOAD = (
     *("tensorflow", "keras", "sklearn", "matplotlib", "cv2"),
     *("onnxruntime", "onnx", "joblib", "faiss", "imagehash", "scipy", "jinja2"),
+    *("openvino", "nncf", "tf2onnx", "ai_edge_litert"),
 )
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}
 

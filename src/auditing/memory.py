@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,27 +12,12 @@ from typing import Any
 from src import InputError, __version__
 from src.auditing.findings import Audit
 from src.data.splits import Sample
-from src.files import write_text
+from src.files import cache_folder, write_text
 
 log = logging.getLogger(__name__)
 
-# Names the folder; where it is not set, the place that the system has for such files is used.
-VARIABLE = "DEEPFAKE_CACHE"
 # Part of the fingerprint: raise it when an audit of the same files may come out otherwise.
 VERSION = 1
-
-
-def folder() -> Path:
-    """Return the folder for what can be computed again."""
-    if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE])
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "deepfake-detector"
 
 
 def fingerprint(samples: Sequence[Sample], options: Any) -> str:
@@ -76,4 +59,4 @@ def remember(key: str, audit: Audit) -> None:
 
 
 def _place(key: str) -> Path:
-    return folder() / "audits" / f"{key}.json"
+    return cache_folder() / "audits" / f"{key}.json"

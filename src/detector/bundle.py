@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from src.data import faces
 from src.detector import network
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
+from src.detector.engines.choice import AUTO, choose
 
 if TYPE_CHECKING:
     import keras
@@ -32,11 +34,19 @@ def save(folder: Path, model: keras.Model, card: Card) -> None:
     (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
 
 
-def load(folder: str | Path = DEFAULT) -> Detector:
+def load(
+    folder: str | Path = DEFAULT, engine: str = AUTO, precision: str | None = None
+) -> Detector:
     """Load a detector from its bundle.
 
+    Args:
+        folder: the bundle.
+        engine: what runs it, one of `choice.CHOICES`; `auto` takes the fastest that is installed
+            and was checked.
+        precision: one of `exports.PRECISIONS`; None takes the fastest, but never int8.
+
     Raises:
-        InputError: no bundle there, or one that cannot be read.
+        InputError: no bundle there, or one that cannot be read, or not be run like that.
     """
     folder = Path(folder)
     card = read_card(folder)
@@ -44,7 +54,12 @@ def load(folder: str | Path = DEFAULT) -> Detector:
     if not path.is_file():
         raise InputError(f"{path} is missing: the bundle is incomplete; train it again")
     finder = partial(faces.Finder.from_folder, folder / FACES_FOLDER)
-    return Detector(card, _load_model(path, card), finder)
+    chosen = choose(folder, card, engine, precision)
+    if chosen is None:
+        return Detector.in_keras(card, _load_model(path, card), finder)
+    if chosen.calibration is not None:
+        card = replace(card, calibration=chosen.calibration)
+    return Detector(card, chosen.engine, finder, partial(_load_model, path, card))
 
 
 def _load_model(path: Path, card: Card) -> keras.Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Card:
         calibration: temperature, thresholds, the error rates that they promise and the scores
             behind them, see `calibration.Calibration`; None until calibrated.
         framing: share of the frame that the face filled in training; None until measured.
+        exports: files for other runtimes, see `exports.Export`; empty until exported.
         format: version of this layout.
     """
 
@@ -52,6 +53,7 @@ class Card:
     classes: tuple[str, str] = ("real", "fake")
     calibration: dict[str, Any] | None = None
     framing: float | None = None
+    exports: dict[str, Any] = field(default_factory=dict)
     format: int = CARD_FORMAT
 
     def to_json(self) -> str:

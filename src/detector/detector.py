@@ -16,8 +16,10 @@ from src import InputError
 from src.data import pixels
 from src.data.corruptions import mild
 from src.data.faces import Finder
-from src.detector import evidence, framing, network
+from src.detector import framing, network
 from src.detector.calibration import Calibration
+from src.detector.engines import Engine
+from src.detector.engines.in_keras import KerasEngine
 from src.detector.framing import Framing, View
 from src.detector.prediction import Failure, Output, Prediction, Scores, put_together
 
@@ -48,23 +50,51 @@ class Detector:
 
     Args:
         card: what is known about the network.
-        model: a network of `network.build`, or one saved with its sigmoid.
+        engine: runs it.
         finder: makes the finder of faces; called once, where faces are looked for.
+        model: loads the network into Keras; called once, where a gradient or a layer is needed.
     """
 
     def __init__(
         self,
         card: Card,
-        model: keras.Model,
+        engine: Engine,
         finder: Callable[[], Finder] = Finder.from_package,
+        model: Callable[[], keras.Model] | None = None,
     ) -> None:
         self.card = card
-        self.model = model
+        self.engine = engine
         self._make_finder = finder
+        self._load_model = model
         self.calibration = None
         if card.calibration is not None:
             self.calibration = Calibration.from_dict(card.calibration)
-        self._explained = evidence.with_evidence(model)
+
+    @classmethod
+    def in_keras(
+        cls, card: Card, model: keras.Model, finder: Callable[[], Finder] = Finder.from_package
+    ) -> Detector:
+        """Return a detector that Keras runs.
+
+        Args:
+            card: what is known about the network.
+            model: a network of `network.build`, or one saved with its sigmoid.
+            finder: makes the finder of faces.
+        """
+        return cls(card, KerasEngine(model), finder, lambda: model)
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The network in Keras, whatever runs it.
+
+        Raises:
+            InputError: it is nowhere to be loaded from.
+        """
+        if self._load_model is None:
+            raise InputError(
+                f"the detector {self.card.name!r} has no network that Keras could load"
+            )
+        return self._load_model()
 
     @cached_property
     def finder(self) -> Finder:
@@ -90,10 +120,7 @@ class Detector:
         Raises:
             InputError: the network answers with NaN or infinity.
         """
-        import keras
-
-        outputs = self._explained.predict_on_batch(images)
-        arrays = {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+        arrays = self.engine.run(images)
         if not np.isfinite(arrays["logit"]).all():
             raise InputError(
                 f"the detector {self.card.name!r} gives {arrays['logit']} where a finite score "

@@ -49,7 +49,10 @@ def judged(make_card, tiny_model, known, tmp_path_factory):
     """Return a function that pastes faces together, writes the picture and judges it."""
     found, _ = known
     card = make_card(framing=1.0, calibration=found.to_dict())
-    detector, folder = Detector(card, tiny_model, Tiles), tmp_path_factory.mktemp("composites")
+    detector, folder = (
+        Detector.in_keras(card, tiny_model, Tiles),
+        tmp_path_factory.mktemp("composites"),
+    )
 
     def call(rows):
         paths = []

@@ -37,13 +37,13 @@ def test_scores_fit_together(detector, make_picture):
 def test_extreme_logits_give_probabilities(make_card, logit, p_fake):
     model = constant(logit)
     with np.errstate(all="raise"):
-        scores = Detector(make_card(), model).score(np.zeros((1, 32, 32, 3), np.uint8))
+        scores = Detector.in_keras(make_card(), model).score(np.zeros((1, 32, 32, 3), np.uint8))
     assert scores.p_fake.tolist() == [p_fake]
 
 
 def test_damaged_weights_are_an_error_and_never_a_verdict(make_card, photos):
     with pytest.raises(InputError, match="damaged"):
-        Detector(make_card(), constant(np.nan)).predict(photos[0])
+        Detector.in_keras(make_card(), constant(np.nan)).predict(photos[0])
 
 
 def constant(logit):
@@ -99,7 +99,7 @@ def test_every_face_is_judged_as_the_network_sees_it(make_card, tiny_model, make
     image = make_picture(3, 100, 80)
     Image.fromarray(image).save(tmp_path / "two.png")
     boxes = (40.0, 30.0, 20.0, 20.0), (10.0, 10.0, 8.0, 8.0)
-    framed = Detector(make_card(framing=0.5), tiny_model, lambda: Found(*boxes))
+    framed = Detector.in_keras(make_card(framing=0.5), tiny_model, lambda: Found(*boxes))
     judged = framed.predict(tmp_path / "two.png")
     crops = [image[20:60, 30:70], image[6:22, 6:22]]
     scores = framed.score(np.stack([pixels.resize(crop, 32) for crop in crops]))
@@ -113,7 +113,7 @@ def test_every_face_is_judged_as_the_network_sees_it(make_card, tiny_model, make
 
 def test_more_faces_than_a_batch_holds(make_card, tiny_model, photos):
     many = [(float(x), 5.0, 9.0, 9.0) for x in range(1, 20)]
-    framed = Detector(make_card(framing=0.5), tiny_model, lambda: Found(*many))
+    framed = Detector.in_keras(make_card(framing=0.5), tiny_model, lambda: Found(*many))
     for batch_size in (2, 64):
         first, second = framed.predict_files(photos[:2], batch_size)
         assert len(first.faces) == len(second.faces) == 19
@@ -122,7 +122,7 @@ def test_more_faces_than_a_batch_holds(make_card, tiny_model, photos):
 
 
 def test_without_a_face_the_verdict_is_inconclusive(make_card, tiny_model, photos):
-    framed = Detector(make_card(framing=0.5), tiny_model, Found)
+    framed = Detector.in_keras(make_card(framing=0.5), tiny_model, Found)
     judged = framed.predict(photos[0])
     assert (judged.verdict, judged.reasons, judged.faces) == ("inconclusive", ("no_face",), ())
     whole = framed.predict(photos[0], faces="off")
@@ -149,7 +149,7 @@ def test_a_batch_of_failures_alone(detector, tmp_path):
 
 
 def test_network_with_and_without_its_sigmoid_are_one_detector(make_card, tiny_model, photos):
-    bare = Detector(make_card(), tiny_model).predict(photos[0])
-    whole = Detector(make_card(), network.probability(tiny_model)).predict(photos[0])
+    bare = Detector.in_keras(make_card(), tiny_model).predict(photos[0])
+    whole = Detector.in_keras(make_card(), network.probability(tiny_model)).predict(photos[0])
     assert isinstance(bare, Prediction)
     assert bare.logit == pytest.approx(whole.logit, abs=1e-6)

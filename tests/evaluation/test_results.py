@@ -42,7 +42,7 @@ def calibrated(make_card, tiny_model):
     groups = [str(number) for number in range(200)]
     found = calibration.calibrate(logits, labels, ["set"] * 200, groups)
     assert not 0.8 < found.temperature < 1.2
-    return Detector(make_card(calibration=found.to_dict()), tiny_model)
+    return Detector.in_keras(make_card(calibration=found.to_dict()), tiny_model)
 
 
 def test_the_numbers_are_those_of_the_answers(plain, detector, samples):
@@ -88,7 +88,9 @@ def test_temperature_is_undone_for_comparison(calibrated, samples):
 
 
 def test_an_equalising_detector_is_measured_on_equalised_images(make_card, tiny_model, samples):
-    detector = Detector(make_card(data={"equalized": {"size": 32, "quality": 90}}), tiny_model)
+    detector = Detector.in_keras(
+        make_card(data={"equalized": {"size": 32, "quality": 90}}), tiny_model
+    )
     found = measured(detector, samples, faces="off")
     images = np.stack([equalize(pixels.read(sample.path), 32) for sample in samples])
     p_fake = detector.score(images).p_fake
@@ -102,7 +104,9 @@ def test_the_baseline_of_the_training_images_is_held_against_these(make_card, ti
     """A model that calls bright images fake, as the card has it."""
     model = baseline.Baseline([[0.0, 1.0]] * 2 + [[0.0, 255.0]] + [[0.0, 1.0]] * 3,
                               [[0.0]] * 2 + [[2.0]] + [[0.0]] * 3, -1.0)  # fmt: skip
-    detector = Detector(make_card(data={"audit": {"baseline": model.to_dict()}}), tiny_model)
+    detector = Detector.in_keras(
+        make_card(data={"audit": {"baseline": model.to_dict()}}), tiny_model
+    )
     found = measured(detector, samples)
     brightness = [np.mean(np.asarray(pixels.read(s.path)) @ [0.299, 0.587, 0.114]) for s in samples]
     labels = [sample.label for sample in samples]
@@ -149,7 +153,9 @@ def test_images_without_a_face_are_counted(make_card, tiny_model, samples):
         def find(self, image):
             return []
 
-    read = measured(Detector(make_card(framing=0.5), tiny_model, Nothing), samples).to_dict()
+    read = measured(
+        Detector.in_keras(make_card(framing=0.5), tiny_model, Nothing), samples
+    ).to_dict()
     assert read["no_face"] == 21
     assert read["verdicts"]["inconclusive"]["value"] == 1
 

@@ -155,7 +155,7 @@ def test_attacked_faces_get_verdicts_by_the_thresholds(make_card, tiny_model, in
         ["set"] * 42,
         [str(number) for number in range(42)],
     )
-    detector = Detector(make_card(calibration=found.to_dict()), tiny_model)
+    detector = Detector.in_keras(make_card(calibration=found.to_dict()), tiny_model)
     first = attacked(detector, images, labels, groups, seed=0)[0]
     logits = detector.logits(images)
     between = (logits >= found.t_real * found.temperature) & (

@@ -21,7 +21,7 @@ class Found:
 
 @pytest.fixture
 def framed(make_card, tiny_model):
-    return Detector(make_card(framing=0.5), tiny_model, Found)
+    return Detector.in_keras(make_card(framing=0.5), tiny_model, Found)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def bright(sign=1.0):
                network.LOGIT: (np.full((4, 1), sign * 30.0), [sign * -3.0])}  # fmt: skip
     for name, values in weights.items():
         model.get_layer(name).set_weights([np.asarray(value, "float32") for value in values])
-    return Detector(card(), model)
+    return Detector.in_keras(card(), model)
 
 
 def random_weights(seed, *, lively=False):
@@ -42,7 +42,7 @@ def random_weights(seed, *, lively=False):
     model = network.build(tiny.NAME, image_size=SIZE)
     if lively:
         tiny.randomise(model, seed)
-    return Detector(card(), model)
+    return Detector.in_keras(card(), model)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,33 @@
+"""What runs the network: Keras, OpenVINO or ONNX Runtime, behind one small interface."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+KERAS, OPENVINO, ONNXRUNTIME = "keras", "openvino", "onnxruntime"
+ENGINES = (KERAS, OPENVINO, ONNXRUNTIME)
+OUTPUTS = ("logit", "evidence", "bias")
+
+
+class Engine(Protocol):
+    """Runs one network in one precision.
+
+    Attributes:
+        name: out of `ENGINES`.
+        precision: out of `export.PRECISIONS`: what it computes in.
+    """
+
+    name: str
+    precision: str
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score faces that have the network's size.
+
+        Args:
+            images: `(N, S, S, 3)` RGB in [0, 255], uint8 or float32.
+
+        Returns:
+            float32 by name: `logit (N,)`, `evidence (N, h, w)` and `bias (N,)`.
+        """

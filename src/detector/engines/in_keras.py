@@ -1,0 +1,30 @@
+"""Keras as an engine: what training leaves, and what every other engine is held against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src.detector import evidence
+from src.detector.engines import KERAS
+
+if TYPE_CHECKING:
+    import keras
+
+
+class KerasEngine:
+    """Runs a network of `network.build`, or one saved with its sigmoid, in float32."""
+
+    name, precision = KERAS, "float32"
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self._explained = evidence.with_evidence(model)
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score faces, see `Engine.run`."""
+        import keras
+
+        outputs = self._explained.predict_on_batch(images)
+        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}

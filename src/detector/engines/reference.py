@@ -1,0 +1,109 @@
+"""On a processor that a bundle has not been checked on: are its scores still those of Keras?
+
+The bundle holds a few drawn images with their scores, so this needs no Keras.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from src import InputError
+from src.detector.card import Card
+from src.detector.engines import Engine
+from src.detector.exports import INT8_MEAN, LARGEST, Export, processor
+from src.files import cache_folder, write_text
+
+log = logging.getLogger(__name__)
+
+REFERENCE_FILE = "reference.npz"
+IMAGES = 8
+_COARSE = 6
+
+
+def draw(size: int) -> np.ndarray:
+    """Draw the images: soft shapes with some grain.
+
+    Args:
+        size: side of the network's square in pixels.
+
+    Returns:
+        `(IMAGES, size, size, 3)` uint8 RGB.
+    """
+    import cv2
+
+    rng = np.random.default_rng(0)
+    images = []
+    for _ in range(IMAGES):
+        coarse = rng.integers(0, 256, (_COARSE, _COARSE, 3)).astype(np.float32)
+        soft = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+        grain = rng.normal(0, rng.uniform(0, 8), soft.shape)
+        images.append(np.rint(soft + grain).clip(0, 255).astype(np.uint8))
+    return np.stack(images)
+
+
+def write(folder: Path, engine: Engine, size: int) -> None:
+    """Write the drawn images with their scores into a bundle, if it has none yet."""
+    path = folder / REFERENCE_FILE
+    if not path.exists():
+        images = draw(size)
+        np.savez_compressed(path, images=images, logit=engine.run(images)["logit"])
+
+
+def trusts(folder: Path, card: Card, engine: Engine, export: Export) -> bool:
+    """Tell whether an engine may run here: checked on this processor, now or before.
+
+    Args:
+        folder: the bundle.
+        card: its card.
+        engine: the engine with the export loaded.
+        export: what the card says of it.
+
+    Raises:
+        InputError: the bundle has no reference scores.
+    """
+    here = processor()
+    if here == export.processor:
+        return True
+    facts = repr((here, engine.name, engine.precision, sorted(export.files.items())))
+    key = hashlib.sha256(facts.encode()).hexdigest()
+    remembered = cache_folder() / "engines" / f"{key}.json"
+    try:
+        return json.loads(remembered.read_text(encoding="utf-8"))["trusted"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        difference = _difference(folder, card, engine)
+    limit = LARGEST.get(engine.precision, INT8_MEAN)
+    if difference > limit:
+        log.warning(
+            "%s in %s is not used on this processor (%s): p_fake differs by %.2g from Keras",
+            engine.name,
+            engine.precision,
+            here,
+            difference,
+        )
+    text = json.dumps({"processor": here, "difference": difference, "trusted": difference <= limit})
+    try:
+        write_text(remembered, text + "\n")
+    except InputError as error:
+        log.info("not remembered: %s", error)
+    return difference <= limit
+
+
+def _difference(folder: Path, card: Card, engine: Engine) -> float:
+    """Return how far `p_fake` is from Keras': the largest, for int8 the mean."""
+    try:
+        with np.load(folder / REFERENCE_FILE) as known:
+            images, wanted = known["images"], known["logit"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{folder / REFERENCE_FILE}: cannot be read ({error}); export the bundle again"
+        ) from error
+    temperature = card.calibration["temperature"] if card.calibration else 1.0
+    both = [0.5 * (1 + np.tanh(0.5 * logit / temperature))
+            for logit in (wanted, engine.run(images)["logit"])]  # fmt: skip
+    apart = np.abs(both[0] - both[1])
+    return float(apart.mean() if engine.precision == "int8" else apart.max())

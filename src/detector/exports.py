@@ -1,0 +1,180 @@
+"""What a bundle holds beside its Keras model: files for other runtimes, each checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from src import InputError
+
+PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+# A difference of p_fake from Keras in float32 that is accepted: the largest one; for int8, where
+# single images may differ more, the mean and the 99th percentile.
+LARGEST = {"float32": 1e-4, "bfloat16": 0.01, "float16": 0.01}
+INT8_MEAN, INT8_TAIL, INT8_AUC = 0.01, 0.05, 0.002
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A kind of file that a bundle may hold for another runtime.
+
+    Attributes:
+        format: out of `FORMATS`.
+        file: the main file in the bundle.
+        files: all of its files; a folder stands for everything in it.
+        precisions: in which it is checked.
+        runner: what runs it.
+    """
+
+    format: str
+    file: str
+    files: tuple[str, ...]
+    precisions: tuple[str, ...]
+    runner: str
+
+
+FORMATS = ("onnx", "openvino", "litert", "saved_model")
+_IR = ("model.xml", "model.bin")
+# By their key in the card's `exports`.
+VARIANTS = {
+    "onnx": Variant("onnx", "model.onnx", ("model.onnx",), ("float32",), "onnxruntime"),
+    "onnx-float16": Variant(
+        "onnx", "model-float16.onnx", ("model-float16.onnx",), ("float16",), "onnxruntime"
+    ),
+    "openvino": Variant(
+        "openvino",
+        "openvino/model.xml",
+        tuple(f"openvino/{name}" for name in _IR),
+        ("float32", "bfloat16"),
+        "openvino",
+    ),
+    "litert": Variant("litert", "model.tflite", ("model.tflite",), ("float32",), "litert"),
+    "saved_model": Variant(
+        "saved_model", "saved_model", ("saved_model",), ("float32",), "tensorflow"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far an export is from Keras in float32, on the same images.
+
+    Attributes:
+        images: how many.
+        largest: difference of `p_fake`.
+        tail: its 99th percentile.
+        mean: its mean.
+        verdicts: how many verdicts changed.
+        flips: how many of them from real to fake or back, where there is something between.
+        far: how many of them where `p_fake` was further from a threshold than the accepted
+            difference.
+        evidence: correlation of the evidence maps.
+        sum: largest difference of evidence and bias, added up, from the logit.
+        auc_loss: how much smaller the AUC is; None without labels.
+    """
+
+    images: int
+    largest: float
+    tail: float
+    mean: float
+    verdicts: int
+    flips: int
+    far: int
+    evidence: float
+    sum: float
+    auc_loss: float | None = None
+
+    def fault(self, precision: str) -> str | None:
+        """Say what is over the limits of a precision, or None."""
+        found = []
+        if precision == "int8":
+            found += _over("mean difference of p_fake", self.mean, INT8_MEAN)
+            found += _over("99th percentile of the difference of p_fake", self.tail, INT8_TAIL)
+            found += _over("loss of AUC", self.auc_loss or 0.0, INT8_AUC)
+        else:
+            found += _over("largest difference of p_fake", self.largest, LARGEST[precision])
+        if self.far:
+            found.append(f"{self.far} verdicts changed away from the thresholds")
+        if self.flips:
+            found.append(f"{self.flips} verdicts changed between real and fake")
+        return "; ".join(found) or None
+
+
+def _over(what: str, value: float, limit: float) -> list[str]:
+    return [f"{what} is {value:.2g}, at most {limit:g} is accepted"] if not value <= limit else []
+
+
+@dataclass(frozen=True)
+class Export:
+    """One kind of file in a bundle.
+
+    Attributes:
+        files: SHA-256 by path in the bundle.
+        bytes: their size together.
+        temperature: that its `p_fake` has.
+        allowed: precisions out of `PRECISIONS` that were checked and may run.
+        checks: an agreement a precision that was tried, as plain types.
+        processor: on which they were checked.
+        images: on which images.
+        calibration: its own temperature and thresholds, for int8; None takes the card's.
+    """
+
+    files: dict[str, str]
+    bytes: int
+    temperature: float
+    allowed: list[str]
+    checks: dict[str, dict[str, Any]]
+    processor: str
+    images: str
+    calibration: dict[str, Any] | None = field(default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain types for the card."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, exports: Mapping[str, Any], name: str) -> Export | None:
+        """Return an export out of a card's `exports`, or None where it is not there."""
+        return cls(**exports[name]) if name in exports else None
+
+    def require_whole(self, folder: Path) -> None:
+        """Compare the files of a bundle with their hashes.
+
+        Raises:
+            InputError: one is missing or another one.
+        """
+        for name, digest in self.files.items():
+            path = folder / name
+            if not path.is_file() or sha256(path) != digest:
+                state = "is missing" if not path.is_file() else "is not the file that was checked"
+                raise InputError(
+                    f"{path} {state}: make it again with `deepfake export --model {folder} "
+                    "--overwrite`"
+                )
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def processor() -> str:
+    """Name this processor with what makes its arithmetic differ from others."""
+    import platform
+
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}".strip()
+    lines: dict[str, str] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        lines[name.strip()] = value.strip()
+    flags = set(lines.get("flags", lines.get("Features", "")).split())
+    matters = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "bf16")
+    kind = lines.get("model name", platform.machine())
+    return " ".join([kind, *(flag for flag in matters if flag in flags)])

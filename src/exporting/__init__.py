@@ -1,0 +1,1 @@
+"""Files for other runtimes: written, quantised, and held against Keras."""

@@ -1,0 +1,74 @@
+"""How far an export is from Keras in float32, on the same images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from src.detector import verdict
+from src.detector.calibration import Calibration
+from src.detector.engines import Engine
+from src.detector.exports import INT8_TAIL, LARGEST, Agreement
+from src.intervals import auc
+
+BATCH = 32
+
+
+def score(engine: Engine, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the outputs of an engine for any number of images, by name.
+
+    Args:
+        engine: runs the network.
+        images: `(N, S, S, 3)` uint8.
+    """
+    parts = [engine.run(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def compare(
+    wanted: dict[str, np.ndarray],
+    got: dict[str, np.ndarray],
+    labels: np.ndarray,
+    calibration: Calibration | None,
+    precision: str,
+) -> Agreement:
+    """Compare the outputs of an export with those of Keras in float32.
+
+    Args:
+        wanted: of Keras, see `score`.
+        got: of the export.
+        labels: `(N,)` 1 fake, 0 real; -1 where it is not known.
+        calibration: thresholds and temperature; None where the detector has none.
+        precision: of the export; decides what is near a threshold.
+    """
+    temperature = calibration.temperature if calibration else 1.0
+    limits = {0.0} if calibration is None else {calibration.t_fake, calibration.t_real}
+    p_wanted, p_got = (_logistic(one["logit"] / temperature) for one in (wanted, got))
+    apart = np.abs(p_wanted - p_got)
+    words = [[verdict.decide(logit, calibration).word for logit in one["logit"].tolist()]
+             for one in (wanted, got)]  # fmt: skip
+    changed = np.array([before != after for before, after in zip(*words, strict=True)])
+    flipped = np.array([{"fake", "real"} == set(pair) for pair in zip(*words, strict=True)])
+    near = LARGEST.get(precision, INT8_TAIL)
+    distance = np.min([np.abs(p_wanted - _logistic(np.array(limit))) for limit in limits], axis=0)
+    total = got["evidence"].sum((1, 2)) + got["bias"]
+    known = labels >= 0
+    both = known.any() and len(set(labels[known].tolist())) == 2
+    loss = None
+    if both:
+        loss = auc(labels[known], wanted["logit"][known]) - auc(labels[known], got["logit"][known])
+    return Agreement(
+        images=len(apart),
+        largest=float(apart.max()),
+        tail=float(np.quantile(apart, 0.99)),
+        mean=float(apart.mean()),
+        verdicts=int(changed.sum()),
+        flips=int(flipped.sum()) if len(limits) == 2 else 0,
+        far=int(np.sum(changed & (distance > near))),
+        evidence=float(np.corrcoef(wanted["evidence"].ravel(), got["evidence"].ravel())[0, 1]),
+        sum=float(np.abs(total - got["logit"]).max()),
+        auc_loss=None if loss is None else float(loss),
+    )
+
+
+def _logistic(logits: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, np.float64)))

@@ -1,0 +1,105 @@
+"""The network as a file that other runtimes read, with the evidence map computed inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src import InputError
+from src.detector import evidence
+
+if TYPE_CHECKING:
+    import keras
+
+# What Keras' exporter calls each format, and the package that it needs.
+KERAS_FORMATS = {
+    "onnx": ("onnx", "tf2onnx"),
+    "openvino": ("openvino", "openvino"),
+    "litert": ("litert", "ai_edge_litert"),
+    "saved_model": ("tf_saved_model", "tensorflow"),
+}
+
+
+def with_outputs(model: keras.Model, temperature: float) -> keras.Model:
+    """Return the model that is exported.
+
+    Args:
+        model: a network of `network.build`, or one saved with its sigmoid.
+        temperature: divides the logit before the sigmoid.
+
+    Returns:
+        A model from `(N, S, S, 3)` RGB in 0..255 to `logit (N,)`, `p_fake (N,)`, `evidence
+        (N, h, w)` and `bias (N,)`, all float32.
+    """
+    import keras
+    from keras import ops
+
+    explained = evidence.with_evidence(model)
+
+    class Probability(keras.layers.Layer):
+        def call(self, logit: Any) -> Any:
+            return ops.sigmoid(logit / temperature)
+
+    outputs = dict(explained.output)
+    outputs["p_fake"] = Probability(name="p_fake", dtype="float32")(outputs["logit"])
+    return keras.Model(explained.input, outputs, name="exported")
+
+
+def write(model: keras.Model, temperature: float, path: Path, format: str) -> None:
+    """Write the network in float32 by Keras' own exporter.
+
+    Args:
+        model: a network of `network.build`, or one saved with its sigmoid.
+        temperature: divides the logit before the sigmoid.
+        path: the main file, or the folder of a SavedModel.
+        format: key of `KERAS_FORMATS`.
+
+    Raises:
+        InputError: the package that writes this format is not installed.
+    """
+    name, package = KERAS_FORMATS[format]
+    if find_spec(package) is None:
+        raise InputError(
+            f"--format {format} needs one more package: pip install 'deepfake-detector[export]'"
+        )
+    exported = with_outputs(model, temperature)
+    side = exported.input_shape[1]
+    # Keras' ONNX exporter needs a model that has been called.
+    exported(np.zeros((1, side, side, 3), np.float32))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    exported.export(str(path), format=name, verbose=False)
+
+
+def halve(source: Path, target: Path) -> None:
+    """Write an ONNX graph with float16 weights; inputs, outputs, head and evidence stay float32.
+
+    Args:
+        source: the float32 graph.
+        target: where the other goes.
+    """
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    graph = onnx.load(source)
+    kept = after_pooling(graph.graph.node)
+    half = convert_float_to_float16(graph, keep_io_types=True, node_block_list=kept)
+    # The converter casts a tensor once for each node that takes it, always under one name.
+    seen: set[str] = set()
+    for node in list(half.graph.node):
+        if node.name in seen:
+            half.graph.node.remove(node)
+        seen.add(node.name)
+    onnx.save(half, target)
+
+
+def after_pooling(nodes: Sequence[Any]) -> list[str]:
+    """Return the names of all nodes of an ONNX graph from its global average on.
+
+    Exporters put the head and the evidence behind it.
+    """
+    pooled = next(i for i, node in enumerate(nodes) if node.op_type == "GlobalAveragePool")
+    return [node.name for node in nodes[pooled:]]
