@@ -15,7 +15,9 @@ from src.cli import Verb
 from src.data import folders
 from src.data.corruptions import MILD
 from src.detector import bundle, load, verdict
-from src.detector.detector import CAREFUL, Detector
+from src.detector.calibration import Calibration
+from src.detector.card import Card, read_card
+from src.detector.detector import CAREFUL
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
@@ -49,17 +51,9 @@ def predict(
     Raises:
         InputError: no bundle, or a folder without images.
     """
-    return _judged(load(model, engine, precision), paths, batch_size, faces, stability)
-
-
-def _judged(
-    detector: Detector,
-    paths: Sequence[str | Path],
-    batch_size: int,
-    faces: str,
-    stability: int,
-) -> Iterator[Prediction | Failure]:
-    return detector.predict_files(list(_files(paths)), batch_size, faces, stability=stability)
+    files = list(_files(paths))
+    detector = load(model, engine, precision)
+    return detector.predict_files(files, batch_size, faces, stability=stability)
 
 
 def _files(paths: Sequence[str | Path]) -> Iterator[str | Path]:
@@ -114,8 +108,15 @@ def command(
     """
     if stability is None:
         stability = CAREFUL if careful else 0
-    detector = load(model, engine, precision)
-    results = _judged(detector, list(_named(paths)), batch_size, faces, stability)
+    results = predict(
+        list(_named(paths)),
+        model,
+        batch_size=batch_size,
+        faces=faces,
+        stability=stability,
+        engine=engine,
+        precision=precision,
+    )
     failed = False
     told: set[str] = set()
     if not as_json:
@@ -132,15 +133,15 @@ def command(
     for reason in sorted(told):
         click.echo(f"{reason}: {verdict.REASONS[reason]}", err=True)
     if not as_json:
-        click.echo("\n".join(_promises(detector)), err=True)
+        click.echo("\n".join(_promises(read_card(model))), err=True)
     ctx.exit(2 if failed else 0)
 
 
-def _promises(detector: Detector) -> list[str]:
+def _promises(card: Card) -> list[str]:
     """Say how often verdicts may be wrong."""
-    if detector.calibration is None:
+    if card.calibration is None:
         return ["no error rate is promised: the detector is not calibrated (`deepfake calibrate`)"]
-    return detector.calibration.promises()
+    return Calibration.from_dict(card.calibration).promises()
 
 
 def _lines(result: Prediction) -> Iterator[str]:
