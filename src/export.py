@@ -46,6 +46,19 @@ class Outcome:
     faults: dict[str, str]
     kept: bool = False
 
+    def sentence(self) -> str:
+        """Say what became of an export, for people."""
+        said = "; ".join(f"{precision}: {fault}" for precision, fault in self.faults.items())
+        if self.export is None:
+            return f"{self.name} was not accepted ({said})"
+        size = f"{self.export.bytes / 1e6:.1f} MB"
+        allowed = ", ".join(self.export.allowed)
+        if self.kept:
+            return f"{self.name} is there already, checked in {allowed} ({size}): nothing was done"
+        largest = max(self.export.checks[p]["largest"] for p in self.export.allowed)
+        told = f"{self.name}: {size}, p_fake differs by at most {largest:.2g} in {allowed}"
+        return f"{told}; not accepted in {said}" if said else told
+
 
 def export(
     model: str | Path = bundle.DEFAULT,
@@ -80,7 +93,7 @@ def export(
         outcomes += _exported(folder, card, rest, data_dirs, output, seed)
     rejected = [one for one in outcomes if one.export is None]
     if rejected and format != ALL:
-        raise CheckFailed("; ".join(_told(one) for one in rejected))
+        raise CheckFailed("; ".join(one.sentence() for one in rejected))
     return outcomes
 
 
@@ -216,20 +229,6 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
     write_text(folder / CARD_FILE, replace(card, exports=kept).to_json())
 
 
-def _told(outcome: Outcome) -> str:
-    """Say what became of an export, for people."""
-    said = "; ".join(f"{precision}: {fault}" for precision, fault in outcome.faults.items())
-    if outcome.export is None:
-        return f"{outcome.name} was not accepted ({said})"
-    size = f"{outcome.export.bytes / 1e6:.1f} MB"
-    allowed = ", ".join(outcome.export.allowed)
-    if outcome.kept:
-        return f"{outcome.name} is there already, checked in {allowed} ({size}): nothing was done"
-    largest = max(outcome.export.checks[p]["largest"] for p in outcome.export.allowed)
-    told = f"{outcome.name}: {size}, p_fake differs by at most {largest:.2g} in {allowed}"
-    return f"{told}; not accepted in {said}" if said else told
-
-
 @click.command(cls=Verb)
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
 @click.option("--format", type=click.Choice([*FORMATS, ALL]), default=ALL)
@@ -250,7 +249,7 @@ def command(
         refuse_existing(output, overwrite)
     outcomes = export(model, format, data_dirs, output=output, overwrite=overwrite, seed=seed)
     for outcome in outcomes:
-        click.echo(_told(outcome))
+        click.echo(outcome.sentence())
 
 
 if __name__ == "__main__":

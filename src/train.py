@@ -1,4 +1,4 @@
-"""Train a detector: audit, load, build, warm up, unfreeze, fine-tune, calibrate, save."""
+"""Train a detector: audit, load, build, warm up, unfreeze, fine-tune, calibrate, save, export."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from src.detector import bundle, network
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
 from src.detector.detector import Detector
 from src.detector.framing import FACES, Framing
+from src.export import export as export_bundle
 from src.files import atomic_folder, refuse_existing, write_table, write_text
 from src.training import precision, record, weights
 from src.training.framing import choose_framing
@@ -46,6 +47,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     tensorboard: Path | None = None,
+    export: bool = True,
 ) -> Path:
     """Train a detector and write its bundle.
 
@@ -55,6 +57,7 @@ def train(
         resume: continue the run that was left in `.partial`, if there is one.
         overwrite: replace a bundle and an unfinished run.
         tensorboard: folder for TensorBoard's log.
+        export: write the network for OpenVINO as well, which runs it several times faster.
 
     Returns:
         `output`.
@@ -108,6 +111,8 @@ def train(
         data.cache.close()
     shutil.rmtree(folder.path)
     _report(run, output)
+    if export:
+        _export(output, settings)
     return output
 
 
@@ -230,6 +235,17 @@ def _calibration(run: Run, detector: Detector) -> dict[str, Any] | None:
     return found.to_dict()
 
 
+def _export(output: Path, settings: Settings) -> None:
+    """Export to OpenVINO; the bundle stands without."""
+    try:
+        outcomes = export_bundle(output, "openvino", settings.data_dirs, seed=settings.seed)
+    except (InputError, CheckFailed) as error:
+        log.warning("not exported: %s", error)
+        return
+    for outcome in outcomes:
+        log.info("exported %s", outcome.sentence())
+
+
 def _report(run: Run, output: Path) -> None:
     best = record.best(run.state)
     if run.dataset.skipped:
@@ -304,13 +320,26 @@ def _report(run: Run, output: Path) -> None:
 @click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
 @click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for its log.")
+@click.option("--export/--no-export", default=True, help="Export to OpenVINO at the end.")
 @click.option("--resume", is_flag=True, help="Continue an unfinished run.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")
 def command(
-    output: Path, resume: bool, overwrite: bool, tensorboard: Path | None, **settings: Any
+    output: Path,
+    resume: bool,
+    overwrite: bool,
+    tensorboard: Path | None,
+    export: bool,
+    **settings: Any,
 ) -> None:
     """Train a detector in two phases and write its bundle."""
-    train(Settings(**settings), output, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
+    train(
+        Settings(**settings),
+        output,
+        resume=resume,
+        overwrite=overwrite,
+        tensorboard=tensorboard,
+        export=export,
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -20,9 +21,12 @@ from PIL import Image
 from src import CheckFailed, InputError
 from src.detector import bundle, network
 from src.detector.card import read_card
-from src.train import train
+from src.train import train as train_and_export
 from src.training.settings import Settings
 from tests import tiny
+
+# An export takes longer than these trainings.
+train = partial(train_and_export, export=False)
 
 REPOSITORY = Path(__file__).parent.parent
 SIZE = 48
@@ -205,7 +209,7 @@ def start(data: Path, output: Path, weights: Path, *more: str) -> subprocess.Pop
     arguments = [
         "--data-dir", data, "--output", output, "--backbone", "tiny", "--image-size", SIZE,
         "--weights", weights, "--warmup-epochs", 3, "--finetune-epochs", 3, "--unfreeze-layers", 8,
-        "--batch-size", 8, "--augment", "full", "--deterministic", *more,
+        "--batch-size", 8, "--augment", "full", "--deterministic", "--no-export", *more,
     ]  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-c", RUN, *map(str, arguments)],
@@ -373,6 +377,28 @@ def test_training_ends_with_a_promise_by_images_that_chose_nothing(weights, data
     logits = [one.logit for one in detector.predict_files(sorted(data.glob("validation/real/*")))]
     kept = card.calibration["scores"]["real"][data.name]
     assert sum(min(abs(x - y) for y in kept) < 1e-4 for x in logits) == 5
+
+
+def test_training_ends_with_an_export_that_judges_as_keras_does(data, tmp_path):
+    chosen = settings(data, warmup_epochs=0, finetune_epochs=1)
+    output = train_and_export(chosen, tmp_path / "detector")
+    assert "float32" in read_card(output).exports["openvino"]["allowed"]
+    path = next(data.glob("test/fake/*"))
+    fast, plain = bundle.load(output, "openvino", "float32"), bundle.load(output, "keras")
+    assert fast.predict(path).p_fake == pytest.approx(plain.predict(path).p_fake, abs=1e-4)
+
+
+def test_an_export_that_fails_costs_no_training(data, tmp_path, monkeypatch, caplog):
+    from src.exporting import graphs
+
+    def fail(*_):
+        raise InputError("no room on the disk")
+
+    monkeypatch.setattr(graphs, "write", fail)
+    output = train_and_export(settings(data, warmup_epochs=0, finetune_epochs=1), tmp_path / "d")
+    assert read_card(output).exports == {}
+    assert "not exported: no room on the disk" in caplog.text
+    assert bundle.load(output).engine.name == "keras"
 
 
 def test_a_validation_split_too_small_to_divide_promises_nothing(tmp_path, caplog):

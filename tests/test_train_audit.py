@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ from src import CheckFailed
 from src.data import dataset, equalize, pixels
 from src.detector.card import read_card
 from src.evaluate import evaluate
-from src.train import train
+from src.train import train as train_and_export
 from src.training.settings import Settings
 from tests import tiny
 from tests.auditing import planted
+
+# An export takes longer than these trainings.
+train = partial(train_and_export, export=False)
 
 
 @pytest.fixture(autouse=True)

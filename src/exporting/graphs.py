@@ -59,9 +59,17 @@ def write(model: keras.Model, temperature: float, path: Path, format: str) -> No
         format: key of `KERAS_FORMATS`.
 
     Raises:
-        InputError: the package that writes this format is not installed.
+        InputError: Keras runs on another backend than TensorFlow, or the package that writes this
+            format is not installed.
     """
+    import keras
+
     name, package = KERAS_FORMATS[format]
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise InputError(
+            f"exporting needs Keras on TensorFlow, and this is Keras on {backend}: run "
+            "`deepfake export` with KERAS_BACKEND=tensorflow; the bundle is the same"
+        )
     if find_spec(package) is None:
         raise InputError(
             f"--format {format} needs one more package: pip install 'deepfake-detector[export]'"

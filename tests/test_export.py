@@ -1,0 +1,264 @@
+"""Files for other runtimes: what they answer, what is refused, what is chosen."""
+
+import json
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src import CheckFailed, InputError
+from src.detector import exports, load
+from src.detector.card import read_card
+from src.detector.engines import reference
+from src.detector.engines.choice import choose
+from src.export import export
+from src.exporting import agreement
+
+FLOAT = ("onnx", "onnx-float16", "openvino", "litert", "saved_model")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory, make_picture):
+    """Return 20 real and 20 fake pictures to check exports on."""
+    root = tmp_path_factory.mktemp("images") / "mine"
+    for label, name in enumerate(("real", "fake")):
+        folder = root / "validation" / name
+        folder.mkdir(parents=True)
+        for number in range(20):
+            picture = make_picture(7000 + 100 * label + number)
+            Image.fromarray(picture).save(folder / f"{number:02}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def exported(bundle_folder, images, tmp_path_factory):
+    """Return a bundle with every float export; do not change it."""
+    own = shutil.copytree(bundle_folder, tmp_path_factory.mktemp("exported") / "detector")
+    for format in ("onnx", "openvino", "litert", "saved_model"):
+        # Random weights need not survive eight bits.
+        with suppress(CheckFailed):
+            export(own, format, [images])
+    return own
+
+
+@pytest.fixture
+def own(exported, tmp_path):
+    """Return a copy that may be changed."""
+    return shutil.copytree(exported, tmp_path / "own")
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Make this a processor that no card names, with a cache of its own."""
+    monkeypatch.setattr(reference, "processor", lambda: "another processor")
+    monkeypatch.setenv("DEEPFAKE_CACHE", str(tmp_path / "cache"))
+
+
+def test_every_file_gives_what_keras_gives_with_the_evidence(exported, make_picture):
+    import onnxruntime
+    import openvino
+    import tensorflow
+    from ai_edge_litert.interpreter import Interpreter
+
+    pictures = np.stack([make_picture(seed, 32, 32) for seed in range(5)])
+    wanted = load(exported, "keras").score(pictures)
+    floats = pictures.astype(np.float32)
+    session = onnxruntime.InferenceSession(str(exported / "model.onnx"))
+    names = [output.name for output in session.get_outputs()]
+    graph = openvino.Core().compile_model(exported / "openvino" / "model.xml", "CPU",
+                                          {"INFERENCE_PRECISION_HINT": "f32"})  # fmt: skip
+    saved = tensorflow.saved_model.load(str(exported / "saved_model"))
+    answers = {
+        "onnx": dict(zip(names, session.run(names, {"image": floats}), strict=True)),
+        "openvino": {name: graph(floats)[name] for name in names},
+        "litert": Interpreter(str(exported / "model.tflite")).get_signature_runner()(image=floats),
+        "saved_model": {name: value.numpy() for name, value in saved.serve(floats).items()},
+    }
+    for name, got in answers.items():
+        assert set(got) == {"logit", "p_fake", "evidence", "bias"}, name
+        np.testing.assert_allclose(got["logit"], wanted.logit, atol=2e-4, err_msg=name)
+        np.testing.assert_allclose(got["p_fake"], wanted.p_fake, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(got["evidence"], wanted.evidence, atol=2e-4, err_msg=name)
+        total = got["evidence"].sum((1, 2)) + got["bias"]
+        np.testing.assert_allclose(total, got["logit"], atol=2e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision"),
+    [("openvino", "float32"), ("onnxruntime", "float32"), ("onnxruntime", "float16")],
+)
+def test_engines_judge_alike_one_by_one_and_in_batches(exported, photos, engine, precision):
+    plain, fast = load(exported, "keras"), load(exported, engine, precision)
+    assert (fast.engine.name, fast.engine.precision) == (engine, precision)
+    tolerance = 1e-4 if precision == "float32" else 0.01
+    many = list(fast.predict_files(list(photos) * 5, batch_size=11))
+    for path, said in zip(list(photos) * 5, many, strict=True):
+        assert said.path == str(path)
+        assert said.p_fake == pytest.approx(plain.predict(path).p_fake, abs=tolerance)
+    assert fast.predict(photos[0]).p_fake == pytest.approx(many[0].p_fake, abs=tolerance)
+
+
+def test_the_card_says_what_was_checked(exported):
+    card = read_card(exported)
+    assert set(FLOAT) <= set(card.exports)
+    for name in FLOAT:
+        entry = card.exports[name]
+        assert entry["processor"] == exports.processor()
+        assert "40 images of mine (validation) and 216 variations" in entry["images"]
+        for path, digest in entry["files"].items():
+            assert exports.sha256(exported / path) == digest
+        first = entry["checks"][entry["allowed"][0]]
+        assert first["images"] == 256
+        assert first["largest"] <= exports.LARGEST[entry["allowed"][0]]
+
+
+def test_what_is_there_already_is_left_alone(own, images, run):
+    before = {path: path.stat().st_mtime_ns for path in own.rglob("*") if path.is_file()}
+    result = run("export", "--model", own, "--format", "litert", "--data-dir", images)
+    assert result.exit_code == 0, result.stderr
+    assert "litert is there already" in result.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in own.rglob("*") if path.is_file()}
+
+
+def test_another_temperature_makes_an_export_anew(own, images, run):
+    assert run("calibrate", "--data-dir", images, "--model", own, "--split", "all").exit_code == 0
+    result = run("export", "--model", own, "--format", "litert", "--data-dir", images)
+    assert result.exit_code == 0, result.stderr
+    assert "already" not in result.stdout
+    card = read_card(own)
+    assert card.exports["litert"]["temperature"] == card.calibration["temperature"]
+
+
+def test_an_export_over_its_limit_is_deleted_and_the_command_fails(
+    bundle_folder, images, run, tmp_path, monkeypatch
+):
+    own = shutil.copytree(bundle_folder, tmp_path / "own")
+    monkeypatch.setitem(exports.LARGEST, "float32", -1.0)
+    before = sorted(own.rglob("*"))
+    result = run("export", "--model", own, "--format", "litert", "--data-dir", images)
+    assert result.exit_code == 1
+    assert "litert was not accepted (float32: largest difference of p_fake is" in result.stderr
+    assert [path for path in sorted(own.rglob("*")) if path.name != "reference.npz"] == before
+    assert read_card(own).exports == {}
+
+
+def test_a_changed_file_is_never_run(own, photos):
+    with (own / "model.onnx").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(
+        InputError, match=r"model.onnx is not the file that was checked.*--overwrite"
+    ):
+        load(own, "onnxruntime", "float32")
+    (own / "model.onnx").unlink()
+    with pytest.raises(InputError, match=r"model.onnx is missing"):
+        load(own, "onnxruntime", "float32")
+
+
+def test_auto_takes_the_fastest_that_was_accepted(own, bundle_folder):
+    assert load(bundle_folder).engine.name == "keras"
+    card = read_card(own)
+    assert choose(own, card).engine.name == "openvino"
+    without = {name: entry for name, entry in card.exports.items() if name != "openvino"}
+    found = choose(own, replace(card, exports=without)).engine
+    assert (found.name, found.precision) == ("onnxruntime", "float32")
+    entry = card.exports["openvino"] | {"allowed": ["float32"]}
+    found = choose(own, replace(card, exports={"openvino": entry})).engine
+    assert (found.name, found.precision) == ("openvino", "float32")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("openvino", "float16"), "by openvino in float16"),
+        (("auto", "float64"), "precision: expected one of"),
+        (("torch", None), "engine: expected one of"),
+    ],
+)
+def test_what_was_asked_for_by_name_and_is_not_there(exported, asked, message):
+    with pytest.raises(InputError, match=message):
+        load(exported, *asked)
+
+
+def test_a_bundle_without_exports_says_how_to_make_them(bundle_folder):
+    with pytest.raises(InputError, match=r"no exports.*deepfake export --model"):
+        load(bundle_folder, "openvino")
+
+
+def test_another_processor_is_checked_once(own, elsewhere, tmp_path, photos, monkeypatch):
+    assert load(own, "openvino", "float32").engine.name == "openvino"
+    (remembered,) = (tmp_path / "cache" / "engines").iterdir()
+    facts = json.loads(remembered.read_text())
+    assert facts["trusted"] is True
+    assert 0 <= facts["difference"] <= 1e-4
+    monkeypatch.setattr(reference, "_difference", lambda *_: pytest.fail("checked again"))
+    load(own, "openvino", "float32")
+
+
+def test_an_engine_that_answers_otherwise_there_is_not_used(own, elsewhere, caplog):
+    with np.load(own / "reference.npz") as known:
+        images, logit = known["images"], known["logit"]
+    np.savez_compressed(own / "reference.npz", images=images, logit=logit + 1)
+    with pytest.raises(InputError, match="not accepted"):
+        load(own, "openvino", "float32")
+    assert "is not used on this processor (another processor)" in caplog.text
+    assert load(own).engine.name == "keras"
+
+
+def test_without_reference_scores_another_processor_is_told(own, elsewhere):
+    (own / "reference.npz").unlink()
+    with pytest.raises(InputError, match="export the bundle again"):
+        load(own, "openvino", "float32")
+
+
+def test_predict_with_an_engine_loads_no_framework(exported, photos, python):
+    call = ["predict", str(photos[0]), "--model", str(exported), "--precision", "float32"]
+    heavy = ("tensorflow", "keras", "scipy", "sklearn")
+    program = (
+        "import sys\n"
+        "from src.cli import main\n"
+        f"main([*{call}, '--engine', sys.argv[1]], standalone_mode=False)\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    for engine in ("openvino", "onnxruntime"):
+        result = python("-c", program, engine)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_gradients_come_from_keras_whatever_judges(exported, photos, run, tmp_path):
+    picture = tmp_path / "x.png"
+    result = run("gradcam", photos[0], "--model", exported, "--layer", "block1_conv",
+                 "--output", picture)  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert picture.is_file()
+
+
+def compared(wanted, got, **options):
+    def outputs(logit):
+        logit = np.array(logit, float)
+        half = np.stack([logit, logit], axis=1)[:, None] / 4
+        return {"logit": logit, "evidence": half, "bias": logit / 2}
+
+    labels = np.array(options.pop("labels", [-1] * len(wanted)))
+    return agreement.compare(outputs(wanted), outputs(got), labels, None, **options)
+
+
+def test_agreement_counts_what_a_person_would_miss():
+    same = compared([-2.0, 0.5, 3.0], [-2.0, 0.5, 3.0], precision="float32")
+    assert (same.largest, same.verdicts, same.far) == (0.0, 0, 0)
+    assert same.evidence == pytest.approx(1)
+    assert same.fault("float32") is None
+    near = compared([-2.0, -0.001, 3.0], [-2.0, 0.001, 3.0], precision="float16")
+    assert (near.verdicts, near.far) == (1, 0)
+    assert near.fault("float16") is None
+    far = compared([-2.0, -1.0, 3.0], [-2.0, 1.0, 3.0], precision="int8", labels=[0, 0, 1])
+    assert (far.verdicts, far.far) == (1, 1)
+    assert "mean difference" in far.fault("int8")
+    assert "1 verdicts changed away from the thresholds" in far.fault("int8")
+    order = compared([0.0, 1.0], [1.0, 0.0], precision="float32", labels=[0, 1])
+    assert order.auc_loss == 1.0
+    broken = compared([0.0], [np.nan], precision="float32")
+    assert broken.fault("float32")
