@@ -19,6 +19,7 @@ from src.detector import bundle, calibration, load, resolution
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL, Calibration
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
+from src.detector.engines import KERAS
 from src.evaluation.judged import judge
 from src.files import write_text
 
@@ -66,7 +67,7 @@ def calibrate(
     if split == CALIBRATION:
         samples = set_apart(samples, **rates, seed=seed)
     wanted = [sample for sample in samples if split in (ALL, sample.split)]
-    found = calibrate_on(wanted, load(model), **rates, batch_size=batch_size, seed=seed)
+    found = calibrate_on(wanted, load(model, KERAS), **rates, batch_size=batch_size, seed=seed)
     changed = dataclasses.replace(card, calibration=found.to_dict())
     write_text(Path(model) / CARD_FILE, changed.to_json())
     return found
@@ -179,6 +180,11 @@ def command(
     for sentence in sentences(found):
         click.echo(sentence)
     click.echo(f"written into {model / CARD_FILE}")
+    if read_card(model).exports:
+        click.echo(
+            "The files for other runtimes still have the earlier temperature in their p_fake: "
+            f"`deepfake export --model {model}` makes them anew"
+        )
 
 
 if __name__ == "__main__":

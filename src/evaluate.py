@@ -20,6 +20,8 @@ from src.data import dataset, folders
 from src.detector import bundle, load, verdict
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
+from src.detector.engines.choice import AUTO, CHOICES
+from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
 from src.evaluation import (
     figures,
@@ -59,6 +61,8 @@ def evaluate(
     limit_per_class: int | None = None,
     fraction: float | None = None,
     faces: str = "auto",
+    engine: str = AUTO,
+    precision: str | None = None,
     quick: bool = False,
 ) -> Evaluation:
     """Judge the images of one split, and measure everything there is to know of the answers.
@@ -73,6 +77,8 @@ def evaluate(
         limit_per_class: at most so many images a class.
         fraction: share of the images used.
         faces: which faces are judged, one of `framing.FACES`; an image counts by its `p_fake`.
+        engine: what runs the network, one of `choice.CHOICES`; attacks need Keras whatever it is.
+        precision: one of `exports.PRECISIONS`; None takes the fastest, but never int8.
         quick: leave out robustness, attacks and explanations.
 
     Raises:
@@ -82,13 +88,14 @@ def evaluate(
     samples = dataset.find(
         data_dirs, (split,), seed=seed, limit_per_class=limit_per_class, fraction=fraction
     )
-    detector = load(model)
+    detector = load(model, engine, precision)
     judged = judge(detector, samples, batch_size, faces, seed=seed)
     known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
     whole = results.measure("all", judged, detector, known, faces)
     kept, divided = _promises(detector, whole)
     found = Evaluation(
         card=detector.card,
+        engine=(detector.engine.name, detector.engine.precision),
         split=split,
         whole=whole,
         sets=_by_set(data_dirs, whole, detector, known, faces),
@@ -243,6 +250,8 @@ def update_card(found: Evaluation, model: Path) -> None:
 @click.option("--limit-per-class", type=click.IntRange(1), help="Images a class.")
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
 @click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--quick", is_flag=True, help="Without robustness, attacks and explanations.")
 @click.option(

@@ -14,6 +14,8 @@ from src import InputError
 from src.cli import Verb
 from src.data import pixels
 from src.detector import bundle, load, verdict
+from src.detector.engines.choice import AUTO, CHOICES
+from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
 from src.detector.prediction import Output, judge
 from src.files import refuse_existing
@@ -140,6 +142,8 @@ def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Fig
 @click.option("--target", type=click.Choice(TARGETS), default="verdict")
 @click.option("--layer", help="Any convolution, by automatic differentiation.")
 @click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
 @click.option("--overwrite", is_flag=True, help="Replace existing pictures.")
 @click.pass_context
 def command(
@@ -150,6 +154,8 @@ def command(
     target: str,
     layer: str | None,
     faces: str,
+    engine: str,
+    precision: str | None,
     overwrite: bool,
 ) -> None:
     """Draw where in an image the verdict comes from.
@@ -159,7 +165,7 @@ def command(
     places = _places(images, output)
     for place in places:
         refuse_existing(place, overwrite)
-    detector = load(model)
+    detector = load(model, engine, precision)
     failed = False
     for image, place in zip(images, places, strict=True):
         try:

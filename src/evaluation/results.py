@@ -93,6 +93,7 @@ class Evaluation:
 
     Attributes:
         card: of the detector.
+        engine: what ran the network, and in which precision.
         split: of the images.
         whole: over all images.
         sets: a result a data folder.
@@ -108,6 +109,7 @@ class Evaluation:
     """
 
     card: Card
+    engine: tuple[str, str]
     split: str
     whole: Result
     sets: list[Result]
@@ -129,6 +131,8 @@ class Evaluation:
                 "name": self.card.name,
                 "created": self.card.created,
                 "calibrated": self.card.calibration is not None,
+                "engine": self.engine[0],
+                "precision": self.engine[1],
             },
             "split": self.split,
             **self.whole.to_dict(),

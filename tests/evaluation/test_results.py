@@ -172,6 +172,7 @@ def test_an_evaluation_is_plain_json_with_the_whole_first(calibrated, samples):
     rates = whole.verdicts.false_fake, whole.verdicts.false_real
     found = Evaluation(
         calibrated.card,
+        ("keras", "float32"),
         "test",
         whole,
         [whole],
