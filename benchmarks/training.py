@@ -1,4 +1,4 @@
-"""How fast training is: warm-up on features, the input pipeline, its memory.
+"""How fast training is: warm-up on features, a step of phase 2, the input pipeline, its memory.
 
     python -m benchmarks.training --weights models/detector/model.keras
 
@@ -7,11 +7,11 @@ Only ratios are judged: they compare what ran in one process on one machine.
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 
 from src.cli import Verb
 from src.data import dataset
+from src.detector.exports import processor
 
 if TYPE_CHECKING:
     from src.training.phases import Run
@@ -30,17 +31,8 @@ if TYPE_CHECKING:
 SAMPLE = Path("dataset")
 SEEDS = (0, 1, 2)
 SPLITS = ("train", "validation")
-
-
-def describe_machine() -> str:
-    """Return the processor's name and its matrix instructions."""
-    cpuinfo = Path("/proc/cpuinfo")
-    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    names = {key.strip(): value.strip() for key, value in fields.items()}
-    wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-    flags = [flag for flag in wanted if flag in names.get("flags", "").split()]
-    return f"{names.get('model name', platform.processor())} ({', '.join(flags)})"
+# Epochs that are compared, and the steps of each.
+ROUNDS, STEPS = 3, 4
 
 
 def warm_up(settings: Settings) -> list[str]:
@@ -86,6 +78,79 @@ def _timed_warm_up(settings: Settings) -> tuple[Run, float]:
         start = time.perf_counter()
         run.fit(phases.Phase(phases.WARM_UP, settings.warmup_epochs))
         return run, time.perf_counter() - start
+
+
+def fine_tune(settings: Settings) -> list[str]:
+    """Compare epochs of phase 2 with the plain Keras way, on the same images."""
+    from src.training import precision
+
+    compute = precision.choose(settings.precision)
+    ours, plain = _our_epoch(settings, compute), _plain_epoch(settings)
+    ours(), plain()  # the first epoch of each traces its step
+    seconds: dict[str, list[float]] = {"ours": [], "plain": []}
+    for _ in range(ROUNDS):
+        for name, epoch in (("plain", plain), ("ours", ours)):
+            start = time.perf_counter()
+            epoch()
+            seconds[name].append(time.perf_counter() - start)
+    rates = {
+        name: STEPS * settings.batch_size / np.median(times) for name, times in seconds.items()
+    }
+    ratio = np.median(np.divide(seconds["plain"], seconds["ours"]))
+    return [
+        f"| phase 2 at {settings.image_size} px, batches of {settings.batch_size} | images/s |",
+        "|---|---|",
+        f"| `image_dataset_from_directory` + `fit` in float32 | {rates['plain']:.1f} |",
+        f"| ours in {compute}, full augmentation | {rates['ours']:.1f} |",
+        f"| ratio | {ratio:.2f} |",
+    ]
+
+
+def _our_epoch(settings: Settings, compute: str) -> Callable[[], Any]:
+    from src.data.pipeline import Batches
+    from src.detector import network
+    from src.training import phases, precision
+
+    samples = dataset.find(settings.data_dirs, SPLITS)
+    data = dataset.load(samples, settings.image_size, Path(tempfile.mkdtemp()))
+    count = STEPS * settings.batch_size
+    batches = Batches(
+        data.cache, data.indices("train")[:count], data.labels("train")[:count],
+        settings.batch_size, level="full", shuffle=True,
+    )  # fmt: skip
+    with precision.computing_in(compute):
+        model = network.build(settings.backbone, image_size=settings.image_size)
+    phase = phases.Phase(phases.FINE_TUNE, 1)
+    phases.set_trainable(model, phase, settings)
+    phases.compile_for(model, phase, settings, steps=len(batches))
+    return lambda: model.fit(batches, shuffle=False, verbose=0)
+
+
+def _plain_epoch(settings: Settings) -> Callable[[], Any]:
+    """The guide's way: the same network and optimizer, Keras' own data set, float32."""
+    import keras
+
+    from src.detector import network
+
+    side = settings.image_size
+    images = keras.utils.image_dataset_from_directory(
+        SAMPLE / "train",
+        label_mode="binary",
+        image_size=(side, side),
+        batch_size=settings.batch_size,
+        verbose=False,
+    ).take(STEPS)
+    model = network.build(settings.backbone, image_size=side)
+    for layer in model.layers[: -4 - settings.unfreeze_layers]:
+        layer.trainable = False
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    model.compile(
+        keras.optimizers.Adam(settings.finetune_learning_rate),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+    )
+    return lambda: model.fit(images, shuffle=False, verbose=0)
 
 
 def pipeline(settings: Settings) -> list[str]:
@@ -169,7 +234,9 @@ def one_epoch(count: int, image_size: int) -> list[str]:
 @click.option("--warmup-image-size", type=click.IntRange(71), default=128)
 @click.option("--images", type=click.IntRange(1), default=2_000, help="For --only one-epoch.")
 @click.option(
-    "--only", type=click.Choice(["warm-up", "pipeline", "memory", "one-epoch"]), multiple=True
+    "--only",
+    type=click.Choice(["warm-up", "fine-tune", "pipeline", "memory", "one-epoch"]),
+    multiple=True,
 )
 def command(
     weights: str, image_size: int, warmup_image_size: int, images: int, only: tuple[str, ...]
@@ -185,10 +252,11 @@ def command(
     )
     parts: dict[str, Any] = {
         "warm-up": lambda: warm_up(replace(settings, image_size=warmup_image_size)),
+        "fine-tune": lambda: fine_tune(settings),
         "pipeline": lambda: pipeline(settings),
         "memory": lambda: memory(image_size),
     }
-    click.echo(f"{describe_machine()}\n")
+    click.echo(f"{processor()}\n")
     for name, measure in parts.items():
         if not only or name in only:
             click.echo("\n".join(measure()) + "\n")
