@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,25 @@ import click
 import numpy as np
 
 from src import CheckFailed, InputError
+from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
+from src.data.division import CALIBRATION
+from src.data.folders import Sample
 from src.detector import bundle, load
+from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines import Engine, choice, reference
 from src.detector.engines.in_openvino import native_bfloat16
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant, processor, sha256
-from src.exporting import agreement, graphs, others, sample
+from src.exporting import agreement, graphs, others, quantise, sample
 from src.exporting.sample import Images
 from src.files import refuse_existing, write_text
 
 log = logging.getLogger(__name__)
 
 ALL = "all"
+INT8 = ("int8",)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ def export(
     output: Path | None = None,
     overwrite: bool = False,
     seed: int = 0,
+    int8: bool = True,
 ) -> list[Outcome]:
     """Write a detector's network for other runtimes, each file checked before it is accepted.
 
@@ -78,22 +85,23 @@ def export(
         output: another folder for the files; the card stays as it is.
         overwrite: make anew what the bundle holds.
         seed: of the choice of images.
+        int8: write that too, where the format has it.
 
     Raises:
         InputError: no bundle, a package is missing, or there are no images.
-        CheckFailed: an export was not accepted, where one format was asked for.
     """
     folder = Path(model)
     card = read_card(folder)
-    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format)]
+    wanted = [
+        name
+        for name, variant in VARIANTS.items()
+        if format in (ALL, variant.format) and (int8 or variant.precisions != INT8)
+    ]
     done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
     outcomes = [Outcome(name, Export.of(card.exports, name), {}, kept=True) for name in done]
     rest = [name for name in wanted if name not in done]
     if rest:
         outcomes += _exported(folder, card, rest, data_dirs, output, seed)
-    rejected = [one for one in outcomes if one.export is None]
-    if rejected and format != ALL:
-        raise CheckFailed("; ".join(one.sentence() for one in rejected))
     return outcomes
 
 
@@ -126,13 +134,25 @@ def _exported(
     images = sample.read(detector, samples, "validation", sample.COMPARED, seed)
     wanted = agreement.score(detector.engine, images.pixels)
     outcomes = []
+
+    @cache
+    def quantising() -> Images:
+        return sample.read(detector, samples, "train", sample.QUANTISING, seed)
+
     with tempfile.TemporaryDirectory(prefix="export-", dir=_beside(output or folder)) as scratch:
         for name in names:
-            _write(detector, name, Path(scratch))
+            _write(detector, name, Path(scratch), quantising)
             outcome = _checked(detector, name, Path(scratch), images, wanted)
+            if outcome.export and VARIANTS[name].precisions == INT8 and output is None:
+                engine = _engine(VARIANTS[name], Path(scratch), "int8")
+                made = _with_own_calibration(outcome.export, detector, engine, samples)
+                said = f"{made.images}; quantised by {quantising().said}"
+                outcome = replace(outcome, export=replace(made, images=said))
             outcomes.append(outcome)
             if outcome.export is not None:
                 _move(Path(scratch), output or folder, VARIANTS[name])
+            elif output is None and name in card.exports:
+                _remove(folder, VARIANTS[name])
     if output is None:
         reference.write(folder, detector.engine, card.image_size)
         _into_card(folder, outcomes)
@@ -144,17 +164,18 @@ def _beside(folder: Path) -> Path:
     return folder
 
 
-def _write(detector: Detector, name: str, scratch: Path) -> None:
+def _write(detector: Detector, name: str, scratch: Path, quantising: Callable[[], Images]) -> None:
     """Write the files of one export into a folder, in which those before it lie."""
     variant = VARIANTS[name]
+    source, target = scratch / VARIANTS[variant.format].file, scratch / variant.file
+    if not source.exists():
+        graphs.write(detector.model, _temperature(detector.card), source, variant.format)
     if name == "onnx-float16":
-        source = scratch / VARIANTS["onnx"].file
-        if not source.exists():
-            graphs.write(detector.model, _temperature(detector.card), source, "onnx")
-        graphs.halve(source, scratch / variant.file)
-        return
-    path = scratch / variant.file
-    graphs.write(detector.model, _temperature(detector.card), path, variant.format)
+        graphs.halve(source, target)
+    elif name == "onnx-int8":
+        quantise.in_onnx(source, target, quantising().pixels)
+    elif name == "openvino-int8":
+        quantise.in_openvino(source, target, quantising().pixels)
 
 
 def _checked(
@@ -191,6 +212,42 @@ def _checked(
     )
 
 
+def _with_own_calibration(
+    export: Export, detector: Detector, engine: Engine, samples: Sequence[Sample]
+) -> Export:
+    """Calibrate an export by its own scores, on the images that calibrated the detector.
+
+    Where they are not all there the card's calibration goes on, and the export says so.
+    """
+    card, known = detector.card, detector.calibration
+    if known is None:
+        return export
+    rates = {"max_false_fake": known.false_fake.asked, "max_false_real": known.false_real.asked}
+    seed = card.training.get("seed", 0)
+    apart = [one for one in set_apart(samples, **rates, seed=seed) if one.split == CALIBRATION]
+    own = Detector(card, engine, lambda: detector.finder)
+    try:
+        found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=seed)
+    except (InputError, CheckFailed) as error:
+        log.info("no calibration of its own: %s", error)
+        found = None
+    # The card keeps the scores of its images but no paths.
+    if found is None or _counts(found) != _counts(known):
+        said = "with the card's calibration, because the images behind it were not found"
+        log.warning("int8 by %s goes %s: give them with --data-dir", engine.name, said)
+        return replace(export, images=f"{export.images}; {said}")
+    return replace(export, calibration=found.to_dict())
+
+
+def _counts(calibration: Calibration) -> dict[tuple[str, str], int]:
+    """Return how many scores there are of each class and source."""
+    return {
+        (name, source): len(values)
+        for name, sources in calibration.scores.items()
+        for source, values in sources.items()
+    }
+
+
 def _engine(variant: Variant, folder: Path, precision: str) -> Engine:
     if variant.format == "litert":
         return others.LiteRT(folder / variant.file, precision)
@@ -218,6 +275,12 @@ def _move(scratch: Path, folder: Path, variant: Variant) -> None:
         # Copied, because another export may be made out of it.
         copy = shutil.copytree if (scratch / name).is_dir() else shutil.copyfile
         copy(scratch / name, target)
+
+
+def _remove(folder: Path, variant: Variant) -> None:
+    """Remove the files of an earlier export, whose successor was not accepted."""
+    for path in _files(folder, variant):
+        path.unlink(missing_ok=True)
 
 
 def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
@@ -248,8 +311,12 @@ def command(
     if output is not None:
         refuse_existing(output, overwrite)
     outcomes = export(model, format, data_dirs, output=output, overwrite=overwrite, seed=seed)
+    rejected = [outcome.sentence() for outcome in outcomes if outcome.export is None]
     for outcome in outcomes:
-        click.echo(outcome.sentence())
+        if outcome.export is not None or format == ALL:
+            click.echo(outcome.sentence())
+    if rejected and format != ALL:
+        raise CheckFailed("; ".join(rejected))
 
 
 if __name__ == "__main__":

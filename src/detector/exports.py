@@ -44,11 +44,19 @@ VARIANTS = {
     "onnx-float16": Variant(
         "onnx", "model-float16.onnx", ("model-float16.onnx",), ("float16",), "onnxruntime"
     ),
+    "onnx-int8": Variant("onnx", "model-int8.onnx", ("model-int8.onnx",), ("int8",), "onnxruntime"),
     "openvino": Variant(
         "openvino",
         "openvino/model.xml",
         tuple(f"openvino/{name}" for name in _IR),
         ("float32", "bfloat16"),
+        "openvino",
+    ),
+    "openvino-int8": Variant(
+        "openvino",
+        "openvino-int8/model.xml",
+        tuple(f"openvino-int8/{name}" for name in _IR),
+        ("int8",),
         "openvino",
     ),
     "litert": Variant("litert", "model.tflite", ("model.tflite",), ("float32",), "litert"),

@@ -105,9 +105,9 @@ def halve(source: Path, target: Path) -> None:
 
 
 def after_pooling(nodes: Sequence[Any]) -> list[str]:
-    """Return the names of all nodes of an ONNX graph from its global average on.
+    """Return the names of all nodes of an ONNX graph from its last global average on.
 
-    Exporters put the head and the evidence behind it.
+    Exporters put the head and the evidence behind it; earlier ones belong to the backbone.
     """
-    pooled = next(i for i, node in enumerate(nodes) if node.op_type == "GlobalAveragePool")
+    pooled = max(i for i, node in enumerate(nodes) if node.op_type == "GlobalAveragePool")
     return [node.name for node in nodes[pooled:]]

@@ -23,6 +23,8 @@ ORDER = (
     ("openvino", "float32"),
     ("onnx", "float32"),
     ("onnx-float16", "float16"),
+    ("openvino-int8", "int8"),
+    ("onnx-int8", "int8"),
 )
 
 
