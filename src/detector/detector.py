@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +31,10 @@ if TYPE_CHECKING:
 
     from src.detector.card import Card
 
-DECODERS = 4
+# A thread a core: finding faces in an image takes a core about half as long as judging it.
+DECODERS = os.cpu_count() or 4
+# Batches under way: while one is finished, the engine has the next one to go on with.
+AT_ONCE = 2
 # Mild re-encodings that a careful judgement looks at besides the image itself.
 CAREFUL = 4
 
@@ -183,7 +189,7 @@ class Detector:
         """Judge many image files, in order; an unreadable one gives a `Failure` in its place.
 
         Files are decoded and their faces found on threads while the network works on the batch
-        before.
+        before; no more than two batches are held at a time.
 
         Args:
             paths: the files.
@@ -199,13 +205,17 @@ class Detector:
             self._see, framing=self.framing(faces), stability=stability, change=change, scale=scale
         )
         batches = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
-        with ThreadPoolExecutor(DECODERS) as pool:
-            ahead = [pool.submit(see, path) for path in paths[:batch_size]]
-            for number, batch in enumerate(batches):
-                futures = ahead
-                following = batches[number + 1] if number + 1 < len(batches) else []
-                ahead = [pool.submit(see, path) for path in following]
-                yield from self._judge(batch, futures, batch_size)
+        with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(AT_ONCE) as judges:
+
+            def begin(batch: Sequence[str | Path]) -> Future:
+                futures = [decoders.submit(see, path) for path in batch]
+                return judges.submit(self._judge, batch, futures, batch_size)
+
+            begun = deque(map(begin, batches[:AT_ONCE]))
+            following = iter(batches[AT_ONCE:])
+            while begun:
+                yield from begun.popleft().result()
+                begun.extend(map(begin, islice(following, 1)))
 
     def _judge(
         self, paths: Sequence[str | Path], futures: Sequence[Future], batch_size: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +22,13 @@ class KerasEngine:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self._explained = evidence.with_evidence(model)
+        # Keras makes its compiled function in the first call, and may change its state in each.
+        self._lock = Lock()
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score faces, see `Engine.run`."""
         import keras
 
-        outputs = self._explained.predict_on_batch(images)
+        with self._lock:
+            outputs = self._explained.predict_on_batch(images)
         return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,41 @@ import numpy as np
 from src import InputError
 from src.detector.engines import OPENVINO, OUTPUTS
 
-# Images in a request, where several requests run side by side: as many as keep the caches busy.
-SHARE = 8
-_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+
+
+class _Requests:
+    """As many requests as run side by side; each takes one image.
+
+    Args:
+        compiled: the graph, compiled for this processor.
+    """
+
+    def __init__(self, compiled: Any) -> None:
+        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._pool = ThreadPoolExecutor(count, "openvino")
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(count):
+            self._free.put(compiled.create_infer_request())
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score images, see `Engine.run`; several threads may do so at once."""
+        results = list(self._pool.map(self._one, images))
+        return {name: np.concatenate([result[name] for result in results]) for name in OUTPUTS}
+
+    def _one(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        request = self._free.get()
+        try:
+            # Written straight into the network's input, which is float32, whatever the image is.
+            request.infer({"image": image[None]})
+            # Copied, because the request will be used again.
+            return {name: request.get_tensor(name).data.copy() for name in OUTPUTS}
+        finally:
+            self._free.put(request)
 
 
 class OpenVINOEngine:
-    """Runs an exported graph.
+    """Runs an exported graph. It may be used from several threads at once.
 
     Args:
         path: the graph, `.xml`; its weights lie beside it.
@@ -43,43 +73,26 @@ class OpenVINOEngine:
             self._graph = self._core.read_model(path)
         except RuntimeError as error:
             raise InputError(f"{path}: OpenVINO cannot read it ({error})") from error
+        # One image a request: it stays in the caches, and kernels for a known shape are faster.
+        self._graph.reshape([1, *list(self._graph.input().partial_shape)[1:]])
 
     @cached_property
-    def _single(self) -> Any:
+    def _alone(self) -> _Requests:
         """One request on all cores: the shortest way for one image."""
-        return self._compile("LATENCY").create_infer_request()
+        return self._compile("LATENCY")
 
     @cached_property
-    def _many(self) -> Any:
+    def _many(self) -> _Requests:
         """Several requests side by side: the most images a second."""
-        import openvino
+        return self._compile("THROUGHPUT")
 
-        return openvino.AsyncInferQueue(self._compile("THROUGHPUT"))
-
-    def _compile(self, hint: str) -> Any:
-        chosen = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": _HINTS[self.precision]}
-        return self._core.compile_model(self._graph, "CPU", chosen)
+    def _compile(self, hint: str) -> _Requests:
+        chosen = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": HINTS[self.precision]}
+        return _Requests(self._core.compile_model(self._graph, "CPU", chosen))
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score faces, see `Engine.run`."""
-        images = np.asarray(images, np.float32)
-        if len(images) == 1:
-            self._single.infer({"image": images}, share_inputs=True)
-            return _outputs(self._single)
-        parts: dict[int, dict[str, np.ndarray]] = {}
-        self._many.set_callback(lambda request, start: parts.update({start: _outputs(request)}))
-        for start in range(0, len(images), SHARE):
-            self._many.start_async({"image": images[start : start + SHARE]}, start)
-        self._many.wait_all()
-        return {
-            name: np.concatenate([parts[start][name] for start in sorted(parts)])
-            for name in OUTPUTS
-        }
-
-
-def _outputs(request: Any) -> dict[str, np.ndarray]:
-    """Copy the results out of a request, which will be used again."""
-    return {name: request.get_tensor(name).data.copy() for name in OUTPUTS}
+        return (self._alone if len(images) == 1 else self._many).run(images)
 
 
 def native_bfloat16() -> bool:
