@@ -90,7 +90,8 @@ def in_openvino(source: Path, target: Path, images: np.ndarray) -> None:
     import openvino
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-    nncf.set_log_level(logging.ERROR)
+    # Not by its own function, which would silence the handlers of everybody else too.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     model = openvino.Core().read_model(source)
     operations = model.get_ordered_ops()
     kinds = [operation.get_type_name() for operation in operations]

@@ -1,5 +1,6 @@
 """Int8 files: what stays float, what they answer, how they are accepted and calibrated."""
 
+import logging
 import re
 import shutil
 from dataclasses import replace
@@ -249,3 +250,9 @@ def test_int8_runs_by_name_alone(exported, tmp_path):
     (own / CARD_FILE).write_text(replace(card, exports=left).to_json(), encoding="utf-8")
     assert load(own).engine.name == "keras"
     assert load(own, "onnxruntime", "int8").engine.precision == "int8"
+
+
+def test_messages_of_others_are_still_heard_after_quantising(floats, pictures, tmp_path, caplog):
+    quantise.in_openvino(floats / "model.xml", tmp_path / "model.xml", pictures)
+    logging.getLogger("src.somebody").warning("hear me")
+    assert "hear me" in caplog.text
