@@ -18,8 +18,8 @@ import click
 import numpy as np
 from PIL import Image
 
+from src import processor
 from src.cli import Verb
-from src.detector.exports import processor
 
 SIZE = 256
 PICTURES = 2_000
@@ -102,7 +102,7 @@ def command(data_dir: Path | None, images: int, only: tuple[str, ...]) -> None:
     if only == ("one-audit",):
         click.echo(one_audit(images))
         return
-    click.echo(f"{processor()}\n")
+    click.echo(f"{processor.describe()}\n")
     with tempfile.TemporaryDirectory() as scratch:
         folder = data_dir or Path(scratch)
         parts = {"speed": lambda: speed(folder), "memory": memory}

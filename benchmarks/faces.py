@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 import click
 import numpy as np
 
+from src import processor
 from src.cli import Verb
 from src.data import folders, mtcnn_networks, pixels
 from src.data.faces import Finder
-from src.detector.exports import processor
 
 
 def milliseconds(call: Callable[[], object], runs: int) -> np.ndarray:
@@ -110,7 +110,7 @@ def pasted(data_dirs: Sequence[str], count: int, seed: int) -> list[str]:
 @click.option("--runs", type=click.IntRange(1), default=30)
 def command(data_dirs: tuple[str, ...], count: int, seed: int, runs: int) -> None:
     """Print tables of times, ratios and counts."""
-    click.echo(f"{processor()}\n")
+    click.echo(f"{processor.describe()}\n")
     if data_dirs:
         click.echo("\n".join(pasted(data_dirs, count, seed)))
         return

@@ -35,12 +35,12 @@ import keras
 import numpy as np
 
 from benchmarks.audit import draw
+from src import processor
 from src.cli import Verb
 from src.data import augment, dataset
 from src.data.folders import CLASSES, Sample
 from src.data.pipeline import QUEUED_BATCHES, WORKERS, Batches
 from src.detector import evidence, network
-from src.detector.exports import processor
 from src.files import refuse_existing, write_text
 from src.training import phases, precision
 from src.training.callbacks import EpochBar
@@ -387,7 +387,7 @@ def describe(settings: Settings) -> dict[str, Any]:
     known = on_gpu() and shutil.which(query[0])
     answer = subprocess.run(query, capture_output=True, text=True) if known else None
     return {
-        "processor": processor(),
+        "processor": processor.describe(),
         "gpu": answer.stdout.strip() if answer else None,
         "backend": keras.backend.backend(),
         "versions": {name: metadata.version(name) for name in packages if find_spec(name)},

@@ -25,13 +25,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from src import processor
 from src.cli import Verb
 from src.data import folders, pixels
 from src.detector import bundle, load, network
 from src.detector.detector import Detector
 from src.detector.engines import ENGINES, KERAS, OPENVINO, choice
 from src.detector.engines.in_openvino import native_bfloat16
-from src.detector.exports import VARIANTS, processor
+from src.detector.exports import VARIANTS
 from src.gradcam import explain
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ def command(
     seed: int,
 ) -> None:
     """Print tables of ratios against the plain way."""
-    click.echo(f"{processor()}\n")
+    click.echo(f"{processor.describe()}\n")
     with tempfile.TemporaryDirectory() as scratch:
         files = [path for name in data_dirs for path in folders.images(Path(name))]
         bench = gather(model, files or draw(Path(scratch), images, seed), runs)

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from src import processor
 from src.cli import Verb
 from src.data import dataset
-from src.detector.exports import processor
 
 if TYPE_CHECKING:
     from src.training.phases import Run
@@ -256,7 +256,7 @@ def command(
         "pipeline": lambda: pipeline(settings),
         "memory": lambda: memory(image_size),
     }
-    click.echo(f"{processor()}\n")
+    click.echo(f"{processor.describe()}\n")
     for name, measure in parts.items():
         if not only or name in only:
             click.echo("\n".join(measure()) + "\n")

@@ -19,7 +19,7 @@ WINGS = {
     "exporting": {"data", "detector"},
     "knowledge": set(),
 }
-OPEN_TO_ALL = {"src", "src.files", "src.intervals", "src.progress"}
+OPEN_TO_ALL = {"src", "src.files", "src.intervals", "src.processor", "src.progress"}
 SLOW_TO_LOAD = (
     *("tensorflow", "keras", "sklearn", "matplotlib", "cv2"),
     *("onnxruntime", "onnx", "joblib", "faiss", "imagehash", "scipy", "jinja2"),

@@ -168,21 +168,3 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def processor() -> str:
-    """Name this processor with what makes its arithmetic differ from others."""
-    import platform
-
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}".strip()
-    lines: dict[str, str] = {}
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        lines[name.strip()] = value.strip()
-    flags = set(lines.get("flags", lines.get("Features", "")).split())
-    matters = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "bf16")
-    kind = lines.get("model name", platform.machine())
-    return " ".join([kind, *(flag for flag in matters if flag in flags)])

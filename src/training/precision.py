@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from src import processor
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
@@ -55,11 +56,7 @@ def _tensorflow_gpu() -> str | None:
 
 def _cpu_multiplies_bfloat16() -> bool:
     """Tell whether the processor has bfloat16 dot products (known on Linux only)."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.is_file():
-        return False
-    flags = cpuinfo.read_text(encoding="utf-8", errors="replace")
-    return "amx_bf16" in flags or "avx512_bf16" in flags
+    return not processor.flags().isdisjoint(("amx_bf16", "avx512_bf16"))
 
 
 @contextmanager

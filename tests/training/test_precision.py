@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tiny
 
+from src import processor
 from src.detector import network
 from src.training import precision
 
@@ -13,7 +14,7 @@ from src.training import precision
 def cpu(monkeypatch, tmp_path):
     """Return a function that pretends to have a processor with certain flags, and no GPU."""
     cpuinfo = tmp_path / "cpuinfo"
-    monkeypatch.setattr(precision, "Path", lambda _: cpuinfo)
+    monkeypatch.setattr(processor, "CPUINFO", cpuinfo)
     monkeypatch.setattr(precision, "_tensorflow_gpu", lambda: None)
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     return lambda flags: cpuinfo.write_text(f"processor : 0\nflags\t\t: fpu sse2 {flags}\n")
