@@ -61,11 +61,14 @@ def calibrate(
     if card.calibration is not None and not overwrite:
         raise InputError(f"{model} is calibrated already: give --overwrite to replace that")
     if seed is None:
-        seed = card.training.get("seed", 0)
+        seed = card.seed
     rates = {"max_false_fake": max_false_fake, "max_false_real": max_false_real}
-    samples = folders.scan(data_dirs, seed=seed)
     if split == CALIBRATION:
-        samples = set_apart(samples, **rates, seed=seed)
+        # Of fewer images the training divided fewer, and some of the others chose its epoch.
+        used = {name: card.training.get(name) for name in ("limit_per_class", "fraction")}
+        samples = set_apart(folders.scan(data_dirs, seed=seed, **used), **rates, seed=seed)
+    else:
+        samples = folders.scan(data_dirs, seed=seed)
     wanted = [sample for sample in samples if split in (ALL, sample.split)]
     found = calibrate_on(wanted, load(model, KERAS), **rates, batch_size=batch_size, seed=seed)
     changed = dataclasses.replace(card, calibration=found.to_dict())
@@ -143,9 +146,7 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.command(cls=Verb)
 @click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
-@click.option(
-    "--split", type=click.Choice([CALIBRATION, *folders.SPLITS, ALL]), default=CALIBRATION
-)
+@click.option("--split", type=click.Choice(SPLITS), default=CALIBRATION)
 @click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
 @click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
 @click.option("--batch-size", type=click.IntRange(1), default=32)

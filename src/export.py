@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from src import CheckFailed, InputError
+from src import CheckFailed, InputError, processor
 from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
 from src.data.division import CALIBRATION
@@ -25,7 +26,7 @@ from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines import Engine, choice, reference
 from src.detector.engines.in_openvino import native_bfloat16
-from src.detector.exports import FORMATS, VARIANTS, Export, Variant, processor, sha256
+from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
 from src.exporting import agreement, graphs, others, quantise, sample
 from src.exporting.sample import Images
 from src.files import refuse_existing, write_text
@@ -74,7 +75,6 @@ def export(
     output: Path | None = None,
     overwrite: bool = False,
     seed: int = 0,
-    int8: bool = True,
 ) -> list[Outcome]:
     """Write a detector's network for other runtimes, each file checked before it is accepted.
 
@@ -85,22 +85,22 @@ def export(
         output: another folder for the files; the card stays as it is.
         overwrite: make anew what the bundle holds.
         seed: of the choice of images.
-        int8: write that too, where the format has it.
 
     Raises:
         InputError: no bundle, a package is missing, or there are no images.
     """
     folder = Path(model)
     card = read_card(folder)
-    wanted = [
-        name
-        for name, variant in VARIANTS.items()
-        if format in (ALL, variant.format) and (int8 or variant.precisions != INT8)
-    ]
+    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format)]
     done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
     outcomes = [Outcome(name, Export.of(card.exports, name), {}, kept=True) for name in done]
     rest = [name for name in wanted if name not in done]
+    if "openvino-int8" in rest and find_spec("nncf") is None:
+        log.warning("int8 for OpenVINO is left out: pip install 'deepfake-detector[export]'")
+        rest.remove("openvino-int8")
     if rest:
+        for name in rest:
+            graphs.require_exporter(VARIANTS[name].format)
         outcomes += _exported(folder, card, rest, data_dirs, output, seed)
     return outcomes
 
@@ -108,17 +108,13 @@ def export(
 def _is_there(folder: Path, card: Card, name: str) -> bool:
     """Tell whether a bundle holds an export, with the temperature that the card has now."""
     found = Export.of(card.exports, name)
-    if found is None or found.temperature != _temperature(card):
+    if found is None or found.temperature != card.temperature:
         return False
     try:
         found.require_whole(folder)
     except InputError:
         return False
     return True
-
-
-def _temperature(card: Card) -> float:
-    return card.calibration["temperature"] if card.calibration else 1.0
 
 
 def _exported(
@@ -169,7 +165,7 @@ def _write(detector: Detector, name: str, scratch: Path, quantising: Callable[[]
     variant = VARIANTS[name]
     source, target = scratch / VARIANTS[variant.format].file, scratch / variant.file
     if not source.exists():
-        graphs.write(detector.model, _temperature(detector.card), source, variant.format)
+        graphs.write(detector.model, detector.card.temperature, source, variant.format)
     if name == "onnx-float16":
         graphs.halve(source, target)
     elif name == "onnx-int8":
@@ -188,7 +184,13 @@ def _checked(
     for precision in variant.precisions:
         if precision == "bfloat16" and not native_bfloat16():
             continue
-        got = agreement.score(_engine(variant, scratch, precision), images.pixels)
+        try:
+            engine = _engine(variant, scratch, precision)
+        except InputError as error:
+            # Exporters may be silent about a file that nothing can read.
+            faults[precision] = str(error)
+            continue
+        got = agreement.score(engine, images.pixels)
         found = agreement.compare(wanted, got, images.labels, detector.calibration, precision)
         checks[precision] = asdict(found)
         if fault := found.fault(precision):
@@ -202,10 +204,10 @@ def _checked(
         Export(
             files={str(path.relative_to(scratch)): sha256(path) for path in files},
             bytes=sum(path.stat().st_size for path in files),
-            temperature=_temperature(detector.card),
+            temperature=detector.card.temperature,
             allowed=allowed,
             checks=checks,
-            processor=processor(),
+            processor=processor.describe(),
             images=images.said,
         ),
         faults,
@@ -223,7 +225,7 @@ def _with_own_calibration(
     if known is None:
         return export
     rates = {"max_false_fake": known.false_fake.asked, "max_false_real": known.false_real.asked}
-    seed = card.training.get("seed", 0)
+    seed = card.seed
     apart = [one for one in set_apart(samples, **rates, seed=seed) if one.split == CALIBRATION]
     own = Detector(card, engine, lambda: detector.finder)
     try:

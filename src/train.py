@@ -71,24 +71,7 @@ def train(
     folder = RunFolder(output.with_name(output.name + ".partial"))
     state = folder.open(dataclasses.asdict(settings), resume=resume, overwrite=overwrite)
     audited = _audit(settings)
-    samples = dataset.find(
-        settings.data_dirs,
-        ("train", "validation"),
-        seed=settings.seed,
-        limit_per_class=settings.limit_per_class,
-        fraction=settings.fraction,
-        self_blend=settings.self_blend,
-    )
-    samples = _divided(settings, samples)
-    framing = choose_framing(settings, samples)
-    read = equalized(framing.load) if settings.equalize else framing.load
-    data = dataset.load(
-        samples,
-        settings.image_size,
-        folder.path,
-        read,
-        self_blend=settings.self_blend,
-    )
+    data, framing = _dataset(settings, folder)
     try:
         # Keras takes seconds to load: a wrong folder has been told by now.
         from src.training.phases import Run, plan
@@ -155,6 +138,23 @@ def _audit(settings: Settings) -> Audit:
             f"--allow-shortcut goes on past a shortcut, and past nothing else):\n{reasons}"
         )
     return audited
+
+
+def _dataset(settings: Settings, folder: RunFolder) -> tuple[dataset.Dataset, Framing]:
+    """Find the images, set some apart for calibration, frame them alike and decode them."""
+    samples = dataset.find(
+        settings.data_dirs,
+        ("train", "validation"),
+        seed=settings.seed,
+        limit_per_class=settings.limit_per_class,
+        fraction=settings.fraction,
+        self_blend=settings.self_blend,
+    )
+    samples = _divided(settings, samples)
+    framing = choose_framing(settings, samples)
+    read = equalized(framing.load) if settings.equalize else framing.load
+    size, blend = settings.image_size, settings.self_blend
+    return dataset.load(samples, size, folder.path, read, self_blend=blend), framing
 
 
 def _divided(settings: Settings, samples: list[Sample]) -> list[Sample]:
@@ -237,9 +237,8 @@ def _calibration(run: Run, detector: Detector) -> dict[str, Any] | None:
 
 def _export(output: Path, settings: Settings) -> None:
     """Export to OpenVINO, in eight bits too where that can be done; the bundle stands without."""
-    int8 = find_spec("nncf") is not None
     try:
-        outcomes = export_bundle(output, "openvino", settings.data_dirs, int8=int8)
+        outcomes = export_bundle(output, "openvino", settings.data_dirs)
     except (InputError, CheckFailed) as error:
         log.warning("not exported: %s", error)
         return

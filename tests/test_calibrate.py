@@ -75,3 +75,33 @@ def test_one_class_is_not_enough(run, own, images, tmp_path):
     assert result.exit_code == 2
     assert "120 real and 0 fake" in result.stderr
     assert (own / "card.json").read_text() == before
+
+
+def test_of_fewer_images_it_finds_the_part_that_the_training_found(
+    run, own, tmp_path, make_picture
+):
+    from dataclasses import replace
+
+    from src.calibrate import set_apart
+    from src.data import folders
+    from src.detector.card import CARD_FILE
+
+    for label, name in enumerate(("real", "fake")):
+        folder = tmp_path / "data" / "validation" / name
+        folder.mkdir(parents=True)
+        for number in range(30):
+            picture = make_picture(9000 + 100 * label + number)
+            Image.fromarray(picture).save(folder / f"{number:02}.png")
+    card = replace(read_card(own), training={"limit_per_class": 12, "fraction": None, "seed": 5})
+    (own / CARD_FILE).write_text(card.to_json())
+    result = run("calibrate", "--data-dir", tmp_path / "data", "--model", own, "--json")
+    assert result.exit_code == 0, result.stderr
+    scores = json.loads(result.stdout)["scores"]
+    assert {name: len(found["data"]) for name, found in scores.items()} == {"real": 6, "fake": 6}
+    samples = folders.scan([tmp_path / "data"], seed=5, limit_per_class=12)
+    rates = {"max_false_fake": 0.01, "max_false_real": 0.05, "seed": 5}
+    apart = [
+        s.path for s in set_apart(samples, **rates) if s.split == "calibration" and not s.label
+    ]
+    logits = sorted(one.logit for one in bundle.load(own).predict_files(apart))
+    np.testing.assert_allclose(scores["real"]["data"], logits, atol=1e-4)

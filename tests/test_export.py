@@ -2,14 +2,13 @@
 
 import json
 import shutil
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from src import CheckFailed, InputError
+from src import InputError, processor
 from src.detector import exports, load
 from src.detector.card import read_card
 from src.detector.engines import reference
@@ -38,9 +37,7 @@ def exported(bundle_folder, images, tmp_path_factory):
     """Return a bundle with every float export; do not change it."""
     own = shutil.copytree(bundle_folder, tmp_path_factory.mktemp("exported") / "detector")
     for format in ("onnx", "openvino", "litert", "saved_model"):
-        # Random weights need not survive eight bits.
-        with suppress(CheckFailed):
-            export(own, format, [images])
+        export(own, format, [images])
     return own
 
 
@@ -53,7 +50,7 @@ def own(exported, tmp_path):
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path):
     """Make this a processor that no card names, with a cache of its own."""
-    monkeypatch.setattr(reference, "processor", lambda: "another processor")
+    monkeypatch.setattr(reference.processor, "describe", lambda: "another processor")
     monkeypatch.setenv("DEEPFAKE_CACHE", str(tmp_path / "cache"))
 
 
@@ -106,7 +103,7 @@ def test_the_card_says_what_was_checked(exported):
     assert set(FLOAT) <= set(card.exports)
     for name in FLOAT:
         entry = card.exports[name]
-        assert entry["processor"] == exports.processor()
+        assert entry["processor"] == processor.describe()
         assert "40 images of mine (validation) and 216 variations" in entry["images"]
         for path, digest in entry["files"].items():
             assert exports.sha256(exported / path) == digest
@@ -143,6 +140,48 @@ def test_an_export_over_its_limit_is_deleted_and_the_command_fails(
     assert "litert was not accepted (float32: largest difference of p_fake is" in result.stderr
     assert [path for path in sorted(own.rglob("*")) if path.name != "reference.npz"] == before
     assert read_card(own).exports == {}
+
+
+def test_a_file_that_nothing_can_read_is_rejected_and_the_others_stand(
+    bundle_folder, images, tmp_path, monkeypatch
+):
+    from src.exporting import graphs
+
+    own = shutil.copytree(bundle_folder, tmp_path / "own")
+    monkeypatch.setattr(graphs, "halve", lambda _, target: target.write_bytes(b"no graph"))
+    outcomes = {one.name: one for one in export(own, "onnx", [images])}
+    assert "ONNX Runtime cannot run it" in outcomes["onnx-float16"].sentence()
+    assert "onnx" in read_card(own).exports
+    assert "onnx-float16" not in read_card(own).exports
+    assert not (own / "model-float16.onnx").exists()
+
+
+def test_without_nncf_openvino_is_exported_in_float(
+    bundle_folder, images, tmp_path, monkeypatch, run
+):
+    import src.export
+
+    own = shutil.copytree(bundle_folder, tmp_path / "own")
+    known = src.export.find_spec
+    monkeypatch.setattr(src.export, "find_spec", lambda n: None if n == "nncf" else known(n))
+    result = run("export", "--model", own, "--format", "openvino", "--data-dir", images)
+    assert result.exit_code == 0, result.stderr
+    assert set(read_card(own).exports) == {"openvino"}
+
+
+def test_a_missing_exporter_is_told_before_anything_is_written(
+    bundle_folder, images, tmp_path, monkeypatch, run
+):
+    from src.exporting import graphs
+
+    own = shutil.copytree(bundle_folder, tmp_path / "own")
+    known = graphs.find_spec
+    monkeypatch.setattr(graphs, "find_spec", lambda n: None if n == "ai_edge_litert" else known(n))
+    before = sorted(own.rglob("*"))
+    result = run("export", "--model", own, "--format", "all", "--data-dir", images)
+    assert result.exit_code == 2
+    assert "pip install 'deepfake-detector[export]'" in result.stderr
+    assert sorted(own.rglob("*")) == before
 
 
 def test_a_changed_file_is_never_run(own, photos):

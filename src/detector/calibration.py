@@ -166,6 +166,11 @@ class Calibration:
         return answers.tolist()
 
 
+def probability(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Return the probability of *fake*, float64 in [0, 1], without overflow for large logits."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, np.float64) / temperature))
+
+
 def needed(rate: float) -> int:
     """Return how many images of one class and source it takes to promise an error rate."""
     return math.ceil(1 / rate - 1 - _ROUNDING)

@@ -56,6 +56,16 @@ class Card:
     exports: dict[str, Any] = field(default_factory=dict)
     format: int = CARD_FORMAT
 
+    @property
+    def temperature(self) -> float:
+        """What divides the logit before the sigmoid; 1 until calibrated."""
+        return self.calibration["temperature"] if self.calibration else 1.0
+
+    @property
+    def seed(self) -> int:
+        """The seed of the training, which decided what was split at random."""
+        return self.training.get("seed", 0)
+
     def to_json(self) -> str:
         """Return the card as indented JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

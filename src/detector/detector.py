@@ -20,7 +20,7 @@ from src.data import pixels
 from src.data.corruptions import mild
 from src.data.faces import Finder
 from src.detector import framing, network
-from src.detector.calibration import Calibration
+from src.detector.calibration import Calibration, probability
 from src.detector.engines import Engine
 from src.detector.engines.in_keras import KerasEngine
 from src.detector.framing import Framing, View
@@ -132,10 +132,7 @@ class Detector:
                 f"the detector {self.card.name!r} gives {arrays['logit']} where a finite score "
                 "belongs: its weights are damaged; copy or train it again"
             )
-        temperature = self.calibration.temperature if self.calibration else 1.0
-        scaled = arrays["logit"].astype(np.float64) / temperature
-        # The logistic function without overflow for large negative logits.
-        p_fake = 0.5 * (1.0 + np.tanh(0.5 * scaled))
+        p_fake = probability(arrays["logit"], self.card.temperature)
         return Scores(p_fake=p_fake, **arrays)
 
     def logits(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:

@@ -128,8 +128,7 @@ def mark(found: Evaluation) -> str:
 
 def ranking(found: Evaluation, pictures: Pictures) -> Section:
     """Return how well scores tell the classes apart."""
-    measured = found.whole.metrics
-    assert measured is not None, "an evaluation has both classes"
+    measured = found.metrics
     names = {
         "auc": "area under the ROC curve",
         "average_precision": "average precision",
@@ -156,9 +155,7 @@ def ranking(found: Evaluation, pictures: Pictures) -> Section:
 
 def calibration(found: Evaluation, pictures: Pictures) -> Section:
     """Return how far probabilities are from shares."""
-    after, before, unsure = found.whole.metrics, found.whole.untempered, found.whole.uncertainty
-    assert after is not None, "an evaluation has both classes"
-    assert unsure is not None, "an evaluation has both classes"
+    after, before = found.metrics, found.whole.untempered
     names = {
         "ece_width": "expected calibration error, bins of equal width",
         "ece_mass": "expected calibration error, bins of equal mass",
@@ -175,7 +172,7 @@ def calibration(found: Evaluation, pictures: Pictures) -> Section:
         rows = [(text, getattr(before, name), getattr(after, name)) for name, text in names.items()]
     return Section(
         "Are the probabilities probabilities?",
-        unsure.sentence,
+        found.uncertainty.sentence,
         header=header,
         rows=rows,
         figures=pictures("reliability"),
@@ -184,8 +181,7 @@ def calibration(found: Evaluation, pictures: Pictures) -> Section:
 
 def uncertainty(found: Evaluation, pictures: Pictures) -> Section:
     """Return whether the sure answers are the right ones."""
-    unsure = found.whole.uncertainty
-    assert unsure is not None, "an evaluation has both classes"
+    unsure = found.uncertainty
     means = [
         f"{value:.2f} bits" if value is not None else "none"
         for value in (unsure.entropy_right, unsure.entropy_wrong)
@@ -202,10 +198,11 @@ def uncertainty(found: Evaluation, pictures: Pictures) -> Section:
 
 def prevalence(found: Evaluation, pictures: Pictures) -> Section:
     """Return what *fake* is worth where fakes are rare."""
-    text = (
-        "How often the verdict “fake” is right depends on how many fakes there are among what is "
-        "checked. The band joins the ends of both rates' intervals."
-    )
-    if "prevalence" not in [picture.alt for picture in pictures("prevalence")]:
-        text = "Nothing was called fake, so the verdict “fake” has no predictive value here."
-    return Section("What a verdict “fake” is worth", text, figures=pictures("prevalence"))
+    shown = pictures("prevalence")
+    text = "Nothing was called fake, so the verdict “fake” has no predictive value here."
+    if shown:
+        text = (
+            "How often the verdict “fake” is right depends on how many fakes there are among what "
+            "is checked. The band joins the ends of both rates' intervals."
+        )
+    return Section("What a verdict “fake” is worth", text, figures=shown)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from src.detector.calibration import Calibration
+from src.detector.calibration import Calibration, probability
 from src.evaluation import mistakes
 from src.evaluation.heatmaps.removal import Curves
-from src.evaluation.results import Evaluation, logistic
+from src.evaluation.results import Evaluation
 from src.evaluation.robustness import Row
 from src.report import plots, uncertainty, verdicts
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def draw(found: Evaluation) -> dict[str, Figure]:
     """Draw an evaluation."""
-    judged, measured = found.whole.judged, found.whole.metrics
-    assert measured is not None, "an evaluation has both classes"
+    judged, measured = found.whole.judged, found.metrics
     labels, p_fake = judged.labels, judged.p_fake
     wrong = mistakes.is_wrong(judged)
     bits = uncertainty.entropy(p_fake)
@@ -38,7 +37,7 @@ def draw(found: Evaluation) -> dict[str, Figure]:
         "scores": plots.scores(labels, judged.logits / temperature, low, high),
         "reliability": plots.reliability(labels, before, after),
         "entropy": plots.entropy(bits[~wrong], bits[wrong]),
-        "risk_coverage": plots.risk_coverage(*curve, _aurc(found)),
+        "risk_coverage": plots.risk_coverage(*curve, found.uncertainty.aurc),
         "mistakes": plots.groups([_group(part) for part in found.parts]),
     }
     if values := verdicts.predictive_values(found.whole.verdicts):
@@ -68,12 +67,7 @@ def _before_and_after(found: Evaluation) -> tuple[np.ndarray, np.ndarray | None]
     judged = found.whole.judged
     if found.whole.untempered is None:
         return judged.p_fake, None
-    return logistic(judged.logits), judged.p_fake
-
-
-def _aurc(found: Evaluation) -> Any:
-    assert found.whole.uncertainty is not None, "an evaluation has both classes"
-    return found.whole.uncertainty.aurc
+    return probability(judged.logits), judged.p_fake
 
 
 def _group(part: mistakes.Part) -> tuple[str, int, float, float, float]:
@@ -131,7 +125,6 @@ def _maps(curves: Curves) -> dict[str, np.ndarray]:
 
 def _dashboard(found: Evaluation) -> Figure:
     judged, whole = found.whole.judged, found.whole
-    assert whole.metrics is not None, "an evaluation has both classes"
     temperature, low, high = _thresholds(found)
     promises = {name: kept.promised for name, kept in found.kept.items() if kept}
     sets = ", ".join(result.name for result in found.sets)
@@ -144,7 +137,7 @@ def _dashboard(found: Evaluation) -> Figure:
         f"{found.card.name} on {sets} ({found.split}, {len(judged.labels)} images)",
         labels=judged.labels,
         logits=judged.logits / temperature,
-        auc=whole.metrics.auc,
+        auc=found.metrics.auc,
         verdicts=whole.verdicts.table,
         t_real=low,
         t_fake=high,

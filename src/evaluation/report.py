@@ -43,10 +43,9 @@ def render(found: Evaluation, figures: Mapping[str, bytes]) -> str:
 def lead(found: Evaluation) -> str:
     """Say in two sentences what came out."""
     whole = found.whole
-    assert whole.metrics is not None, "an evaluation has both classes"
     said = (
-        f"On {whole.metrics.real} real and {whole.metrics.fake} fake images of the {found.split} "
-        f"split the AUC is {whole.metrics.auc}."
+        f"On {found.metrics.real} real and {found.metrics.fake} fake images of the {found.split} "
+        f"split the AUC is {found.metrics.auc}."
     )
     if found.card.calibration is None:
         return f"{said} The detector is not calibrated: it promises no error rate."

@@ -13,6 +13,7 @@ from src.auditing.baseline import Baseline
 from src.auditing.facts import Facts
 from src.data.equalize import equalize
 from src.detector import verdict
+from src.detector.calibration import probability
 from src.detector.card import Card
 from src.detector.detector import Detector
 from src.detector.prediction import Prediction
@@ -123,6 +124,18 @@ class Evaluation:
     explanations: Explanations | None = None
     features: Features | None = None
 
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics over all images."""
+        assert self.whole.metrics is not None, "an evaluation has both classes"
+        return self.whole.metrics
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        """The uncertainty over all images."""
+        assert self.whole.uncertainty is not None, "an evaluation has both classes"
+        return self.whole.uncertainty
+
     def to_dict(self) -> dict[str, Any]:
         """Return `metrics.json`: the numbers over all images first, then all the others."""
         return {
@@ -172,7 +185,7 @@ def measure(name: str, judged: Judged, detector: Detector, facts: Facts, faces: 
         judged=judged,
         verdicts=counted,
         metrics=measured(judged.p_fake),
-        untempered=measured(logistic(judged.logits) if detector.calibration else None),
+        untempered=measured(probability(judged.logits) if detector.calibration else None),
         uncertainty=uncertainty.measure(judged.labels, judged.p_fake, judged.groups, judged.seed),
         baseline=measured(_baseline(detector.card, facts)),
         baseline_inside=_inside(judged, facts),
@@ -180,15 +193,10 @@ def measure(name: str, judged: Judged, detector: Detector, facts: Facts, faces: 
     )
 
 
-def logistic(logits: np.ndarray) -> np.ndarray:
-    """Return the probabilities of logits, without overflow for large negative ones."""
-    return 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, np.float64)))
-
-
 def _baseline(card: Card, facts: Facts) -> np.ndarray | None:
     """Return `p_fake` of the card's baseline, `(N,)`."""
     model = card.data.get("audit", {}).get("baseline")
-    return None if model is None else logistic(Baseline.from_dict(model).logit(facts.content))
+    return None if model is None else probability(Baseline.from_dict(model).logit(facts.content))
 
 
 def _inside(judged: Judged, facts: Facts) -> Estimate | None:

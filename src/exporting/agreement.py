@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from src.detector import verdict
-from src.detector.calibration import Calibration
+from src.detector.calibration import Calibration, probability
 from src.detector.engines import Engine
 from src.detector.exports import INT8_TAIL, LARGEST, Agreement
 from src.intervals import auc
@@ -42,14 +42,14 @@ def compare(
     """
     temperature = calibration.temperature if calibration else 1.0
     limits = {0.0} if calibration is None else {calibration.t_fake, calibration.t_real}
-    p_wanted, p_got = (_logistic(one["logit"] / temperature) for one in (wanted, got))
+    p_wanted, p_got = (probability(one["logit"], temperature) for one in (wanted, got))
     apart = np.abs(p_wanted - p_got)
     words = [[verdict.decide(logit, calibration).word for logit in one["logit"].tolist()]
              for one in (wanted, got)]  # fmt: skip
     changed = np.array([before != after for before, after in zip(*words, strict=True)])
     flipped = np.array([{"fake", "real"} == set(pair) for pair in zip(*words, strict=True)])
     near = LARGEST.get(precision, INT8_TAIL)
-    distance = np.min([np.abs(p_wanted - _logistic(np.array(limit))) for limit in limits], axis=0)
+    distance = np.min([np.abs(p_wanted - probability(np.array(limit))) for limit in limits], axis=0)
     total = got["evidence"].sum((1, 2)) + got["bias"]
     known = labels >= 0
     both = known.any() and len(set(labels[known].tolist())) == 2
@@ -68,7 +68,3 @@ def compare(
         sum=float(np.abs(total - got["logit"]).max()),
         auc_loss=None if loss is None else float(loss),
     )
-
-
-def _logistic(logits: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, np.float64)))

@@ -49,13 +49,10 @@ def with_outputs(model: keras.Model, temperature: float) -> keras.Model:
     return keras.Model(explained.input, outputs, name="exported")
 
 
-def write(model: keras.Model, temperature: float, path: Path, format: str) -> None:
-    """Write the network in float32 by Keras' own exporter.
+def require_exporter(format: str) -> None:
+    """Stop before work is done whose result could not be written.
 
     Args:
-        model: a network of `network.build`, or one saved with its sigmoid.
-        temperature: divides the logit before the sigmoid.
-        path: the main file, or the folder of a SavedModel.
         format: key of `KERAS_FORMATS`.
 
     Raises:
@@ -64,22 +61,32 @@ def write(model: keras.Model, temperature: float, path: Path, format: str) -> No
     """
     import keras
 
-    name, package = KERAS_FORMATS[format]
     if (backend := keras.backend.backend()) != "tensorflow":
         raise InputError(
             f"exporting needs Keras on TensorFlow, and this is Keras on {backend}: run "
             "`deepfake export` with KERAS_BACKEND=tensorflow; the bundle is the same"
         )
-    if find_spec(package) is None:
+    if find_spec(KERAS_FORMATS[format][1]) is None:
         raise InputError(
             f"--format {format} needs one more package: pip install 'deepfake-detector[export]'"
         )
+
+
+def write(model: keras.Model, temperature: float, path: Path, format: str) -> None:
+    """Write the network in float32 by Keras' own exporter, see `require_exporter`.
+
+    Args:
+        model: a network of `network.build`, or one saved with its sigmoid.
+        temperature: divides the logit before the sigmoid.
+        path: the main file, or the folder of a SavedModel.
+        format: key of `KERAS_FORMATS`.
+    """
     exported = with_outputs(model, temperature)
     side = exported.input_shape[1]
     # Keras' ONNX exporter needs a model that has been called.
     exported(np.zeros((1, side, side, 3), np.float32))
     path.parent.mkdir(parents=True, exist_ok=True)
-    exported.export(str(path), format=name, verbose=False)
+    exported.export(str(path), format=KERAS_FORMATS[format][0], verbose=False)
 
 
 def halve(source: Path, target: Path) -> None:

@@ -51,7 +51,7 @@ def find(card: Card, data_dirs: Sequence[str | Path]) -> list[Sample]:
     """
     named = [Path(name) for name in card.training.get("data_dirs", [])]
     # The seed of the training, so that folders without splits have the same ones again.
-    seed = card.training.get("seed", 0)
+    seed = card.seed
     if data_dirs:
         return folders.scan(data_dirs, seed=seed)
     if named and all(folder.is_dir() for folder in named):
@@ -86,10 +86,10 @@ def read(
     faces, labels = [], []
     for sample in chosen:
         try:
-            image = pixels.read(sample.path)
+            content = pixels.content(sample.path)
+            faces.append(framing.load(content, size, str(sample.path)))
         except pixels.ImageError:
             continue
-        faces.append(pixels.resize(framing.views(image)[0].cut(image), size))
         labels.append(sample.label)
     if not faces:
         raise InputError("none of the images to check an export on can be read: give --data-dir")

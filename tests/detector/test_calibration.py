@@ -144,3 +144,10 @@ def test_what_is_written_down_is_taken_up_again():
 
     found = made(np.arange(120.0), np.arange(30.0))
     assert Calibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+@pytest.mark.parametrize("logit", [-2000.0, -3.0, 0.0, 3.0, 2000.0])
+def test_probabilities_of_extreme_logits(logit):
+    with np.errstate(all="raise"):
+        found = calibration.probability(np.array([logit], np.float32))
+    assert found == pytest.approx(1 / (1 + np.exp(np.clip(-logit, -700, 700))))

@@ -117,7 +117,7 @@ def _missing(folder: Path, card: Card, engine: str, precision: str | None) -> st
     """Say why nothing that was asked for can run."""
     wanted = " in ".join(filter(None, ["" if engine == AUTO else engine, precision]))
     if engine in (OPENVINO, ONNXRUNTIME) and find_spec(engine) is None:
-        return f"the {engine} engine is not installed: pip install 'deepfake-detector[{engine}]'"
+        return f"the {engine} engine is not installed: pip install {engine}"
     there = [
         f"{name} ({', '.join(export['allowed']) or 'no precision'})"
         for name, export in card.exports.items()

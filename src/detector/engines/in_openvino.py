@@ -54,20 +54,15 @@ class OpenVINOEngine:
         precision: `float32`, `bfloat16` or `int8`; the graph of the last is another file.
 
     Raises:
-        InputError: OpenVINO is not installed, or cannot read the file.
+        InputError: OpenVINO cannot read the file.
     """
 
     name = OPENVINO
 
     def __init__(self, path: Path, precision: str) -> None:
         self.precision = precision
-        try:
-            import openvino
-        except ImportError as error:
-            raise InputError(
-                "the openvino engine needs one more package: "
-                "pip install 'deepfake-detector[openvino]'"
-            ) from error
+        import openvino
+
         self._core = openvino.Core()
         try:
             self._graph = self._core.read_model(path)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from src import InputError
+from src import InputError, processor
+from src.detector.calibration import probability
 from src.detector.card import Card
 from src.detector.engines import Engine
-from src.detector.exports import INT8_MEAN, LARGEST, Export, processor
+from src.detector.exports import INT8_MEAN, LARGEST, Export
 from src.files import cache_folder, write_text
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def trusts(folder: Path, card: Card, engine: Engine, export: Export) -> bool:
     Raises:
         InputError: the bundle has no reference scores.
     """
-    here = processor()
+    here = processor.describe()
     if here == export.processor:
         return True
     facts = repr((here, engine.name, engine.precision, sorted(export.files.items())))
@@ -102,8 +103,8 @@ def _difference(folder: Path, card: Card, engine: Engine) -> float:
         raise InputError(
             f"{folder / REFERENCE_FILE}: cannot be read ({error}); export the bundle again"
         ) from error
-    temperature = card.calibration["temperature"] if card.calibration else 1.0
-    both = [0.5 * (1 + np.tanh(0.5 * logit / temperature))
-            for logit in (wanted, engine.run(images)["logit"])]  # fmt: skip
-    apart = np.abs(both[0] - both[1])
+    before, after = (
+        probability(logit, card.temperature) for logit in (wanted, engine.run(images)["logit"])
+    )
+    apart = np.abs(before - after)
     return float(apart.mean() if engine.precision == "int8" else apart.max())

@@ -56,6 +56,8 @@ def dashboard(
             out.
         history: see `training_curves`; None or empty to leave them out.
     """
+    from scipy.special import expit
+
     drawn = figure(12, 7.6)
     drawn.suptitle(
         "\n".join(wrapped(title, drawn, 14, drawn.bbox.width)),
@@ -69,7 +71,7 @@ def dashboard(
     head, middle, bottom = strips[:, 0]
     _draw_headlines(head, headlines(auc, verdicts, promised_alarms, promised_misses))
     wide, curve, calibration = middle.subplots(1, 3, width_ratios=[1.4, 1, 1.2])
-    p_fake = 0.5 * (1 + np.tanh(0.5 * logits))
+    p_fake = expit(logits)
     draw_scores(wide, labels, logits, t_real, t_fake)
     draw_roc(curve, labels, p_fake, auc)
     first, second = (p_fake, None) if before is None else (before, p_fake)
