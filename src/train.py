@@ -84,6 +84,8 @@ def train(
         log.info("%s schedule from %s weights in %s", schedule, initial["kind"], compute)
         with precision.computing_in(compute):
             model = _build(settings, start)
+            if settings.crops:
+                model = network.of_any_size(model)
         run = Run(settings, data, model, folder, state, tensorboard)
         for phase in plan(settings, schedule):
             if phase.name not in state.finished:
@@ -260,6 +262,20 @@ def _report(run: Run, output: Path) -> None:
     )
 
 
+class Crop(click.ParamType):
+    """`SIDE:EPOCHS`, two whole numbers."""
+
+    name = "SIDE:EPOCHS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        side, _, epochs = str(value).partition(":")
+        if not (side.isdecimal() and epochs.isdecimal()):
+            self.fail(f"expected SIDE:EPOCHS such as 96:10, got {value!r}", param, ctx)
+        return int(side), int(epochs)
+
+
 @click.command(cls=Verb)
 @click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
 @click.option("--output", type=click.Path(path_type=Path), default=bundle.DEFAULT)
@@ -285,6 +301,14 @@ def _report(run: Run, output: Path) -> None:
 )
 @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=Settings.dropout)
 @click.option("--augment", type=click.Choice(augment.LEVELS), default=Settings.augment)
+@click.option(
+    "--crop",
+    "crops",
+    type=Crop(),
+    multiple=True,
+    help="SIDE:EPOCHS at first, from scratch, on random squares; repeatable.",
+)
+@click.option("--balance", is_flag=True, help="Show images of small sources more often.")
 @click.option("--self-blend", is_flag=True, help="Make fakes out of the real faces, too.")
 @click.option(
     "--views",

@@ -111,6 +111,54 @@ def test_scratch_is_the_default_from_random_weights_and_learns(weights):
     assert card.metrics["validation"]["auc"] > 0.9
 
 
+def test_the_first_epochs_from_scratch_may_see_crops(data, tmp_path, monkeypatch):
+    from src.data.pipeline import Batches
+
+    shown = []
+    view = Batches.view
+
+    def watched(self, position, epoch):
+        image = view(self, position, epoch)
+        shown.append((self.shuffle, epoch, image.shape[0]))
+        return image
+
+    monkeypatch.setattr(Batches, "view", watched)
+    chosen = settings(data, schedule="scratch", warmup_epochs=1, crops=((16, 1), (24, 1)))
+    output = train(chosen, tmp_path / "detector")
+    sides = {(epoch, side) for shuffled, epoch, side in shown if shuffled}
+    assert sides == {(0, 16), (1, 24), (2, SIZE)}
+    assert {side for shuffled, _, side in shown if not shuffled} == {SIZE}
+    rates = [float(row["learning_rate"]) for row in history_of(output)]
+    assert rates[0] > rates[1] > rates[2]
+    assert bundle.load(output).model.input_shape == (None, SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize("crops", [((SIZE, 1),), ((4, 1),), ((16, 0),), ((16, 9),)])
+def test_crops_that_cannot_be_are_refused(data, crops):
+    with pytest.raises(InputError, match="--crop"):
+        settings(data, schedule="scratch", crops=crops)
+    with pytest.raises(InputError, match="--schedule scratch"):
+        settings(data, crops=((16, 1),))
+
+
+def test_smaller_sources_come_more_often(data, tmp_path):
+    from src.data import dataset
+
+    small = make_data(tmp_path / "small", {"train": 4, "validation": 2})
+    samples = dataset.find((str(data), str(small)), ("train", "validation"))
+    found = dataset.load(samples, SIZE, tmp_path)
+    plain, balanced = found.positions("train"), found.positions("train", balance=True)
+    sources = [found.samples[p.index].source for p in plain]
+    sizes = {source: sources.count(source) for source in sources}
+    few, many = sorted(sizes.values())
+    copies = round((many / few) ** 0.5)
+    assert copies > 1 and len(balanced) == many + copies * few
+    assert len(found.positions("validation")) == len(found.indices("validation"))
+    groups = [p.group for p in balanced if found.samples[p.index].source.endswith("small")]
+    assert len(set(groups)) == copies * len({g.partition(" ")[0] for g in groups})
+    found.cache.close()
+
+
 def test_two_phases_from_a_weights_file_raise_the_auc_as_one_history(data, weights, tmp_path):
     before = train(settings(data, schedule="two-phase", finetune_epochs=0), tmp_path / "random")
     output = train(settings(data, weights=str(weights)), tmp_path / "detector")

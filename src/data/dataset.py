@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,13 +65,24 @@ class Dataset:
     cache: ImageCache
     faces: Mapping[int, np.ndarray] | None = None
 
-    def positions(self, split: str) -> list[Position]:
-        """Return the readable images of a split, then a self-blend of each real face."""
+    def positions(self, split: str, *, balance: bool = False) -> list[Position]:
+        """Return the readable images of a split, then a self-blend of each real face.
+
+        Args:
+            split: whose images.
+            balance: repeat the images of smaller sources, see `_copies`.
+        """
         faces = self.faces or {}
-        images = [
-            Position(index, sample.label, sample.group, faces.get(index))
+        readable = [
+            (index, sample)
             for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
             if digest and sample.split == split
+        ]
+        copies = _copies([sample.source for _, sample in readable]) if balance else {}
+        images = [
+            Position(index, sample.label, _group(sample, copy), faces.get(index))
+            for index, sample in readable
+            for copy in range(copies.get(sample.source, 1))
         ]
         return images + [replace(p, label=1) for p in images if p.landmarks is not None]
 
@@ -124,6 +136,22 @@ class Dataset:
         ]
         blends = Counter(self.samples[index].split for index in self.faces)
         return {"self_blends": dict(blends), "no_face": len(reals) - len(self.faces)}
+
+
+def _copies(sources: Sequence[str]) -> dict[str, int]:
+    """Return how often the images of each source are shown in an epoch.
+
+    A small source comes as often as the square root of how much smaller it is than the largest:
+    as often as the largest, few images would be learnt by heart; once, they would hardly count.
+    """
+    sizes = Counter(sources)
+    largest = max(sizes.values(), default=0)
+    return {source: round(math.sqrt(largest / size)) for source, size in sizes.items()}
+
+
+def _group(sample: folders.Sample, copy: int) -> str:
+    """Name the group of a copy: its image and fake are shown alike, and otherwise than others."""
+    return f"{sample.group} {copy}" if copy else sample.group
 
 
 def find(

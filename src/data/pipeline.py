@@ -24,15 +24,15 @@ BLEND_STREAM = 1
 class Batches(keras.utils.PyDataset):
     """Batches of images and labels out of a cache.
 
-    Order and augmentation depend only on (seed, epoch, index), so a run that is resumed sees what
-    the uninterrupted one would have seen. Set `epoch` before each epoch. A fake and a real image of
-    one group (the frame that it was made from) stand side by side, mostly in one batch: what tells
-    them apart is then the manipulation and not the person. A self-blend stands next to its image,
-    and the two are augmented alike.
+    Order and augmentation depend only on (seed, epoch, position), so a run that is resumed sees
+    what the uninterrupted one would have seen. Set `epoch` before each epoch. A fake and a real
+    image of one group (the frame that it was made from) are twins: they stand side by side, mostly
+    in one batch, cropped and augmented alike; what tells them apart is then the manipulation and
+    not the person. So are a self-blend and its image.
 
     Args:
         cache: the decoded images.
-        indices: which of them, in order.
+        indices: which of them, in order; an image may come more than once.
         labels: `(len(indices),)` 1 for fake, 0 for real.
         batch_size: images a batch; the last may be smaller.
         level: one of `augment.LEVELS`.
@@ -41,6 +41,7 @@ class Batches(keras.utils.PyDataset):
         seed: of order and augmentation.
         landmarks: `(len(indices),)` the landmarks of a face, or None. A fake that has them is a
             self-blend of its (real) image, made anew in every epoch. None: no self-blending.
+        crop: side of the random square that is cut out of each image, in its pixels; None: whole.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         groups: Sequence[str] | None = None,
         landmarks: Sequence[np.ndarray | None] | None = None,
+        crop: int | None = None,
     ) -> None:
         super().__init__(workers=WORKERS, max_queue_size=QUEUED_BATCHES)
         self.cache = cache
@@ -66,7 +68,10 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.groups = groups
         self.landmarks = landmarks
+        self.crop = crop
         self.epoch = 0
+        self._twins = self._pair()
+        self._order = (-1, np.empty(0, int))
 
     def __len__(self) -> int:
         return -(-len(self.indices) // self.batch_size)
@@ -79,11 +84,12 @@ class Batches(keras.utils.PyDataset):
         return images, self.labels[chosen, None]
 
     def view(self, position: int, epoch: int) -> np.ndarray:
-        """Return the image at `position`, augmented as in `epoch`: `(S, S, 3)` uint8 RGB."""
+        """Return the image at `position` as in `epoch`: `(S, S, 3)` uint8 RGB."""
         image = self._unvaried(position, epoch)
-        if self.level == "none":
-            return image
-        rng = np.random.default_rng((self.seed, epoch, int(self.indices[position])))
+        rng = np.random.default_rng((self.seed, epoch, int(self._twins[position])))
+        if self.crop is not None:
+            top, left = rng.integers(0, image.shape[0] - self.crop + 1, 2)
+            image = np.ascontiguousarray(image[top : top + self.crop, left : left + self.crop])
         return augment.augment(image, rng, self.level)
 
     def _unvaried(self, position: int, epoch: int) -> np.ndarray:
@@ -92,43 +98,58 @@ class Batches(keras.utils.PyDataset):
         With self-blending, every other image is what would surround its blend: beside plain
         images, the blends could be told by what was done to the whole of them.
         """
-        index = int(self.indices[position])
-        image = self.cache[index]
+        image = self.cache[int(self.indices[position])]
         if self.landmarks is None:
             return image
         face = self.landmarks[position]
-        rng = np.random.default_rng((self.seed, epoch, index, BLEND_STREAM))
+        rng = np.random.default_rng((self.seed, epoch, int(self._twins[position]), BLEND_STREAM))
         if face is not None and self.labels[position]:
             return self_blend(image, face, rng).image
         return counterpart(image, face, rng)
 
     def _chosen(self, number: int, epoch: int) -> np.ndarray:
         """Return the positions of batch `number` in the order of `epoch`."""
-        order = np.arange(len(self.indices))
-        if self.shuffle:
-            order = np.random.default_rng((self.seed, epoch)).permutation(order)
-            order = self._pair(order) if self.groups is not None else order
+        held, order = self._order
+        if held != epoch:
+            order = self._ordered(epoch)
+            self._order = (epoch, order)
         return order[number * self.batch_size : (number + 1) * self.batch_size]
 
-    def _pair(self, order: np.ndarray) -> np.ndarray:
-        """Move the n-th fake of a group next to its n-th real image, where the first of them is.
+    def _ordered(self, epoch: int) -> np.ndarray:
+        """Return all positions in the order of `epoch`: twins stand where the first of them is."""
+        count = len(self.indices)
+        if not self.shuffle:
+            return np.arange(count)
+        order = np.random.default_rng((self.seed, epoch)).permutation(count)
+        first = np.full(count, count)
+        np.minimum.at(first, self._twins[order], np.arange(count))
+        return order[np.argsort(first[self._twins[order]], kind="stable")]
 
-        Self-blends are not counted, and move next to the image that they are made of.
+    def _pair(self) -> np.ndarray:
+        """Number what is shown alike, `(len(indices),)`.
+
+        The n-th fake of a group goes with its n-th real image; a self-blend is not counted, and
+        goes with the image that it is made of.
         """
-        assert self.groups is not None
-        faces = self.landmarks or [None] * len(order)
-        rank: Counter[tuple[str, float]] = Counter()
-        first: dict[tuple[str, int], int] = {}
-        place_of: dict[int, int] = {}
-        for place, position in enumerate(order):
-            group, label = self.groups[position], self.labels[position]
+        if self.groups is None:
+            return np.arange(len(self.indices))
+        faces = self.landmarks or [None] * len(self.indices)
+        counted: Counter[tuple[str, float]] = Counter()
+        numbers: dict[tuple[str, int], int] = {}
+        of_image: dict[tuple[str, int], int] = {}
+        blends = []
+        twins = np.empty(len(self.indices), int)
+        for position, (group, label) in enumerate(zip(self.groups, self.labels, strict=True)):
             if label and faces[position] is not None:
+                blends.append(position)
                 continue
-            nth = (group, rank[group, label])
-            place_of[self.indices[position]] = first.setdefault(nth, place)
-            rank[group, label] += 1
-        places = [place_of[self.indices[position]] for position in order]
-        return order[np.argsort(places, kind="stable")]
+            nth = (group, counted[group, label])
+            counted[group, label] += 1
+            twins[position] = numbers.setdefault(nth, len(numbers))
+            of_image[group, int(self.indices[position])] = twins[position]
+        for position in blends:
+            twins[position] = of_image[self.groups[position], int(self.indices[position])]
+        return twins
 
 
 class FeatureBatches(Batches):
@@ -170,6 +191,7 @@ class FeatureBatches(Batches):
             self.batch_size,
             level=self.level if view else "none",
             seed=self.seed,
+            groups=self.groups,
             landmarks=self.landmarks,
         )
         images.epoch = view

@@ -21,6 +21,8 @@ from src.data import face_mask
 if TYPE_CHECKING:
     from src.data.faces import Finder
 
+# How often the target, and not the source, is the version that is altered, and that is moved.
+TARGET_PROBABILITY = 0.25
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 SHIFT_X, SHIFT_Y = 0.08, 0.04  # of the distance of the eyes
 MAX_ZOOM = 1 / 0.95
@@ -47,7 +49,7 @@ class Blend:
         image: (H, W, 3) uint8 RGB, the fake.
         mask: (H, W) float32 in [0, 1]; the fake equals `real` where it is 0.
         real: (H, W, 3) uint8 RGB, what stands around the blended face. It is to be the fake's
-            real counterpart, since half of the time it is not the photograph itself: beside plain
+            real counterpart, since often it is not the photograph itself: beside plain
             photographs, a tint or blur of the surroundings would mark the fakes.
         parameters: what was drawn, by name; numbers and words.
     """
@@ -121,7 +123,7 @@ def counterpart(
 
 def _draw(rng: np.random.Generator) -> dict[str, Any]:
     """Draw how the source and the target are to differ."""
-    altered, moved = ("target" if u < 0.5 else "source" for u in rng.random(2))
+    altered, moved = ("target" if u < TARGET_PROBABILITY else "source" for u in rng.random(2))
     red, green, blue = rng.uniform(-MAX_RGB, MAX_RGB, 3) * (rng.random() < RGB_PROBABILITY)
     focus = "shrink" if rng.random() < 0.5 else "sharpen"
     strengths = SHRINK if focus == "shrink" else SHARPEN

@@ -172,6 +172,16 @@ def _load_backbone(body: keras.Model, path: Path) -> None:
         ) from error
 
 
+def of_any_size(model: keras.Model) -> keras.Model:
+    """Return a copy of `model`, with the same weights, that takes images of any size."""
+    import keras
+
+    image = keras.Input((None, None, 3), name=model.inputs[0].name)
+    copy = keras.models.clone_model(model, input_tensors=image)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def probability(model: keras.Model) -> keras.Model:
     """Return `model` with a sigmoid on its logit: its output is the probability of *fake*."""
     import keras

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from src.data.dataset import Dataset
+from src.data.dataset import Dataset, Position
 from src.data.pipeline import Batches, FeatureBatches
 from src.detector import network
 from src.progress import bar
@@ -32,17 +33,33 @@ RISE_FROM = 0.1
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of epochs with one set of trainable layers."""
+    """A stretch of epochs with one set of trainable layers.
+
+    Attributes:
+        name: `WARM_UP`, `FINE_TUNE` or `SCRATCH`.
+        epochs: how many.
+        crops: side and number of its first epochs, see `Settings.crops`.
+    """
 
     name: str
     epochs: int
+    crops: tuple[tuple[int, int], ...] = ()
+
+    def parts(self) -> list[tuple[int | None, int]]:
+        """Return the sides of the crops (None: whole images), each with its last epoch."""
+        parts: list[tuple[int | None, int]] = []
+        end = 0
+        for side, epochs in self.crops:
+            end += epochs
+            parts.append((side, end))
+        return parts if end == self.epochs else [*parts, (None, self.epochs)]
 
 
 def plan(settings: Settings, schedule: str) -> list[Phase]:
     """Return the phases of a schedule, in order."""
     warmup, finetune = settings.warmup_epochs, settings.finetune_epochs
     if schedule == SCRATCH:
-        return [Phase(SCRATCH, warmup + finetune)]
+        return [Phase(SCRATCH, warmup + finetune, settings.crops)]
     phases = [Phase(WARM_UP, warmup), Phase(FINE_TUNE, finetune)]
     return [phase for phase in phases if phase.epochs]
 
@@ -84,17 +101,22 @@ class Run:
             self.folder.restore(part, fitted)
         count = sum(math.prod(v.shape) for v in fitted.trainable_variables)
         log.info("%s: %d epochs, %s weights train", phase.name, phase.epochs, f"{count:,}")
-        if not state.stopping and done < phase.epochs:
+        for crop, end in phase.parts():
+            if state.stopping or done >= end:
+                continue
+            # Keras looks at the first batches before it tells which epoch begins.
+            train.crop, train.epoch = crop, first + done
             fitted.fit(
                 train,
                 validation_data=validation,
                 initial_epoch=first + done,
-                epochs=first + phase.epochs,
-                class_weight=class_weight(self.dataset.labels("train")),
+                epochs=first + end,
+                class_weight=class_weight(train.labels),
                 callbacks=self._callbacks(phase, part, train),
                 shuffle=False,
                 verbose=0,
             )
+            done = end
         self.folder.finish(state, phase.name)
 
     def load_best(self) -> None:
@@ -110,14 +132,9 @@ class Run:
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
         settings = self.settings
-        train = self._batches(
-            "train",
-            level=settings.augment,
-            shuffle=True,
-            seed=settings.seed,
-            groups=self.dataset.groups("train"),
-        )
-        validation = self._batches("validation", seed=settings.seed)
+        positions = self.dataset.positions("train", balance=settings.balance)
+        train = self._batches(positions, level=settings.augment, shuffle=True)
+        validation = self._batches(self.dataset.positions("validation"))
         if phase.name != WARM_UP or not settings.views:
             return self.model, train, validation
         extractor = network.extractor(self.model)
@@ -127,11 +144,18 @@ class Run:
             held_out = FeatureBatches(validation, extractor, 1, advance)
         return part, features, held_out
 
-    def _batches(self, split: str, **options: Any) -> Batches:
-        data = self.dataset
-        options["landmarks"] = data.landmarks(split)
-        size = self.settings.batch_size
-        return Batches(data.cache, data.indices(split), data.labels(split), size, **options)
+    def _batches(self, positions: Sequence[Position], **options: Any) -> Batches:
+        blended = self.dataset.faces is not None
+        return Batches(
+            self.dataset.cache,
+            [position.index for position in positions],
+            [position.label for position in positions],
+            self.settings.batch_size,
+            groups=[position.group for position in positions],
+            landmarks=[position.landmarks for position in positions] if blended else None,
+            seed=self.settings.seed,
+            **options,
+        )
 
     def _callbacks(
         self, phase: Phase, part: keras.Model, train: Batches
@@ -193,7 +217,7 @@ def compile_for(model: keras.Model, phase: Phase, settings: Settings, *, steps: 
     model.compute_metrics(None, label, label)
 
 
-def class_weight(labels: Sequence[int]) -> dict[int, float]:
+def class_weight(labels: Sequence[int] | np.ndarray) -> dict[int, float]:
     """Weigh the classes so that both count alike, whatever their sizes."""
-    counts = Counter(labels)
+    counts = Counter(int(label) for label in labels)
     return {label: len(labels) / (2 * counts[label]) for label in (0, 1)}

@@ -30,6 +30,9 @@ class Settings:
         finetune_learning_rate: of phase 2.
         dropout: share of hidden units dropped, in [0, 1).
         augment: one of `augment.LEVELS`.
+        crops: side in pixels and number of epochs, of the first epochs from scratch: they see
+            random squares of that side at full scale, in less time; the others see whole images.
+        balance: show the images of smaller sources several times an epoch.
         self_blend: give each real image with a face a self-blended fake, anew in every epoch.
         views: 0 runs the frozen backbone in every warm-up epoch; N computes its features once for
             each of N views of every image (the plain one and N - 1 augmented ones).
@@ -61,6 +64,8 @@ class Settings:
     finetune_learning_rate: float = 1e-4
     dropout: float = 0.5
     augment: str = "full"
+    crops: tuple[tuple[int, int], ...] = ()
+    balance: bool = False
     self_blend: bool = False
     views: int = 0
     patience: int = 5
@@ -90,5 +95,21 @@ class Settings:
             raise InputError(
                 f"--framing {self.framing}: expected more than 0 and at most 1, and not --faces off"
             )
+        self._check_crops()
         if self.views and self.schedule == SCRATCH:
             raise InputError("--views needs a frozen backbone; --schedule scratch has none")
+
+    def _check_crops(self) -> None:
+        if not self.crops:
+            return
+        if self.schedule != SCRATCH:
+            raise InputError("--crop is for training from random weights: give --schedule scratch")
+        smallest = network.backbone(self.backbone).smallest
+        for side, epochs in self.crops:
+            if not smallest <= side < self.image_size or epochs < 1:
+                raise InputError(
+                    f"--crop {side}:{epochs}: expected a side of {smallest} to "
+                    f"{self.image_size - 1} pixels and at least one epoch"
+                )
+        if sum(epochs for _, epochs in self.crops) > self.warmup_epochs + self.finetune_epochs:
+            raise InputError("--crop: more epochs of crops than epochs in all")

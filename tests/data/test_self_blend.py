@@ -10,7 +10,7 @@ import pytest
 
 from src import InputError
 from src.data import face_mask, pixels
-from src.data.self_blend import RATIOS, counterpart, landmarks_of, self_blend
+from src.data.self_blend import RATIOS, TARGET_PROBABILITY, counterpart, landmarks_of, self_blend
 
 SAMPLE = Path(__file__).resolve().parents[2] / "dataset"
 LANDMARKS = np.float32([[70, 60], [110, 62], [91, 82], [74, 104], [108, 106]])
@@ -92,10 +92,10 @@ def test_a_face_from_the_side_keeps_its_width():
     assert face_mask.draw(side, (170, 180), np.random.default_rng(4)).weights.sum() > 0.5 * front
 
 
-def test_source_and_target_are_changed_alike_often(blends):
+def test_the_target_is_changed_as_often_as_is_said(blends):
     for name in ("altered", "moved"):
         share = np.mean([blend.parameters[name] == "target" for blend in blends])
-        assert 0.25 < share < 0.75
+        assert share == pytest.approx(TARGET_PROBABILITY, abs=0.15)
     assert {blend.parameters["ratio"] for blend in blends} == set(RATIOS)
     assert {blend.parameters["outline"] for blend in blends} == set(face_mask.OUTLINES)
 
@@ -120,7 +120,8 @@ def test_the_counterpart_is_the_blends_real(image, blends):
 def test_where_no_face_is_known_the_counterpart_is_changed_as_often(image):
     made = [counterpart(image, None, np.random.default_rng(seed)) for seed in SEEDS]
     assert all(one.shape == image.shape and one.dtype == np.uint8 for one in made)
-    assert 0.6 < np.mean([not np.array_equal(one, image) for one in made]) < 0.9
+    changed = np.mean([not np.array_equal(one, image) for one in made])
+    assert changed == pytest.approx(1 - (1 - TARGET_PROBABILITY) ** 2, abs=0.15)
 
 
 def test_neither_colour_nor_sharpness_nor_noise_of_the_whole_gives_blends_away():
