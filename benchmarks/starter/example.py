@@ -17,6 +17,7 @@ from src.data import folders
 from src.data.folders import Sample
 from src.data.names import CLASSES
 from src.data.splits import uniform
+from src.detector.card import read_card
 from src.files import write_table
 
 # What a person types; STARTER and MINE stand for the bundle that is started from and the images.
@@ -42,7 +43,7 @@ def measure(model: Path, folder: Path, *, seed: int = 0) -> dict[str, Any]:
         InputError: data or bundle that cannot be used.
         CheckFailed: data not fit to learn from.
     """
-    size = json.loads((model / "card.json").read_text(encoding="utf-8"))["image_size"]
+    size = read_card(model).image_size
     with tempfile.TemporaryDirectory(prefix="example-") as scratch:
         here = Path(scratch)
         counts = split(folder, here / "MINE", seed)
@@ -55,13 +56,13 @@ def measure(model: Path, folder: Path, *, seed: int = 0) -> dict[str, Any]:
         }
         for text in COMMANDS:
             _run(text, places)
-        card = json.loads((here / "models/mine/card.json").read_text(encoding="utf-8"))
+        card = read_card(here / "models/mine")
         found = {name: _numbers(here / name) for name in ("before", "after")}
     return {
         "set": folder.name,
         "counts": counts,
         "commands": [f"deepfake {text.replace('SIZE', str(size))}" for text in COMMANDS],
-        "seconds": card["training"]["seconds"],
+        "seconds": card.training["seconds"],
         **found,
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.starter.together import Frame, bring_together, opposed
+from src import InputError
 from src.auditing import facts
 from src.data import folders
 from src.data.faces import Finder
@@ -103,10 +104,15 @@ def set_together(
         detector: which judges the images as they are then, whole.
         samples: of all sources.
         seed: see `measured`.
+
+    Raises:
+        InputError: no face was found in any of the images.
     """
     with tempfile.TemporaryDirectory(prefix="together-") as scratch:
         finder = Finder.from_package()
         both = bring_together(opposed(source, samples), finder, frame, Path(scratch))
+        if not both.samples:
+            raise InputError(f"{source}: no face to bring together was found in any image")
         found = measured(source, detector, both.samples, faces="off", seed=seed)
     left_out = {"no_face": both.no_face, "too_small": both.too_small}
     return {**found.to_dict(), "frame": asdict(frame), "left_out": left_out}
