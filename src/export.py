@@ -34,6 +34,7 @@ from src.files import refuse_existing, write_text
 log = logging.getLogger(__name__)
 
 ALL = "all"
+CHOICES = (*dict.fromkeys((*FORMATS, *VARIANTS)), ALL)
 INT8 = ("int8",)
 
 
@@ -80,7 +81,7 @@ def export(
 
     Args:
         model: the bundle.
-        format: one of `exports.FORMATS`, or `all`.
+        format: one of `exports.FORMATS`, a key of `exports.VARIANTS` for that file alone, or `all`.
         data_dirs: images to check on, and to quantise by; see `sample.find`.
         output: another folder for the files; the card stays as it is.
         overwrite: make anew what the bundle holds.
@@ -91,7 +92,7 @@ def export(
     """
     folder = Path(model)
     card = read_card(folder)
-    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format)]
+    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format, name)]
     done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
     outcomes = [Outcome(name, Export.of(card.exports, name), {}, kept=True) for name in done]
     rest = [name for name in wanted if name not in done]
@@ -296,7 +297,7 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
 
 @click.command(cls=Verb)
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
-@click.option("--format", type=click.Choice([*FORMATS, ALL]), default=ALL)
+@click.option("--format", type=click.Choice(CHOICES), default=ALL)
 @click.option("--data-dir", "data_dirs", multiple=True, help="Images to check on; repeatable.")
 @click.option("--output", type=click.Path(path_type=Path), help="[default: into the bundle]")
 @click.option("--seed", type=click.IntRange(0), default=0)

@@ -112,6 +112,14 @@ def test_the_card_says_what_was_checked(exported):
         assert first["largest"] <= exports.LARGEST[entry["allowed"][0]]
 
 
+def test_one_file_of_a_format_is_made_alone(bundle_folder, images, run, tmp_path):
+    fresh = shutil.copytree(bundle_folder, tmp_path / "fresh")
+    result = run("export", "--model", fresh, "--format", "onnx-float16", "--data-dir", images)
+    assert result.exit_code == 0, result.stderr
+    assert list(read_card(fresh).exports) == ["onnx-float16"]
+    assert sorted(path.name for path in fresh.glob("*.onnx")) == ["model-float16.onnx"]
+
+
 def test_what_is_there_already_is_left_alone(own, images, run):
     before = {path: path.stat().st_mtime_ns for path in own.rglob("*") if path.is_file()}
     result = run("export", "--model", own, "--format", "litert", "--data-dir", images)
