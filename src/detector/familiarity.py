@@ -147,11 +147,11 @@ def with_unfamiliarity(explained: keras.Model, familiarity: Familiarity | None) 
 
     if familiarity is None:
         return explained
-    hidden = explained.get_layer(network.HIDDEN)
+    hidden, distance = explained.get_layer(network.HIDDEN), familiarity.in_graph
 
     class Unfamiliarity(keras.layers.Layer):
         def call(self, pooled: Any) -> Any:
-            return familiarity.in_graph(ops.matmul(pooled, hidden.kernel) + hidden.bias)
+            return distance(ops.matmul(pooled, hidden.kernel) + hidden.bias)
 
     layer = Unfamiliarity(name=OUTPUT, dtype="float32")
     outputs = dict(explained.output)
@@ -174,7 +174,7 @@ def fit(sums: np.ndarray, method: str, seed: int = 0) -> Familiarity:
     units = units.astype(np.float64)
     shrunk = LedoitWolf().fit(units)
     variances, directions = np.linalg.eigh(shrunk.covariance_)
-    least = max(LEAST_VARIANCE * float(variances.mean()), np.finfo(np.float32).tiny)
+    least = max(LEAST_VARIANCE * float(variances.mean()), float(np.finfo(np.float32).tiny))
     deviations = np.sqrt(np.maximum(variances, least) * len(variances))
     whitening = directions / deviations
     center = units.mean(axis=0)

@@ -36,7 +36,10 @@ class Scores:
         known = self.unfamiliarity
         distances = [None] * len(self.logit) if known is None else known.tolist()
         columns = self.logit.tolist(), self.p_fake.tolist(), distances
-        return [Output(*row) for row in zip(*columns, strict=True)]
+        return [
+            Output(logit, p_fake, unfamiliarity=distance)
+            for logit, p_fake, distance in zip(*columns, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -105,14 +108,14 @@ class Output:
     Attributes:
         logit: the raw output.
         p_fake: probability of *fake* in [0, 1].
-        unfamiliarity: distance to the training faces; None where the bundle has no measure of it.
         again: the raw outputs for mild re-encodings of the same view.
+        unfamiliarity: distance to the training faces; None where the bundle has no measure of it.
     """
 
     logit: float
     p_fake: float
-    unfamiliarity: float | None = None
     again: tuple[float, ...] = ()
+    unfamiliarity: float | None = None
 
 
 def judge(view: View, output: Output, calibration: Calibration | None) -> Verdict:
