@@ -391,7 +391,10 @@ def test_a_bundle_is_not_overwritten_unasked(data, weights):
 
 def test_the_bundle_is_complete(weights, data):
     names = {path.name for path in weights.parent.iterdir()}
-    assert names == {"model.keras", "card.json", "history.csv", "config.json", "curves.png"}
+    assert names == {
+        *("model.keras", "card.json", "familiarity.npz"),
+        *("history.csv", "config.json", "curves.png"),
+    }
     card = read_card(weights.parent)
     schema = json.loads((REPOSITORY / "src/detector/card.schema.json").read_text())
     jsonschema.validate(json.loads((weights.parent / "card.json").read_text()), schema)
@@ -425,6 +428,23 @@ def test_training_ends_with_a_promise_by_images_that_chose_nothing(weights, data
     logits = [one.logit for one in detector.predict_files(sorted(data.glob("validation/real/*")))]
     kept = card.calibration["scores"]["real"][data.name]
     assert sum(min(abs(x - y) for y in kept) < 1e-4 for x in logits) == 5
+
+
+def test_training_ends_with_knowing_what_is_familiar(weights, data):
+    card = read_card(weights.parent)
+    assert card.familiarity["images"] == 48
+    assert card.familiarity["aucs"] == {}, "there is one source"
+    detector = bundle.load(weights.parent)
+    limit = detector.calibration.unfamiliar
+    assert (limit.quantile, limit.images) == (0.99, 10)
+    trained = list(detector.predict_files(sorted(data.glob("train/*/*"))))
+    judged = list(detector.predict_files(sorted(data.glob("validation/*/*"))))
+    # The distances are about the training images, as inference sees them.
+    squares = [one.unfamiliarity**2 for one in trained]
+    assert np.mean(squares) == pytest.approx(1, abs=0.3)
+    assert any(one.unfamiliarity == pytest.approx(limit.threshold) for one in judged)
+    for one in trained + judged:
+        assert ("unfamiliar" in one.reasons) == (one.unfamiliarity > limit.threshold)
 
 
 def test_training_ends_with_an_export_that_judges_as_keras_does(data, tmp_path):
