@@ -84,9 +84,11 @@ class Familiarity:
         from keras import ops
 
         units = ops.relu(sums) if self.rectified else sums
-        white = ops.matmul(units - self.center, self.whitening)
-        # Differences first: squares and products apart would cancel out in half precision. And
-        # sums, not means: the last mean of a graph is where its backbone ends, see `exporting`.
+        # Products and sums, because OpenVINO would compute a matrix product in bfloat16 and only
+        # what follows the last one in float32 (with it, distances were 1.6 % off, and not 1.0 %).
+        white = ops.sum((units - self.center)[:, :, None] * self.whitening, axis=1)
+        # Differences first: squares and products apart would cancel out. And sums, not means: the
+        # last mean of a graph is where its backbone ends, see `exporting`.
         squared = ops.sum(ops.square(white[:, None] - self.points), axis=-1)
         if self.neighbours == 1:
             return ops.sqrt(ops.min(squared, axis=-1))
