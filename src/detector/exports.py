@@ -17,8 +17,8 @@ LARGEST = {"float32": 1e-4, "bfloat16": 0.01, "float16": 0.01}
 INT8_MEAN, INT8_TAIL, INT8_AUC = 0.01, 0.05, 0.002
 # A relative difference of the distance to the training faces that is accepted: the largest one; for
 # int8, which has a threshold of its own, the 99th percentile. A detector of real faces had 1e-5 in
-# float32, 0.005 in float16, 0.06 in bfloat16, 0.03 and 0.09 in int8; within a tenth of its threshold
-# lie 2.4 % of the calibration faces.
+# float32, 0.005 in float16, 0.06 in bfloat16, 0.03 and 0.09 in int8; within a tenth of its
+# threshold lie 2.4 % of the calibration faces.
 UNFAMILIARITY = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.02, "int8": 0.2}
 
 
