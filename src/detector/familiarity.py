@@ -88,8 +88,9 @@ class Familiarity:
         arrays = self.center, self.whitening, self.points
         center, whitening, points = map(ops.convert_to_tensor, arrays)
         units = ops.relu(sums) if self.rectified else sums
-        # Products and sums, because OpenVINO may compute a matrix product in bfloat16, and only what
-        # follows the last one in float32: with one, distances were off by 1.6 % and not by 1.0 %.
+        # Products and sums, because OpenVINO may compute a matrix product in bfloat16, and only
+        # what follows the last one in float32: with one, distances were off by 1.6 % and not by
+        # 1.0 %.
         white = ops.sum((units - center)[:, :, None] * whitening, axis=1)
         # Differences first: squares and products apart would cancel out. And sums, not means: the
         # last mean of a graph is where its backbone ends, see `exporting`.
