@@ -107,9 +107,11 @@ def export(
 
 
 def _is_there(folder: Path, card: Card, name: str) -> bool:
-    """Tell whether a bundle holds an export, with the temperature that the card has now."""
+    """Tell whether a bundle holds an export, with temperature and familiarity as they are now."""
     found = Export.of(card.exports, name)
     if found is None or found.temperature != card.temperature:
+        return False
+    if found.familiarity != card.familiarity_sha256:
         return False
     try:
         found.require_whole(folder)
@@ -166,7 +168,8 @@ def _write(detector: Detector, name: str, scratch: Path, quantising: Callable[[]
     variant = VARIANTS[name]
     source, target = scratch / VARIANTS[variant.format].file, scratch / variant.file
     if not source.exists():
-        graphs.write(detector.model, detector.card.temperature, source, variant.format)
+        card, format = detector.card, variant.format
+        graphs.write(detector.model, card.temperature, source, format, detector.familiarity)
     if name == "onnx-float16":
         graphs.halve(source, target)
     elif name == "onnx-int8":
@@ -210,6 +213,7 @@ def _checked(
             checks=checks,
             processor=processor.describe(),
             images=images.said,
+            familiarity=detector.card.familiarity_sha256,
         ),
         faults,
     )
