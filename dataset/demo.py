@@ -15,25 +15,24 @@ import numpy as np
 from src import InputError
 from src.cli import Verb
 from src.data import pixels
-from src.detector import bundle, load
-from src.detector.card import CARD_FILE
+from src.detector import load, location
 from src.report import metrics
 
 SAMPLE = Path(__file__).parent
-BUNDLE = bundle.DEFAULT
+BUNDLE = location.DEFAULT
 PICTURES = Path("figures/demo")
-# Random weights, whether there is a network or not, so that every machine sees the same run.
-TRAINING = [
-    *("--weights", "none", "--image-size", "104", "--batch-size", "16"),
-    *("--warmup-epochs", "1", "--finetune-epochs", "3", "--learning-rate", "1e-3"),
-    *("--dropout", "0.3", "--augment", "light"),
-]
+# ImageNet weights are not asked for, so that every machine sees the same run.
+TRAINING = ["--image-size", "104", "--batch-size", "16", "--dropout", "0.3", "--augment", "light"]
+TWO_PHASES = ["--weights", "starter", "--warmup-epochs", "2", "--finetune-epochs", "4"]
+FROM_SCRATCH = ["--weights", "none", "--warmup-epochs", "1", "--finetune-epochs", "3"]
 
 
 def main() -> None:
     """Run the verbs one after the other, as a person would type them."""
     refuse_foreign(BUNDLE)
-    run("train", "--data-dir", str(SAMPLE), "--output", str(BUNDLE), *TRAINING, "--overwrite")
+    start = TWO_PHASES if location.is_bundle(location.STARTER) else FROM_SCRATCH
+    options = [*start, *TRAINING, "--overwrite"]
+    run("train", "--data-dir", str(SAMPLE), "--output", str(BUNDLE), *options)
     model = ("--model", str(BUNDLE))
     data = ("--data-dir", str(SAMPLE))
     run("evaluate", *data, *model, "--quick", "--output", str(PICTURES), "--overwrite")
@@ -57,7 +56,7 @@ def refuse_foreign(folder: Path) -> None:
     Raises:
         InputError: a bundle or an unfinished run stands there that is not of the drawn sample.
     """
-    if folder.exists() and not _is_of_sample(folder):
+    if folder.exists() and not location.learnt_drawn_sample(folder):
         raise InputError(
             f"{folder} holds a detector that was not trained on the drawn sample: the demo does "
             "not replace it. Move it away first"
@@ -69,15 +68,6 @@ def refuse_foreign(folder: Path) -> None:
             raise InputError(
                 f"{config.parent} holds an unfinished run on other data: finish or remove it first"
             )
-
-
-def _is_of_sample(folder: Path) -> bool:
-    """Tell it from the card as it is: one of an earlier layout says it as well."""
-    try:
-        card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
-        return card["data"]["drawn_sample"] is True
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def run(verb: str, *arguments: str) -> None:

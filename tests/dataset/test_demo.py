@@ -71,7 +71,10 @@ def test_make_demo_on_a_clean_checkout(tmp_path):
         assert (copy / "figures" / "demo" / name).is_file()
     assert read_card(copy / "models" / "detector").data["drawn_sample"] is True
     plain = subprocess.run(
-        [copy / ".venv/bin/deepfake", "predict", "dataset/test/fake/0000.jpg", "--json"],
+        [
+            *(copy / ".venv/bin/deepfake", "predict", "dataset/test/fake/0000.jpg", "--json"),
+            *("--model", "models/detector"),
+        ],
         cwd=copy, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert '"verdict": "fake"' in plain.stdout
