@@ -84,7 +84,8 @@ def run(verb: str, *arguments: str) -> None:
 
     click.secho(f"\n$ deepfake {verb} {' '.join(arguments)}", bold=True)
     command = importlib.import_module(f"src.{verb}").command
-    command.main(list(arguments), standalone_mode=False)
+    if code := command.main(list(arguments), standalone_mode=False):
+        raise SystemExit(code)
 
 
 def evidence_in_masks() -> tuple[float, float]:

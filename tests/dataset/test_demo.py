@@ -67,6 +67,13 @@ def test_it_starts_from_what_ships_and_from_scratch_without(
     assert all(verb[verb.index("--model") + 1] == "models/detector" for verb in others)
 
 
+def test_it_ends_where_a_verb_fails(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        demo.run("predict", "photo.jpg", "--model", str(tmp_path / "nowhere"))
+    assert stopped.value.code == 2
+    assert "no detector here" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_make_demo_on_a_clean_checkout(tmp_path):
     """Installs into a new environment, trains, and keeps what it promises."""
