@@ -45,9 +45,10 @@ sample: install
 figures: install
 	for class in real fake; do \
 	  $(BIN)/deepfake gradcam dataset/test/$$class/0000.jpg --target fake --overwrite \
-	    --output figures/sample_$${class}_gradcam.png || exit; \
+	    --model models/detector --output figures/sample_$${class}_gradcam.png || exit; \
 	done
-	$(BIN)/deepfake evaluate --data-dir dataset --quick --overwrite --output figures/demo
+	$(BIN)/deepfake evaluate --data-dir dataset --quick --overwrite \
+	  --model models/detector --output figures/demo
 	for name in curves roc reliability; do \
 	  cp figures/demo/$$name.png figures/sample_$$name.png || exit; \
 	done

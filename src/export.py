@@ -20,13 +20,14 @@ from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
 from src.data.division import CALIBRATION
 from src.data.folders import Sample
-from src.detector import bundle, load
+from src.detector import load, locate
 from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines import Engine, choice, reference
 from src.detector.engines.in_openvino import native_bfloat16
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
+from src.detector.location import MODEL_HELP
 from src.exporting import agreement, graphs, others, quantise, sample
 from src.exporting.sample import Images
 from src.files import refuse_existing, write_text
@@ -69,7 +70,7 @@ class Outcome:
 
 
 def export(
-    model: str | Path = bundle.DEFAULT,
+    model: str | Path | None = None,
     format: str = ALL,
     data_dirs: Sequence[str | Path] = (),
     *,
@@ -80,7 +81,7 @@ def export(
     """Write a detector's network for other runtimes, each file checked before it is accepted.
 
     Args:
-        model: the bundle.
+        model: the bundle; see `location.locate`, also for what None takes.
         format: one of `exports.FORMATS`, a key of `exports.VARIANTS` for that file alone, or `all`.
         data_dirs: images to check on, and to quantise by; see `sample.find`.
         output: another folder for the files; the card stays as it is.
@@ -90,7 +91,7 @@ def export(
     Raises:
         InputError: no bundle, a package is missing, or there are no images.
     """
-    folder = Path(model)
+    folder = locate(model, changing=output is None)
     card = read_card(folder)
     wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format, name)]
     done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
@@ -296,18 +297,20 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
     made = {one.name: one.export.to_dict() if one.export else None for one in outcomes}
     exports = {name: made.get(name, known) for name, known in (card.exports | made).items()}
     kept = {name: known for name, known in exports.items() if known is not None}
-    write_text(folder / CARD_FILE, replace(card, exports=kept).to_json())
+    name = reference.REFERENCE_FILE
+    files = card.files | {name: sha256(folder / name)}
+    write_text(folder / CARD_FILE, replace(card, files=files, exports=kept).to_json())
 
 
 @click.command(cls=Verb)
-@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
+@click.option("--model", help=MODEL_HELP)
 @click.option("--format", type=click.Choice(CHOICES), default=ALL)
 @click.option("--data-dir", "data_dirs", multiple=True, help="Images to check on; repeatable.")
 @click.option("--output", type=click.Path(path_type=Path), help="[default: into the bundle]")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--overwrite", is_flag=True, help="Make anew what the bundle holds.")
 def command(
-    model: Path,
+    model: str | None,
     format: str,
     data_dirs: tuple[str, ...],
     output: Path | None,

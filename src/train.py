@@ -21,10 +21,11 @@ from src.data import augment, dataset, pixels
 from src.data.division import CALIBRATION
 from src.data.equalize import equalized
 from src.data.folders import Sample
-from src.detector import bundle, network
+from src.detector import bundle, halves, network
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
 from src.detector.detector import Detector
 from src.detector.framing import FACES, Framing
+from src.detector.location import DEFAULT
 from src.export import export as export_bundle
 from src.files import atomic_folder, refuse_existing, write_table, write_text
 from src.training import familiarity, precision, record, weights
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 
 def train(
     settings: Settings,
-    output: Path = bundle.DEFAULT,
+    output: Path = DEFAULT,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -192,12 +193,14 @@ def _save(
     framing: Framing,
     overwrite: bool,
 ) -> None:
-    """Write the bundle with the weights of the best epoch, in float32."""
+    """Write the bundle with the weights of the best epoch, in float32 or rounded to float16."""
     from src.report import plots
 
     # A network of its own, so that neither a half-precision policy nor frozen layers are saved.
     model = _build(run.settings, None)
     dataclasses.replace(run, model=model).load_best()
+    if run.settings.half_weights:
+        halves.round_kernels(model)
     card = record.card(output.name, run, model, facts, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
         learnt = _familiar(run, model, framing)
@@ -299,10 +302,10 @@ class Crop(click.ParamType):
 
 @click.command(cls=Verb)
 @click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), default=bundle.DEFAULT)
+@click.option("--output", type=click.Path(path_type=Path), default=DEFAULT)
 @click.option("--backbone", type=click.Choice(list(network.BACKBONES)), default=Settings.backbone)
 @click.option("--image-size", type=click.IntRange(1), default=Settings.image_size)
-@click.option("--weights", default=Settings.weights, help="auto, imagenet, none or a file.")
+@click.option("--weights", default=Settings.weights, help=f"{weights.CHOICES}.")
 @click.option(
     "--schedule",
     type=click.Choice([TWO_PHASE, SCRATCH]),
@@ -365,6 +368,7 @@ class Crop(click.ParamType):
 @click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
 @click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for its log.")
+@click.option("--half-weights", is_flag=True, help="Round the kernels to float16: half the file.")
 @click.option("--export/--no-export", default=True, help="Export to OpenVINO at the end.")
 @click.option("--resume", is_flag=True, help="Continue an unfinished run.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")

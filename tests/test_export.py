@@ -88,6 +88,16 @@ def test_every_file_gives_what_keras_gives_with_the_evidence(exported, make_pict
         )
 
 
+def test_the_card_has_the_hash_of_every_file(exported):
+    card = read_card(exported)
+    named = dict(card.files)
+    for made in card.exports.values():
+        named |= made["files"]
+    there = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
+    assert there - {"card.json"} == named.keys()
+    assert named["reference.npz"] == exports.sha256(exported / "reference.npz")
+
+
 @pytest.mark.parametrize(
     ("engine", "precision"),
     [("openvino", "float32"), ("onnxruntime", "float32"), ("onnxruntime", "float16")],
