@@ -229,7 +229,7 @@ def test_phase_two_starts_where_phase_one_was_best(data, weights, tmp_path, monk
 
     def spying(self, phase, *others):
         if phase.name == "fine-tune":
-            validation = self._batches("validation")
+            validation = self._batches(self.dataset.positions("validation"))
             losses.append(self.model.evaluate(validation, verbose=0, return_dict=True)["loss"])
         return original(self, phase, *others)
 
