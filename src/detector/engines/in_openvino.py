@@ -30,11 +30,7 @@ class _Requests:
         self._pool = ThreadPoolExecutor(count, "openvino")
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(count):
-            request = compiled.create_infer_request()
-            # OpenVINO's binding prepares itself at the first look at a tensor's data, and two
-            # threads that look first at once wait for each other for ever.
-            _ = request.get_input_tensor().data
-            self._free.put(request)
+            self._free.put(compiled.create_infer_request())
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score images, see `Engine.run`; several threads may do so at once."""
@@ -69,6 +65,10 @@ class OpenVINOEngine:
         self.precision = precision
         import openvino
 
+        # The first look at a tensor's data fills a table inside OpenVINO. Where the first two looks
+        # are taken by two threads, one waits for the table and the other for the interpreter's
+        # lock, for ever; so the first is taken here, alone.
+        _ = openvino.Tensor(np.zeros(1, np.float32)).data
         self._core = openvino.Core()
         try:
             self._graph = self._core.read_model(path)
