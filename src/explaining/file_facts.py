@@ -158,5 +158,5 @@ def _error(image: np.ndarray, quality: int) -> float:
 
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     _, stored = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    again = cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
+    again = np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE))
     return float(np.mean((again.astype(np.float32) - grey) ** 2))
