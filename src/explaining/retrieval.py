@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,6 @@ from src.explaining.notes import Note
 # Turns n texts into (n, d) float32 rows of length 1, near each other where texts mean the same.
 Encoder = Callable[[Sequence[str]], np.ndarray]
 
-# How often a title's words count against those of the claim.
-TITLE_WEIGHT = 2
 # The constant of reciprocal rank fusion, from its authors' paper.
 FUSION = 60
 
@@ -83,8 +82,12 @@ class Library:
     def _index(self) -> Any:
         import bm25s
 
+        # It reports every index that it builds.
+        logging.getLogger("bm25s").setLevel(logging.WARNING)
         index = bm25s.BM25()
-        index.index(tokens([_words_of(note) for note in self.notes]), show_progress=False)
+        # Titles of publications are left out: their terms are not those that people ask with.
+        words = [f"{note.title} {' '.join(note.keywords)} {note.text}" for note in self.notes]
+        index.index(tokens(words), show_progress=False)
         return index
 
     @cached_property
@@ -129,8 +132,3 @@ def fuse(rankings: Sequence[np.ndarray]) -> np.ndarray:
         ranks = 1 + (scores[None, :] > scores[:, None]).sum(axis=1)
         fused += np.where(scores > 0, 1 / (FUSION + ranks), 0)
     return fused
-
-
-def _words_of(note: Note) -> str:
-    title = f"{note.title} " * TITLE_WEIGHT
-    return f"{title} {' '.join(note.keywords)} {note.source.work} {note.text}"
