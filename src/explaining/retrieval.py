@@ -1,12 +1,10 @@
-"""Find the notes that fit a question: by words (BM25), and by meaning too where an encoder is given."""
+"""Find the notes that fit a question: by words, and by meaning too where there is an encoder."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +13,15 @@ from src.explaining.notes import Note
 # Turns n texts into (n, d) float32 rows of length 1, near each other where texts mean the same.
 Encoder = Callable[[Sequence[str]], np.ndarray]
 
+# Words common in questions that tell nothing, beside the stop words of bm25s.
+IDLE_WORDS = """
+could would should might must may cannot need let also almost already always never often sometimes
+rather quite really still just even ever yet perhaps maybe much many less least few little enough
+make makes made get gets got give gives take takes put go goes come comes done see sees seen look
+looks tell tells say says know knows think mean means want good bad better best well thing things
+something anything everything someone somebody anyone anybody everybody way kind sort one work
+works use uses used using help helps try find finds actually simply hardly
+"""
 # The constant of reciprocal rank fusion, from its authors' paper.
 FUSION = 60
 
@@ -39,14 +46,18 @@ class Library:
     """
 
     def __init__(self, notes: Sequence[Note], encoder: Encoder | None = None) -> None:
-        """Take the notes; they are indexed at the first search.
+        """Index the notes.
 
         Args:
             notes: what is searched.
             encoder: such as `dense.encoder()`; None searches by words alone.
         """
         self.notes = tuple(notes)
-        self._encoder = encoder
+        self._rankings: list[Callable[[str], np.ndarray]] = []
+        if self.notes:
+            self._rankings.append(_by_words(self.notes))
+        if self.notes and encoder:
+            self._rankings.append(_by_meaning(self.notes, encoder))
 
     def search(self, question: str, count: int = 3) -> tuple[Hit, ...]:
         """Return the notes that fit best, the best first.
@@ -57,58 +68,23 @@ class Library:
             question: a sentence or a list of terms, in anybody's words.
             count: at most so many.
         """
-        if not self.notes:
+        rankings = [ranking(question) for ranking in self._rankings]
+        if not rankings:
             return ()
-        scores = self._by_words(question)
-        if self._encoder:
-            scores = fuse([scores, self._by_meaning(question)])
+        scores = rankings[0] if len(rankings) == 1 else fuse(rankings)
         best = [index for index in np.argsort(-scores, kind="stable") if scores[index] > 0]
         return tuple(Hit(self.notes[index], float(scores[index])) for index in best[:count])
 
-    def _by_words(self, question: str) -> np.ndarray:
-        """Return `(n,)` float BM25 scores, 0 where no word is shared."""
-        (words,) = tokens([question])
-        return self._index.get_scores(words) if words else np.zeros(len(self.notes))
-
-    def _by_meaning(self, question: str) -> np.ndarray:
-        """Return `(n,)` float32 cosines."""
-        assert self._encoder is not None
-        cosines, order = self._vectors.search(self._encoder([question]), len(self.notes))
-        scores = np.empty(len(self.notes), np.float32)
-        scores[order[0]] = cosines[0]
-        return scores
-
-    @cached_property
-    def _index(self) -> Any:
-        import bm25s
-
-        # It reports every index that it builds.
-        logging.getLogger("bm25s").setLevel(logging.WARNING)
-        index = bm25s.BM25()
-        # Titles of publications are left out: their terms are not those that people ask with.
-        words = [f"{note.title} {' '.join(note.keywords)} {note.text}" for note in self.notes]
-        index.index(tokens(words), show_progress=False)
-        return index
-
-    @cached_property
-    def _vectors(self) -> Any:
-        import faiss
-
-        assert self._encoder is not None
-        vectors = self._encoder([f"{note.title}. {note.text}" for note in self.notes])
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(vectors)
-        return index
-
 
 def tokens(texts: Sequence[str]) -> list[list[str]]:
-    """Return the stems of each text's words, lower-case, without the commonest English words."""
+    """Return the stems of each text's words, lower-case, without those that tell nothing."""
     import bm25s
     import Stemmer
+    from bm25s.stopwords import STOPWORDS_EN_PLUS
 
     return bm25s.tokenize(
         list(texts),
-        stopwords="english_plus",
+        stopwords=[*STOPWORDS_EN_PLUS, *IDLE_WORDS.split()],
         stemmer=Stemmer.Stemmer("english"),
         return_ids=False,
         show_progress=False,
@@ -132,3 +108,38 @@ def fuse(rankings: Sequence[np.ndarray]) -> np.ndarray:
         ranks = 1 + (scores[None, :] > scores[:, None]).sum(axis=1)
         fused += np.where(scores > 0, 1 / (FUSION + ranks), 0)
     return fused
+
+
+def _by_words(notes: Sequence[Note]) -> Callable[[str], np.ndarray]:
+    """Return what gives each note its BM25 score for a question, 0 where no word is shared."""
+    import bm25s
+
+    # It reports every index that it builds.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    index = bm25s.BM25()
+    # Without the titles of publications: their terms are not those that people ask with.
+    texts = [f"{note.title} {' '.join(note.keywords)} {note.text}" for note in notes]
+    index.index(tokens(texts), show_progress=False)
+
+    def scores(question: str) -> np.ndarray:
+        (words,) = tokens([question])
+        return index.get_scores(words) if words else np.zeros(len(notes))
+
+    return scores
+
+
+def _by_meaning(notes: Sequence[Note], encoder: Encoder) -> Callable[[str], np.ndarray]:
+    """Return what gives each note its cosine with a question."""
+    import faiss
+
+    vectors = encoder([f"{note.title}. {note.text}" for note in notes])
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+
+    def scores(question: str) -> np.ndarray:
+        cosines, order = index.search(encoder([question]), len(notes))
+        found = np.empty(len(notes), np.float32)
+        found[order[0]] = cosines[0]
+        return found
+
+    return scores
