@@ -62,19 +62,21 @@ def read(folder: Path) -> Papers:
 def _pages(path: Path) -> tuple[list[str], str]:
     """Return the text of each page, and why there is none where there is none."""
     import pypdf
-    from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
+    from pypdf.errors import DependencyError, DeprecationError, FileNotDecryptedError, PyPdfError
 
     # It reports each flaw that it works around; what matters is named by `skipped`.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     # A damaged file may hold anything anywhere, so these are what wrong values raise.
-    damage = (PyPdfError, OSError, ValueError, TypeError, AttributeError, LookupError)
-    deeper = (ArithmeticError, RuntimeError, AssertionError, struct.error, zlib.error)
+    damage = (
+        *(PyPdfError, DeprecationError, OSError, ValueError, TypeError, AttributeError),
+        *(LookupError, ArithmeticError, RuntimeError, AssertionError, struct.error, zlib.error),
+    )
     try:
         with path.open("rb") as file:
             pages = [page.extract_text() for page in pypdf.PdfReader(file).pages]
     except (FileNotDecryptedError, DependencyError):
         return [], "it is locked: save it without its password"
-    except (*damage, *deeper) as error:
+    except damage as error:
         return [], f"it cannot be read as a PDF ({type(error).__name__}: {error})"
     if not any(page.strip() for page in pages):
         return [], "it holds no text: a scan needs text recognition first"

@@ -118,12 +118,13 @@ def _by_words(notes: Sequence[Note]) -> Callable[[str], np.ndarray]:
     logging.getLogger("bm25s").setLevel(logging.WARNING)
     index = bm25s.BM25()
     # Without the titles of publications: their terms are not those that people ask with.
-    texts = [f"{note.title} {' '.join(note.keywords)} {note.text}" for note in notes]
-    index.index(tokens(texts), show_progress=False)
+    texts = tokens([f"{note.title} {' '.join(note.keywords)} {note.text}" for note in notes])
+    if any(texts):
+        index.index(texts, show_progress=False)
 
     def scores(question: str) -> np.ndarray:
         (words,) = tokens([question])
-        return index.get_scores(words) if words else np.zeros(len(notes))
+        return index.get_scores(words) if words and any(texts) else np.zeros(len(notes))
 
     return scores
 

@@ -49,6 +49,7 @@ def test_only_notes_that_share_a_word_are_found_and_no_more_than_asked_for():
     assert library.search("could it be that the") == ()
     assert library.search("") == ()
     assert Library(()).search("seam") == ()
+    assert Library([Note("page", "7", "of the", SOURCE)]).search("seam") == ()
 
 
 def test_hits_come_best_first():
