@@ -1,1 +1,1 @@
-"""What can be said of one image, measured, and looked up."""
+"""What a verdict is explained with: measurements of the image, and notes that can be cited."""
