@@ -18,14 +18,14 @@ WINGS = {
     "report": set(),
     "exporting": {"data", "detector"},
     "knowledge": set(),
-    "explaining": set(),
+    "explaining": {"data", "detector"},
 }
 OPEN_TO_ALL = {"src", "src.files", "src.intervals", "src.processor", "src.progress"}
 SLOW_TO_LOAD = (
     *("tensorflow", "keras", "sklearn", "matplotlib", "cv2"),
     *("onnxruntime", "onnx", "joblib", "faiss", "imagehash", "scipy", "jinja2"),
     *("openvino", "nncf", "tf2onnx", "ai_edge_litert"),
-    *("bm25s", "pypdf", "sentence_transformers"),
+    *("bm25s", "pypdf", "sentence_transformers", "c2pa", "openai"),
 )
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}
 
