@@ -15,7 +15,7 @@ from src.cli import Verb
 from src.data import folders
 from src.data.division import CALIBRATION, divide
 from src.data.folders import Sample
-from src.detector import bundle, calibration, load, resolution
+from src.detector import bundle, calibration, familiarity, load, resolution
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL, Calibration
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
@@ -122,6 +122,8 @@ def calibrate_on(
         max_false_real=max_false_real,
         seed=seed,
     )
+    distances = [judged.predictions[index].unfamiliarity for index in judged.independent]
+    found = dataclasses.replace(found, unfamiliar=familiarity.limit(distances))
     paths = [sample.path for sample in judged.samples]
     return resolution.learn_smallest(detector, found, paths, labels, faces, seed)
 
@@ -137,6 +139,12 @@ def sentences(found: Calibration) -> list[str]:
         f"{found.t_fake:.3g}, real below {found.t_real:.3g}; inconclusive where what is judged "
         f"has fewer than {found.smallest_side} pixels a side"
     )
+    if found.unfamiliar is not None:
+        said.append(
+            f"inconclusive, too, above an unfamiliarity of {found.unfamiliar.threshold:.3g}: "
+            f"{found.unfamiliar.quantile:.0%} of {found.unfamiliar.images} calibration faces lie "
+            "below it"
+        )
     return said
 
 

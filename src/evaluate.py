@@ -48,7 +48,10 @@ ATTACKED, EXPLAINED = 50, 100
 # Images of a kind that a person looks at.
 SHOWN = 12
 FILES = ("metrics.json", "predictions.csv", "report.html", "dashboard.png")
-COLUMNS = ("path", "label", "p_fake", "logit", "verdict", "reasons", "source", "group")
+COLUMNS = (
+    *("path", "label", "p_fake", "logit", "verdict", "reasons", "source", "group"),
+    "unfamiliarity",
+)
 
 
 def evaluate(
@@ -221,6 +224,7 @@ def _rows(found: Evaluation) -> Iterator[dict[str, Any]]:
             " ".join(said.reasons),
             sample.source,
             sample.group,
+            said.unfamiliarity,
         )
         yield dict(zip(COLUMNS, values, strict=True))
 

@@ -34,6 +34,7 @@ from src.files import refuse_existing, write_text
 log = logging.getLogger(__name__)
 
 ALL = "all"
+CHOICES = (*dict.fromkeys((*FORMATS, *VARIANTS)), ALL)
 INT8 = ("int8",)
 
 
@@ -80,7 +81,7 @@ def export(
 
     Args:
         model: the bundle.
-        format: one of `exports.FORMATS`, or `all`.
+        format: one of `exports.FORMATS`, a key of `exports.VARIANTS` for that file alone, or `all`.
         data_dirs: images to check on, and to quantise by; see `sample.find`.
         output: another folder for the files; the card stays as it is.
         overwrite: make anew what the bundle holds.
@@ -91,7 +92,7 @@ def export(
     """
     folder = Path(model)
     card = read_card(folder)
-    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format)]
+    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format, name)]
     done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
     outcomes = [Outcome(name, Export.of(card.exports, name), {}, kept=True) for name in done]
     rest = [name for name in wanted if name not in done]
@@ -106,9 +107,11 @@ def export(
 
 
 def _is_there(folder: Path, card: Card, name: str) -> bool:
-    """Tell whether a bundle holds an export, with the temperature that the card has now."""
+    """Tell whether a bundle holds an export, with temperature and familiarity as they are now."""
     found = Export.of(card.exports, name)
     if found is None or found.temperature != card.temperature:
+        return False
+    if found.familiarity != card.familiarity_sha256:
         return False
     try:
         found.require_whole(folder)
@@ -165,7 +168,8 @@ def _write(detector: Detector, name: str, scratch: Path, quantising: Callable[[]
     variant = VARIANTS[name]
     source, target = scratch / VARIANTS[variant.format].file, scratch / variant.file
     if not source.exists():
-        graphs.write(detector.model, detector.card.temperature, source, variant.format)
+        card, format = detector.card, variant.format
+        graphs.write(detector.model, card.temperature, source, format, detector.familiarity)
     if name == "onnx-float16":
         graphs.halve(source, target)
     elif name == "onnx-int8":
@@ -209,6 +213,7 @@ def _checked(
             checks=checks,
             processor=processor.describe(),
             images=images.said,
+            familiarity=detector.card.familiarity_sha256,
         ),
         faults,
     )
@@ -296,7 +301,7 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
 
 @click.command(cls=Verb)
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
-@click.option("--format", type=click.Choice([*FORMATS, ALL]), default=ALL)
+@click.option("--format", type=click.Choice(CHOICES), default=ALL)
 @click.option("--data-dir", "data_dirs", multiple=True, help="Images to check on; repeatable.")
 @click.option("--output", type=click.Path(path_type=Path), help="[default: into the bundle]")
 @click.option("--seed", type=click.IntRange(0), default=0)

@@ -17,7 +17,7 @@ from src.detector import bundle, load, verdict
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
-from src.detector.prediction import Output, judge
+from src.detector.prediction import judge
 from src.files import refuse_existing
 from src.report import plots
 
@@ -112,8 +112,8 @@ def explain(
     )
     logits = scores.logit.tolist()
     verdicts = [
-        judge(view, Output(logit, p_fake), detector.calibration)
-        for view, logit, p_fake in zip(views, logits, scores.p_fake.tolist(), strict=True)
+        judge(view, output, detector.calibration)
+        for view, output in zip(views, scores.outputs(), strict=True)
     ]
     decided = verdict.combine(verdicts, logits, detector.calibration)
     layer = layer or detector.card.evidence_layer

@@ -17,7 +17,7 @@ from src.audit import audit
 from src.auditing.findings import Audit
 from src.calibrate import RATE, calibrate_on, sentences, set_apart
 from src.cli import Verb
-from src.data import augment, dataset
+from src.data import augment, dataset, pixels
 from src.data.division import CALIBRATION
 from src.data.equalize import equalized
 from src.data.folders import Sample
@@ -27,14 +27,16 @@ from src.detector.detector import Detector
 from src.detector.framing import FACES, Framing
 from src.export import export as export_bundle
 from src.files import atomic_folder, refuse_existing, write_table, write_text
-from src.training import precision, record, weights
+from src.training import familiarity, precision, record, weights
 from src.training.framing import choose_framing
 from src.training.settings import SCRATCH, TWO_PHASE, Settings
 from src.training.state import RunFolder
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
+    from src.training.familiarity import Learnt
     from src.training.phases import Run
 
 log = logging.getLogger(__name__)
@@ -198,8 +200,12 @@ def _save(
     dataclasses.replace(run, model=model).load_best()
     card = record.card(output.name, run, model, facts, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
-        detector = Detector.in_keras(card, network.probability(model))
-        card = dataclasses.replace(card, calibration=_calibration(run, detector))
+        learnt = _familiar(run, model, framing)
+        known = learnt.facts(learnt.familiarity.write(folder))
+        model = network.probability(model)
+        detector = Detector.in_keras(card, model, familiarity=learnt.familiarity)
+        calibration = _calibration(run, detector)
+        card = dataclasses.replace(card, familiarity=known, calibration=calibration)
         bundle.save(folder, detector.model, card)
         write_table(folder / "history.csv", run.state.history)
         write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
@@ -207,6 +213,21 @@ def _save(
         if run.dataset.skipped:
             rows = [dataclasses.asdict(skipped) for skipped in run.dataset.skipped]
             write_table(folder / "skipped.csv", rows)
+
+
+def _familiar(run: Run, model: keras.Model, framing: Framing) -> Learnt:
+    """Learn what is familiar from the training images, as they are in inference."""
+    data, settings = run.dataset, run.settings
+    indices = sorted(set(data.indices("train")))
+    samples = [data.samples[index] for index in indices]
+
+    def image(number: int) -> np.ndarray:
+        if not settings.equalize:
+            return data.cache[indices[number]]
+        path = samples[number].path
+        return framing.load(pixels.content(path), settings.image_size, str(path))
+
+    return familiarity.learn(samples, image, model, settings.seed)
 
 
 def _calibration(run: Run, detector: Detector) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from src import CheckFailed, InputError
-from src.detector import bundle, network
+from src.detector import bundle, familiarity, network
 from src.detector.card import read_card
 from src.train import train as train_and_export
 from src.training.settings import Settings
@@ -391,7 +391,10 @@ def test_a_bundle_is_not_overwritten_unasked(data, weights):
 
 def test_the_bundle_is_complete(weights, data):
     names = {path.name for path in weights.parent.iterdir()}
-    assert names == {"model.keras", "card.json", "history.csv", "config.json", "curves.png"}
+    assert names == {
+        *("model.keras", "card.json", "familiarity.npz"),
+        *("history.csv", "config.json", "curves.png"),
+    }
     card = read_card(weights.parent)
     schema = json.loads((REPOSITORY / "src/detector/card.schema.json").read_text())
     jsonschema.validate(json.loads((weights.parent / "card.json").read_text()), schema)
@@ -425,6 +428,26 @@ def test_training_ends_with_a_promise_by_images_that_chose_nothing(weights, data
     logits = [one.logit for one in detector.predict_files(sorted(data.glob("validation/real/*")))]
     kept = card.calibration["scores"]["real"][data.name]
     assert sum(min(abs(x - y) for y in kept) < 1e-4 for x in logits) == 5
+
+
+def test_training_ends_with_knowing_what_is_familiar(weights, data):
+    card = read_card(weights.parent)
+    assert card.familiarity["images"] == 48
+    assert card.familiarity["aucs"] == {}, "there is one source"
+    detector = bundle.load(weights.parent)
+    limit = detector.calibration.unfamiliar
+    assert (limit.quantile, limit.images) == (0.99, 10)
+    judged = list(detector.predict_files(sorted(data.glob("validation/*/*"))))
+    # It is about the training images as they are, without augmentation.
+    images = np.stack([np.asarray(Image.open(path)) for path in data.glob("train/*/*")])
+    pooled = network.extractor(detector.model).predict_on_batch(images)
+    sums = familiarity.sums(np.asarray(pooled), detector.model)
+    known = detector.familiarity
+    np.testing.assert_allclose(sums.mean(axis=0), known.center, rtol=1e-3, atol=1e-3)
+    assert np.median(known.distance(sums)) < np.median([one.unfamiliarity for one in judged])
+    assert any(one.unfamiliarity == pytest.approx(limit.threshold, rel=1e-3) for one in judged)
+    for one in judged:
+        assert ("unfamiliar" in one.reasons) == (one.unfamiliarity > limit.threshold)
 
 
 def test_training_ends_with_an_export_that_judges_as_keras_does(data, tmp_path):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from src import InputError
 from src.data import faces
-from src.detector import network
+from src.detector import familiarity, network
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, choose
@@ -54,12 +54,13 @@ def load(
     if not path.is_file():
         raise InputError(f"{path} is missing: the bundle is incomplete; train it again")
     finder = partial(faces.Finder.from_folder, folder / FACES_FOLDER)
+    known = familiarity.read(folder, card.familiarity)
     chosen = choose(folder, card, engine, precision)
     if chosen is None:
-        return Detector.in_keras(card, _load_model(path, card), finder)
+        return Detector.in_keras(card, _load_model(path, card), finder, known)
     if chosen.calibration is not None:
         card = replace(card, calibration=chosen.calibration)
-    return Detector(card, chosen.engine, finder, partial(_load_model, path, card))
+    return Detector(card, chosen.engine, finder, partial(_load_model, path, card), known)
 
 
 def _load_model(path: Path, card: Card) -> keras.Model:

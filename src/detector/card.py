@@ -35,6 +35,9 @@ class Card:
         calibration: temperature, thresholds, the error rates that they promise and the scores
             behind them, see `calibration.Calibration`; None until calibrated.
         framing: share of the frame that the face filled in training; None until measured.
+        familiarity: of the measure of familiarity: `method`, `sha256` of its file, `images` behind
+            it, and the `aucs` that chose the method, see `familiarity.Choice`; None without one.
+            Its threshold is part of the calibration.
         exports: files for other runtimes, see `exports.Export`; empty until exported.
         format: version of this layout.
     """
@@ -53,6 +56,7 @@ class Card:
     classes: tuple[str, str] = ("real", "fake")
     calibration: dict[str, Any] | None = None
     framing: float | None = None
+    familiarity: dict[str, Any] | None = None
     exports: dict[str, Any] = field(default_factory=dict)
     format: int = CARD_FORMAT
 
@@ -60,6 +64,11 @@ class Card:
     def temperature(self) -> float:
         """What divides the logit before the sigmoid; 1 until calibrated."""
         return self.calibration["temperature"] if self.calibration else 1.0
+
+    @property
+    def familiarity_sha256(self) -> str | None:
+        """The SHA-256 of the measure of familiarity; None without one."""
+        return self.familiarity["sha256"] if self.familiarity else None
 
     @property
     def seed(self) -> int:
