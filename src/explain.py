@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,9 @@ class Explanation:
     Attributes:
         measured: the image.
         sentences: what is said, each with its citations.
-        notes: those that are cited or were offered, by id.
-        source: `template` or `llm`.
-        removed: sentences of a language model that did not hold.
+        notes: those that are cited, and those that a language model could have cited, by id.
+        source: who wrote it: `template` or `llm`.
+        removed: how many sentences of a language model did not hold.
         remark: why a language model that was asked was not used.
     """
 
@@ -66,20 +66,31 @@ class Explanation:
     def text(self, width: int = 80) -> str:
         """Return it for people: paragraphs with numbered citations, then what they stand for."""
         numbers: dict[str, int] = {}
-        parts: dict[bool, list[str]] = {False: [], True: []}
+        paragraphs: dict[str, list[str]] = {}
         for one in self.sentences:
             marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
-            researched = any(name in self.notes for name in one.citations)
-            parts[researched].append(f"{one.text} [{', '.join(map(str, marks))}]")
-        paragraphs = [textwrap.fill(" ".join(part), width) for part in parts.values() if part]
-        cited = [f"[{number}] {self._footnote(name)}" for name, number in numbers.items()]
-        return "\n\n".join([*paragraphs, "\n".join(cited)])
+            said = f"{one.text} [{', '.join(map(str, marks))}]"
+            paragraphs.setdefault(self._part(one), []).append(said)
+        measured = [f"[{n}] {name}" for name, n in numbers.items() if name not in self.notes]
+        cited = [
+            f"[{n}] {self.notes[name].source} {self.notes[name].source.url}".rstrip()
+            for name, n in numbers.items()
+            if name in self.notes
+        ]
+        return "\n\n".join(
+            [
+                *(textwrap.fill(" ".join(said), width) for said in paragraphs.values()),
+                textwrap.fill(f"Measured: {', '.join(measured)}", width),
+                *(["\n".join(cited)] if cited else []),
+            ]
+        )
 
-    def _footnote(self, name: str) -> str:
-        if name not in self.notes:
-            return f"measured: {name}"
-        source = self.notes[name].source
-        return f"{source} {source.url}".strip()
+    def _part(self, sentence: Sentence) -> str:
+        """Return what a sentence is about: the verdict, the picture or research."""
+        if any(name in self.notes for name in sentence.citations):
+            return "research"
+        of_picture = ("evidence", "face", "file", "credentials", "spectrum")
+        return "picture" if sentence.citations[0].split(".")[0] in of_picture else "verdict"
 
 
 def _note(note: Note) -> dict[str, Any]:
@@ -97,6 +108,7 @@ def explain(
     detector: Detector,
     *,
     faces: str = "auto",
+    careful: bool = False,
     trust_anchors: Path | None = None,
     own: Library | None = None,
     endpoint: Endpoint | None = None,
@@ -108,6 +120,7 @@ def explain(
         name: what the file goes by.
         detector: the loaded bundle.
         faces: which faces are judged, one of `framing.FACES`.
+        careful: the verdict must survive mild re-encodings, as with `predict --careful`.
         trust_anchors: PEM file with the roots that signers of Content Credentials descend from.
         own: passages of a person's own papers.
         endpoint: a language model that puts the text into better words; the verdict, and what may
@@ -117,21 +130,21 @@ def explain(
         InputError: it is no image, or the list of trusted roots cannot be read.
     """
     measured = measurements.measure(
-        content, name, detector, faces=faces, trust_anchors=trust_anchors
+        content, name, detector, faces=faces, careful=careful, trust_anchors=trust_anchors
     )
     found = measured.measurements
-    offered = writing.look_up(found, our_notes())
+    answers = writing.look_up(found, our_notes())
     if own is not None:
-        offered += writing.look_up(found, own, PASSAGES)
-    by_id = {note.id: note for note in offered}
-    template = writing.compose(found, offered)
+        answers += writing.look_up(found, own, PASSAGES)
+    by_id = {answer.note.id: answer.note for answer in answers}
+    template = Explanation(measured, writing.compose(found, answers), by_id)
     if endpoint is None:
-        return Explanation(measured, template, by_id)
+        return template
     try:
-        better = rewrite(found, offered, endpoint)
+        better = rewrite(found, list(by_id.values()), endpoint)
     except Unanswered as error:
-        return Explanation(measured, template, by_id, remark=str(error))
-    return Explanation(measured, better.sentences, by_id, "llm", better.removed)
+        return replace(template, remark=error.reason, removed=error.removed)
+    return replace(template, sentences=better.sentences, source="llm", removed=better.removed)
 
 
 @cache
@@ -144,6 +157,7 @@ def our_notes() -> Library:
 @click.argument("images", nargs=-1, required=True)
 @click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
 @click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+@click.option("--careful", is_flag=True, help="The verdict must survive mild re-encodings.")
 @click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
 @click.option(
     "--trust-anchors",
@@ -157,12 +171,18 @@ def our_notes() -> Library:
 @click.option("--llm-model", envvar="DEEPFAKE_LLM_MODEL", help="Its name.")
 @click.option("--llm-url", envvar="OPENAI_BASE_URL", help="Base URL of an OpenAI-like server.")
 @click.option("--llm-key", envvar="OPENAI_API_KEY", help="Better by the environment.")
-@click.option("--llm-seconds", type=click.FloatRange(0, min_open=True), default=30.0)
+@click.option(
+    "--llm-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    help="How long it may take.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an image and line.")
 def command(
     images: tuple[str, ...],
     model: Path,
     faces: str,
+    careful: bool,
     engine: str,
     trust_anchors: Path | None,
     papers: Path | None,
@@ -187,6 +207,7 @@ def command(
             path,
             detector,
             faces=faces,
+            careful=careful,
             trust_anchors=trust_anchors,
             own=own,
             endpoint=endpoint,

@@ -16,6 +16,7 @@ from src.data import face_mask
 EYES, NOSE, MOUTH = "eyes", "nose", "mouth"
 FOREHEAD, CHEEKS, OUTSIDE = "forehead", "cheeks and jaw", "hair and background"
 REGIONS = (EYES, NOSE, MOUTH, FOREHEAD, CHEEKS, OUTSIDE)
+PLURAL = (EYES, CHEEKS, OUTSIDE)
 # Points a side at which a cell is asked what it covers.
 POINTS = 12
 # Centre and half axes of ellipses, in distances of the eyes; both eyes with their brows.
@@ -34,12 +35,10 @@ class Lies:
         shares: of each region in the evidence for that class; they sum to 1. Empty where there
             is none.
         areas: of each region in the view.
-        half: the smallest share of the view that holds half of the evidence.
     """
 
     shares: dict[str, float]
     areas: dict[str, float]
-    half: float
 
     @property
     def strongest(self) -> str | None:
@@ -66,15 +65,34 @@ def locate(
         InputError: the landmarks are not five points of a face.
     """
     covered = _cover(evidence.shape, box, landmarks)
-    towards = np.maximum(evidence if fake else -evidence, 0.0).astype(np.float64)
+    towards = _towards(evidence, fake=fake)
     total = towards.sum()
     areas = covered.mean((0, 1))
     if total <= 0:
-        return Lies({}, _named(areas), 1.0)
+        return Lies({}, _named(areas))
     shares = (towards[..., None] * covered).sum((0, 1)) / total
-    ordered = np.cumsum(np.sort(towards.ravel())[::-1]) / total
-    half = (int(np.searchsorted(ordered, 0.5)) + 1) / towards.size
-    return Lies(_named(shares), _named(areas), half)
+    return Lies(_named(shares), _named(areas))
+
+
+def concentration(evidence: np.ndarray, *, fake: bool) -> float | None:
+    """Return the smallest share of the view that holds half of the evidence for a class.
+
+    Args:
+        evidence: `(h, w)` float32, positive towards fake.
+        fake: the evidence for fake, else for real.
+
+    Returns:
+        In (0, 1]; None where there is no such evidence.
+    """
+    towards = _towards(evidence, fake=fake)
+    if towards.sum() <= 0:
+        return None
+    ordered = np.cumsum(np.sort(towards.ravel())[::-1]) / towards.sum()
+    return (int(np.searchsorted(ordered, 0.5)) + 1) / towards.size
+
+
+def _towards(evidence: np.ndarray, *, fake: bool) -> np.ndarray:
+    return np.maximum(evidence if fake else -evidence, 0.0).astype(np.float64)
 
 
 def _named(values: np.ndarray) -> dict[str, float]:

@@ -23,6 +23,8 @@ AROUND = 5
 # As shares of the sampling frequency, vertical and horizontal.
 _PEAKS = ((1 / 2, 1 / 2), (1 / 2, 0), (0, 1 / 2), (1 / 4, 1 / 4), (1 / 4, 1 / 2), (1 / 2, 1 / 4),
           (1 / 4, 3 / 4))  # fmt: skip
+# A score is unusual that a smaller share of known real photographs reach.
+UNUSUAL = 0.02
 # Scores of real photographs, by `python -m benchmarks.spectrum`.
 REALS = Path(__file__).with_name("spectrum_of_reals.json")
 

@@ -5,7 +5,7 @@ import pytest
 
 from src import InputError
 from src.explaining import regions
-from src.explaining.regions import REGIONS, locate
+from src.explaining.regions import REGIONS, concentration, locate
 
 # A face that fills a 200-px view: the eyes 60 px apart.
 LANDMARKS = np.float32([[70, 80], [130, 80], [100, 115], [76, 149], [124, 149]])
@@ -55,13 +55,15 @@ def test_the_regions_follow_the_face_and_the_view():
 def test_even_evidence_lies_as_the_areas_do_and_is_not_concentrated():
     even = locate(np.ones((10, 10), np.float32), VIEW, LANDMARKS, fake=True)
     assert even.shares == pytest.approx(even.areas)
-    assert even.half == pytest.approx(0.5)
-    assert locate(at(100, 149), VIEW, LANDMARKS, fake=True).half == pytest.approx(1 / 400)
+    assert concentration(np.ones((10, 10)), fake=True) == pytest.approx(0.5)
+    assert concentration(at(100, 149), fake=True) == pytest.approx(1 / 400)
+    assert concentration(at(100, 149, -1), fake=False) == pytest.approx(1 / 400)
 
 
 def test_no_evidence_lies_nowhere():
     found = locate(np.full((5, 5), -1, np.float32), VIEW, LANDMARKS, fake=True)
     assert found.shares == {} and found.strongest is None
+    assert concentration(np.full((5, 5), -1), fake=True) is None
 
 
 def test_landmarks_that_are_no_face_are_refused():
