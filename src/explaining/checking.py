@@ -15,7 +15,7 @@ from src.explaining.writing import Sentence
 LONGEST = 600  # letters
 # More than this share of the words of each part of a sentence must stand in what it cites.
 OWN_WORDS = 0.5
-_PARTS = re.compile(r"(?<=[.!?;:])\s+")
+_PARTS = re.compile(r"(?<=[.!?;])\s+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:\s*(?:%|per ?cent\b))?", re.IGNORECASE)
 # "one" counts only where it counts something.
 _NUMBER_WORDS = re.compile(
@@ -114,21 +114,20 @@ def _contradicts(text: str, cited: str, verdict: str) -> bool:
     """Tell whether a sentence may call the picture what it was not called.
 
     A word for another verdict is harmless where it stands in what is cited between the same words,
-    or before the same plural. So is a word for this verdict, unless it is denied.
+    or before the same plural. So is a word for this verdict, where it is not denied.
     """
     there = list(map(_words, _PARTS.split(cited)))
     around = {_around(words, index) for words in there for index in range(len(words))}
     pairs = {pair for words in there for pair in zip(words, words[1:], strict=False)}
+    plurals = {pair for pair in pairs if pair[1].endswith("s") and pair[1] not in _SINGULAR}
     for words in map(_words, _PARTS.split(text)):
         for index, word in enumerate(words):
             claims = {name for name, said in _CLAIMS.items() if re.fullmatch(said, word)}
             before = words[max(index - 4, 0) : index]
-            denied = any(other in _NOT or other.endswith("n't") for other in before)
-            if not claims or (claims == {verdict} and not denied):
-                continue
-            pair = tuple(words[index : index + 2])
-            plural = pair in pairs and pair[1].endswith("s") and pair[1] not in _SINGULAR
-            if not plural and _around(words, index) not in around:
+            if claims == {verdict} and any(one in _NOT or one.endswith("n't") for one in before):
+                return True
+            plural = tuple(words[index : index + 2]) in plurals
+            if claims - {verdict} and not plural and _around(words, index) not in around:
                 return True
     return False
 

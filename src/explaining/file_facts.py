@@ -29,7 +29,9 @@ GENERATOR_ENTRIES = (
 QUALITIES = tuple(range(40, 97, 2))
 # The error of saving again must dip to this share of what lies around it to mean anything.
 DIP = 0.75
-SIDE = 512
+# Below this mean squared change there is nothing that could dip: a plain colour, an empty margin.
+LEAST = 0.05
+SIDE = 512  # of the middle part that is looked at, in pixels
 
 
 @dataclass(frozen=True)
@@ -140,16 +142,22 @@ def earlier_quality(image: np.ndarray, quality: int | None) -> int | None:
         image: `(H, W, 3)` uint8 RGB.
         quality: of the compression that the file has; dips there and above are its own.
     """
-    part = image[: SIDE // 8 * 8, : SIDE // 8 * 8]
+    part = _middle(image)
     limit = 97 if quality is None else quality - 3
     tried = [one for one in QUALITIES if one < limit]
     if len(tried) < 5 or min(part.shape[:2]) < 64:
         return None
     errors = np.array([_error(part, one) for one in tried])
-    around = np.maximum(np.minimum(errors[:-4], errors[4:]), 1e-6)
-    dips = errors[2:-2] / around
+    around = np.minimum(errors[:-4], errors[4:])
+    dips = np.where(around < LEAST, 1, errors[2:-2] / np.maximum(around, LEAST))
     lowest = int(np.argmin(dips))
     return tried[lowest + 2] if dips[lowest] < DIP else None
+
+
+def _middle(image: np.ndarray) -> np.ndarray:
+    """Return the middle of a picture, cut where the blocks of a JPEG begin."""
+    top, left = (max(0, side - SIDE) // 2 // 8 * 8 for side in image.shape[:2])
+    return image[top : top + SIDE, left : left + SIDE]
 
 
 def _error(image: np.ndarray, quality: int) -> float:

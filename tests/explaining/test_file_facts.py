@@ -89,3 +89,11 @@ def test_what_is_no_image_is_refused():
 
 def test_a_tiny_picture_is_not_asked_for_its_past():
     assert read(saved(Image.new("RGB", (20, 20)), quality=90)).before is None
+
+
+def test_a_plain_margin_has_no_past_and_hides_none(picture):
+    assert read(saved(Image.new("RGB", (900, 700), "white"), "PNG")).before is None
+    once = opened(saved(picture.resize((256, 256)), quality=60))
+    page = Image.new("RGB", (1200, 1000), "white")
+    page.paste(once, (472, 368))
+    assert read(saved(page, "PNG")).before == pytest.approx(60, abs=2)
