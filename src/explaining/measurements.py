@@ -85,9 +85,7 @@ def measure(
     return Measured(prediction, {one.id: one for one in found})
 
 
-def _score(
-    cuts: Sequence[np.ndarray], detector: Detector
-) -> tuple[list[Output], list[np.ndarray]]:
+def _score(cuts: Sequence[np.ndarray], detector: Detector) -> tuple[list[Output], list[np.ndarray]]:
     """Return what the network says of each picture, and its evidence maps."""
     inputs = [pixels.resize(cut, detector.card.image_size) for cut in cuts]
     outputs: list[Output] = []

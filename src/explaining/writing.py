@@ -134,9 +134,7 @@ def look_up(
     return tuple(found.values())[:count]
 
 
-def compose(
-    measured: Mapping[str, Measurement], answers: Sequence[Answer]
-) -> tuple[Sentence, ...]:
+def compose(measured: Mapping[str, Measurement], answers: Sequence[Answer]) -> tuple[Sentence, ...]:
     """Write the explanation: what the measurements say in their order, then what the notes say."""
     return (
         *(Sentence(one.sentence, (one.id,)) for one in measured.values()),

@@ -26,8 +26,9 @@ def well(request):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
+        headers = {name.lower(): value for name, value in self.headers.items()}
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append((self.path, dict(self.headers), request))
+        self.server.requests.append((self.path, headers, request))
         answer = self.server.behave(request)
         if isinstance(answer, str):
             message = {"role": "assistant", "content": answer}
