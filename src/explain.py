@@ -193,7 +193,7 @@ def command(
     llm_seconds: float,
     as_json: bool,
 ) -> None:
-    """Explain verdicts in words, every sentence with what it rests on."""
+    """Say in words why, every sentence with what it rests on."""
     endpoint = None
     if llm:
         if not llm_model:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from src.explaining.retrieval import tokens
 from src.explaining.writing import Sentence
@@ -118,7 +119,7 @@ def _contradicts(text: str, cited: str, verdict: str) -> bool:
     """
     there = list(map(_words, _PARTS.split(cited)))
     around = {_around(words, index) for words in there for index in range(len(words))}
-    pairs = {pair for words in there for pair in zip(words, words[1:], strict=False)}
+    pairs = {pair for words in there for pair in pairwise(words)}
     plurals = {pair for pair in pairs if pair[1].endswith("s") and pair[1] not in _SINGULAR}
     for words in map(_words, _PARTS.split(text)):
         for index, word in enumerate(words):

@@ -51,7 +51,7 @@ def of_verdict(prediction: Prediction, calibration: Calibration | None) -> Itera
     sentence = f"It puts the probability of a fake at {_probability(prediction.p_fake)}."
     yield Measurement("p_fake", round(prediction.p_fake, 4), sentence)
     if (count := len(prediction.faces)) > 1:
-        sentence = f"It judged {count} faces; what is said here of a face is about the most suspicious one."
+        sentence = f"It judged {count} faces; what follows is about the most suspicious of them."
         yield Measurement("faces", count, sentence)
     for code in prediction.reasons:
         yield Measurement(f"reason.{code}", code, verdict.REASONS[code])
@@ -86,9 +86,9 @@ def _promise(name: str, promise: Promise, who: str, called: str) -> Measurement:
         "source": promise.source,
     }
     sentence = (
-        f"Of {who} like the {promise.count} of {promise.source} that it was calibrated on, at most "
-        f"{_percent(promise.rate)} are called {called} on average, and with 95 % confidence less than "
-        f"{_percent(promise.bound)}."
+        f"Of {who} like the {promise.count} of {promise.source} that it was calibrated on, at "
+        f"most {_percent(promise.rate)} are called {called} on average, and with 95 % confidence "
+        f"less than {_percent(promise.bound)}."
     )
     return Measurement(name, value, sentence)
 

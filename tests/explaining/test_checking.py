@@ -8,8 +8,8 @@ from src.explaining.writing import Sentence
 GIVEN = {
     "verdict": "The detector calls this picture fake.",
     "p_fake": "It puts the probability of a fake at 97.2 %.",
-    "thresholds": "It calls a face fake above 91.0 % and real below 16.7 %, and gives no verdict in "
-    "between.",
+    "thresholds": "It calls a face fake above 91.0 % and real below 16.7 %, and gives no verdict "
+    "in between.",
     "error.false_fake": "Of real faces like the 250 of holiday that it was calibrated on, at most "
     "1.0 % are called fake on average, and with 95 % confidence less than 1.9 %.",
     "stability": "All 4 copies saved again so mildly that nobody sees it get the same verdict; the "
