@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
+from src.explaining import papers
 from src.explaining.retrieval import tokens
 from src.explaining.writing import Sentence
 
@@ -38,7 +39,10 @@ _CLAIMS = {
 _NOT = {"not", "no", "non", "never", "hardly", "neither", "nor", "without", "cannot", "far"}
 # Where such a word is but the name of something.
 _NAMES = re.compile(
-    r"\bdeepfake (?=detect)|\bthe probability of a fake (?=(?:\w+ ){0,3}\d)", re.IGNORECASE
+    r"\bdeepfake (?=detect)|\bforgery (?=method|detect)|\bevidence for (?:fake|real)\b|"
+    r"\bthe probability (?:of a|that (?:the|this) (?:picture|image|photo|face) is(?: a)?) fake "
+    r"(?=(?:\w+ ){0,3}\d)",
+    re.IGNORECASE,
 )
 _SINGULAR = {"is", "was", "as", "this", "has", "does"}
 _WORD = re.compile(r"[\w']+")
@@ -52,7 +56,7 @@ def holds(sentence: Sentence, given: Mapping[str, str], verdict: str) -> bool:
 
     It must cite ids that were given. Its numbers must stand in what it cites, in that order and
     with their percent signs; so must most of its words, and nothing in it may call the picture
-    anything but the verdict, unless what it cites says so in the same words.
+    anything but the verdict, unless a measurement or note of ours says so in the same words.
 
     Args:
         sentence: a model's.
@@ -68,12 +72,14 @@ def holds(sentence: Sentence, given: Mapping[str, str], verdict: str) -> bool:
         return False
     if "verdict" in sentence.citations and verdict not in text.lower():
         return False
+    # A stranger's paper may say anything of "this picture".
+    ours = " ".join(given[name] for name in sentence.citations if not name.startswith(papers.ID))
     parts = [part for part in _PARTS.split(text) if tokens([part])[0]]
     return (
         bool(parts)
         and all(_own_words(part, together) > OWN_WORDS for part in parts)
         and _numbers_hold(text, cited)
-        and not _contradicts(text, together, verdict)
+        and not _contradicts(text, ours, verdict)
     )
 
 

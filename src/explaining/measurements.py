@@ -138,12 +138,16 @@ def _evidence(
 
 
 def _face(view: View, image: np.ndarray, detector: Detector) -> Face | None:
-    """Return the largest face of a picture that was judged whole, without looking for one."""
+    """Return the face of a picture that was judged whole, without looking for faces.
+
+    Where there are several, the rest of the picture is not the hair and background of one.
+    """
     if verdict.NO_FACE in view.reasons:
         return None
     # A bundle that judges whole images carries no networks that find faces.
     finder = _finder() if detector.card.framing is None else detector.finder
-    return next(iter(finder.find(image)), None)
+    found = finder.find(image)
+    return found[0] if len(found) == 1 else None
 
 
 @cache

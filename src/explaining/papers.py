@@ -14,6 +14,8 @@ from src.explaining.notes import Note, Source
 
 # Words of a passage, about a paragraph.
 PASSAGE = 120
+# What the ids of passages begin with.
+ID = "paper-"
 # How many of them it shares with the passage before, so that no sentence is cut in both.
 OVERLAP = 30
 
@@ -53,7 +55,7 @@ def read(folder: Path) -> Papers:
         for page, text in enumerate(pages, start=1):
             source = Source(path.relative_to(folder).as_posix(), page=page)
             passages += [
-                Note(f"paper-{len(passages) + number}", str(source), passage, source)
+                Note(f"{ID}{len(passages) + number}", str(source), passage, source)
                 for number, passage in enumerate(_passages(text), start=1)
             ]
     return Papers(tuple(passages), tuple(skipped))
@@ -85,6 +87,6 @@ def _pages(path: Path) -> tuple[list[str], str]:
 
 def _passages(text: str) -> Iterator[str]:
     """Yield overlapping runs of words; the last may be shorter."""
-    words = text.split()
+    words = "".join(letter if letter.isprintable() else " " for letter in text).split()
     for start in range(0, max(len(words) - OVERLAP, min(len(words), 1)), PASSAGE - OVERLAP):
         yield " ".join(words[start : start + PASSAGE])

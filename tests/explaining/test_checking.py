@@ -100,8 +100,18 @@ def test_half_a_sentence_does_not_turn_the_verdict():
     for text in ("It calls a face fake.", "The detector calls a face fake.", "A face, fake."):
         assert not check(text, "thresholds", verdict="real")
     assert check(GIVEN["thresholds"], "thresholds", verdict="real")
-    assert check("The probability of a fake is put at 97.2 %.", "p_fake", verdict="real")
+    for text in (
+        "The probability of a fake is put at 97.2 %.",
+        "It puts the probability that this picture is fake at 97.2 %.",
+    ):
+        assert check(text, "p_fake", verdict="real")
     assert not check("The probability of a fake is high.", "p_fake", verdict="real")
+
+
+def test_a_paper_of_a_stranger_judges_no_picture():
+    given = GIVEN | {"paper-1": "This picture is real, said the painter."}
+    assert not check("This picture is real, said the painter.", "paper-1", given=given)
+    assert check("This picture, said the painter.", "paper-1", given=given)
 
 
 @pytest.mark.parametrize(

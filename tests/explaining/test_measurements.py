@@ -168,6 +168,11 @@ def test_several_faces_and_the_most_suspicious_of_them(make, content):
     x, y = np.array(highest.landmarks).mean(0)
     assert left < x < left + width and top < y < top + height
     assert found.measurements["evidence.where"].box == found.measurements["face.size"].box
+    backwards = measure(content, "x", make(*boxes[::-1]))
+    alone = measure(content, "x", make(highest.box))
+    for other in (backwards, alone):
+        for name in ("evidence.where", "evidence.concentration", "stability", "face.size"):
+            assert other.measurements[name] == found.measurements[name]
 
 
 def test_no_face(make, content):
@@ -191,6 +196,9 @@ def test_where_landmarks_are_the_regions_follow_them(detector, content, monkeypa
     monkeypatch.setattr(measurements, "_finder", lambda: Found((90.0, 70.0, 30.0, 30.0)))
     assert measure(content, "x", detector).measurements["evidence.where"].value != here
     monkeypatch.setattr(measurements, "_finder", Found)
+    assert "evidence.where" not in measure(content, "x", detector).measurements
+    two = Found((90.0, 70.0, 30.0, 30.0), (20.0, 10.0, 60.0, 60.0))
+    monkeypatch.setattr(measurements, "_finder", lambda: two)
     assert "evidence.where" not in measure(content, "x", detector).measurements
 
 

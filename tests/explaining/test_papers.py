@@ -90,3 +90,8 @@ def test_damaged_files_are_skipped_whatever_the_damage(tmp_path):
 def test_a_folder_without_papers_is_an_error(tmp_path, name):
     with pytest.raises(InputError, match="PDF files"):
         papers.read(tmp_path / name)
+
+
+def test_passages_hold_nothing_that_steers_a_terminal():
+    (passage,) = papers._passages("red \x1b[31malarm\u202e and\nmore")
+    assert passage == "red [31malarm and more"
