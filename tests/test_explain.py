@@ -13,7 +13,9 @@ from src.data.faces import Face
 from src.detector import bundle, network
 from src.explain import explain
 from src.explaining import measurements
+from src.explaining.checking import holds
 from src.explaining.rewriting import Endpoint
+from src.explaining.writing import Sentence
 from src.export import export
 from tests.explaining.language_model import given, sentences, serve, well
 from tests.explaining.test_papers import write_pdf
@@ -97,6 +99,17 @@ def test_json_is_one_object_with_what_is_promised(tell, photo):
     cited = {name for one in found["sentences"] for name in one["citations"]}
     assert cited == {*found["measurements"], *found["notes"]}
     assert unsupported(found) == []
+
+
+def test_a_model_that_repeats_what_it_was_given_loses_no_sentence(detector, photos):
+    for path in photos:
+        found = explain(path.read_bytes(), "x", detector)
+        measured = found.measured.measurements
+        said = {one.id: one.unquoted or one.sentence for one in measured.values()}
+        said |= {note.id: note.text for note in found.notes.values()}
+        verdict = found.measured.prediction.verdict
+        for name, text in said.items():
+            assert holds(Sentence(text, (name,)), said, verdict), text
 
 
 def test_the_verdict_is_that_of_predict(tell, run, bundle_folder, photos):

@@ -18,6 +18,7 @@ LONGEST = 600  # letters
 # More than this share of the words of each part of a sentence must stand in what it cites.
 OWN_WORDS = 0.5
 _PARTS = re.compile(r"(?<=[.!?;])\s+")
+_CLAUSES = re.compile(r"[;:!?()]|,(?!\d)|\.(?!\d)|\band\b|\bbut\b|\bwhile\b")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:\s*(?:%|per ?cent\b))?", re.IGNORECASE)
 # "one" counts only where it counts something.
 _NUMBER_WORDS = re.compile(
@@ -35,15 +36,18 @@ _CLAIMS = {
     "real": r"real|authentic|genuine|unaltered|untouched|unmanipulated|unedited|original|true|"
     r"legit(?:imate)?|trustworthy|human|natural",
     "inconclusive": r"inconclusive|undecided|uncertain|unclear|unsure",
+    "wrong": r"wrong(?:ly)?|mistaken?(?:ly)?|incorrect(?:ly)?|false(?:ly)?|erroneous(?:ly)?|"
+    r"supposed(?:ly)?|alleged(?:ly)?",
 }
 _NOT = {"not", "no", "non", "never", "hardly", "neither", "nor", "without", "cannot", "far"}
 # Where such a word is but the name of something.
 _NAMES = re.compile(
-    r"\bdeepfake (?=detect)|\bforgery (?=method|detect)|\bevidence for (?:fake|real)\b|"
+    r"\bdeepfake (?=detect)|\bforgery (?=method|detect)|"
     r"\bthe probability (?:of a|that (?:the|this) (?:picture|image|photo|face) is(?: a)?) fake "
     r"(?=(?:\w+ ){0,3}\d)",
     re.IGNORECASE,
 )
+_LIKELY = {"probability", "chance", "likelihood", "likely", "odds"}
 _SINGULAR = {"is", "was", "as", "this", "has", "does"}
 _WORD = re.compile(r"[\w']+")
 # Neither addresses nor mark-up belongs into a sentence.
@@ -94,7 +98,35 @@ def _numbers_hold(text: str, cited: list[str]) -> bool:
     if not set(said) <= set().union(*there):
         return False
     # Two numbers that changed places are wrong numbers.
-    return all(_in_order([n for n in said if n in one], one) for one in there)
+    if not all(_in_order([n for n in said if n in one], one) for one in there):
+        return False
+    clauses = [clause for one in cited for clause in _CLAUSES.split(one)]
+    return all(_of_the_same(clause, clauses) for clause in _CLAUSES.split(text))
+
+
+def _of_the_same(clause: str, cited: list[str]) -> bool:
+    """Tell whether the numbers of a clause are said of what they were measured of.
+
+    Its words must be rather those that stand by these numbers than those that stand by others.
+    """
+    numbers = _digits(clause)
+    if not numbers:
+        return True
+    own: set[str] = set()
+    others: set[str] = set()
+    for one in cited:
+        if found := _digits(one):
+            (own if found & numbers else others).update(_stems(one))
+    words = _stems(clause)
+    return len(words & (others - own)) <= len(words & (own - others))
+
+
+def _digits(text: str) -> set[str]:
+    return {number for number in _numbers(text) if number[0].isdigit()}
+
+
+def _stems(text: str) -> set[str]:
+    return {word for word in tokens([text])[0] if not word.isdigit()}
 
 
 def _in_order(said: list[str], there: list[str]) -> bool:
@@ -124,19 +156,35 @@ def _contradicts(text: str, cited: str, verdict: str) -> bool:
     or before the same plural. So is a word for this verdict, where it is not denied.
     """
     there = list(map(_words, _PARTS.split(cited)))
+    known = {word for words in there for word in words}
     around = {_around(words, index) for words in there for index in range(len(words))}
+    runs = {tuple(words[max(i - 4, 0) : i + 1]) for words in there for i in range(len(words))}
     pairs = {pair for words in there for pair in pairwise(words)}
     plurals = {pair for pair in pairs if pair[1].endswith("s") and pair[1] not in _SINGULAR}
     for words in map(_words, _PARTS.split(text)):
         for index, word in enumerate(words):
             claims = {name for name, said in _CLAIMS.items() if re.fullmatch(said, word)}
-            before = words[max(index - 4, 0) : index]
-            if claims == {verdict} and any(one in _NOT or one.endswith("n't") for one in before):
-                return True
-            plural = tuple(words[index : index + 2]) in plurals
-            if claims - {verdict} and not plural and _around(words, index) not in around:
-                return True
+            if claims == {verdict}:
+                as_cited = tuple(words[max(index - 4, 0) : index + 1]) in runs
+                if verdict not in known or (_turned(words[:index], verdict) and not as_cited):
+                    return True
+            elif claims:
+                evidence = words[max(index - 2, 0) : index] == ["evidence", "for"]
+                harmless = (
+                    _around(words, index) in around
+                    or tuple(words[index : index + 2]) in plurals
+                    or (evidence and f"evidence for {word}" in cited.lower())
+                )
+                if not harmless:
+                    return True
     return False
+
+
+def _turned(before: list[str], verdict: str) -> bool:
+    """Tell whether the words before the verdict turn it into its opposite."""
+    denied = any(word in _NOT or word.endswith("n't") for word in before[-4:])
+    # The probability that is told is that of a fake.
+    return denied or (verdict != "fake" and not _LIKELY.isdisjoint(before[-6:]))
 
 
 def _words(text: str) -> list[str]:

@@ -69,6 +69,9 @@ def test_nothing_stays_that_cites_nothing_or_what_was_never_given():
         ("Of the evidence for fake, 20 % lies in the mouth; another 47 % lies in the eyes.",
          "evidence.where"),
         ("It calls a face fake above 16.7 % and real below 91.0 %.", "thresholds"),
+        ("Of the evidence for fake, 47 % lies in the eyes.", "evidence.where"),
+        ("The mouth covers 20 % of the area.", "evidence.where"),
+        ("At most 250 real faces are called fake on average.", "error.false_fake"),
         ("At most one in hundred real faces are called fake on average.", "error.false_fake"),
     ],
 )  # fmt: skip
@@ -76,9 +79,21 @@ def test_numbers_must_be_those_that_were_measured(text, name):
     assert not check(text, name)
 
 
+def test_numbers_belong_to_what_they_were_measured_of():
+    both = ("p_fake", "thresholds")
+    assert not check("It puts the probability of a fake above 91.0 %.", *both)
+    assert check(
+        "The probability of a fake is 97.2 %, and faces above 91.0 % are called fake.", *both
+    )
+    both = ("p_fake", "error.false_fake")
+    assert not check("At most 97.2 % of real faces are called fake.", *both)
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "The detector calls this picture fake by mistake.",
+        "The detector wrongly calls this picture fake.",
         "The detector calls this picture real.",
         "The detector calls this picture authentic.",
         "The detector calls this picture phoney.",
@@ -106,6 +121,8 @@ def test_half_a_sentence_does_not_turn_the_verdict():
     ):
         assert check(text, "p_fake", verdict="real")
     assert not check("The probability of a fake is high.", "p_fake", verdict="real")
+    assert not check("It puts the probability of real at 97.2 %.", "p_fake", verdict="real")
+    assert not check("Of the evidence for real, 47 % lies in the mouth.", "evidence.where")
 
 
 def test_a_paper_of_a_stranger_judges_no_picture():
