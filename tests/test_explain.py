@@ -302,6 +302,8 @@ def test_notes_and_papers_are_searched_by_meaning_where_asked(tell, photo, tmp_p
         return np.eye(1, 3, dtype=np.float32).repeat(len(texts), 0)
 
     monkeypatch.setattr(dense, "encoder", lambda: encode)
+    tell(photo, "--dense")
+    assert "detectors fail on methods that they have not seen in training" in asked
     write_pdf(tmp_path / "mine.pdf", "Owls turn their heads.")
     found, _ = tell(photo, "--dense", "--papers", tmp_path)
     assert any("Owls turn" in text for text in asked)
