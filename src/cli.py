@@ -20,6 +20,7 @@ VERBS = {
     "compare": "Compare two detectors on the same images.",
     "export": "Write a detector for other runtimes, each file checked.",
     "predict": "Judge files and folders.",
+    "explain": "Say in words why, every sentence with what it rests on.",
     "gradcam": "Draw where in an image the verdict comes from.",
     "faces": "Crop a set of images or videos to faces.",
     "forge": "Make fakes with masks out of real faces alone.",
