@@ -55,7 +55,7 @@ class Settings:
                   "help": "Folder with images; repeatable."}
     )  # fmt: skip
     backbone: str = _setting(
-        "xception", click.Choice(list(network.BACKBONES)), "Network under the head."
+        "xception", str, f"Network under the head: {', '.join(network.BACKBONES)}."
     )
     image_size: int = _setting(299, _COUNT, "Side of the square input in pixels.")
     weights: str = _setting("auto", str, f"To start from: {weights.CHOICES}.")
