@@ -72,7 +72,6 @@ class Card {
     details.addEventListener("toggle", () => {
       this.open = details.open;
       if (this.open && !this.asked) this.explain();
-      if (!this.open) frame(this.element, null);
     });
     if (this.explained) this.tellWhy();
     else if (this.asked) this.tellReason("explaining");
@@ -105,7 +104,7 @@ class Card {
   }
 
   tellWhy() {
-    const highlight = (box) => frame(this.element, box);
+    const highlight = (box, words) => frame(this.element, box, words);
     this.reasons.replaceChildren(...explanation(say, this.explained, highlight));
   }
 

@@ -5,7 +5,7 @@ import { make } from "./card.js";
 const PARTS = ["verdict", "picture", "research"];
 
 // Paragraphs whose footnotes show what was measured, or open a source. `highlight` is called with
-// a measurement's box, or with null.
+// a measurement's box and words, or with null.
 export function explanation(say, found, highlight) {
   const cited = [...new Set(found.sentences.flatMap(({ citations }) => citations))];
   const press = pressing(say, found, highlight);
@@ -58,14 +58,16 @@ function pressing(say, found, highlight) {
     [pressed, shown] = again ? [null, null] : [button, told];
     if (again) return;
     const { sentence, box } = found.measurements[id];
+    const words = [`${say("measured")} `, make("span", { lang: "en" }, sentence)];
     button.setAttribute("aria-pressed", "true");
-    told.replaceChildren(`${say(box ? "measured.there" : "measured")} `, make("span", { lang: "en" }, sentence));
-    highlight(box);
+    if (box) highlight(box, words);
+    else told.replaceChildren(...words);
   };
 }
 
-// Frame a part of the picture, or nothing.
-export function frame(card, box) {
+// Frame a part of the picture and say what was measured there, or nothing.
+export function frame(card, box, words = []) {
+  card.querySelector(".picture .told").replaceChildren(...words);
   const drawing = card.querySelector(".frame svg");
   drawing.querySelectorAll(".shown").forEach((rectangle) => rectangle.remove());
   if (!box) return;

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data import pixels
+from src.data import face_mask, pixels
 from src.data.faces import Face, Finder
 from src.detector import verdict
 from src.detector.detector import CAREFUL, Detector, again
@@ -128,7 +128,8 @@ def _evidence(
     """Say where the evidence lies: in which regions, where there is a face to draw them from."""
     fake = prediction.p_fake >= 0.5
     face = view.face or _face(view, image, detector)
-    if face is not None:
+    # A face of a pixel or two has no regions.
+    if face is not None and face_mask.is_face(face.landmarks):
         yield from wording.of_regions(
             regions.locate(evidence, view.box, face.landmarks, fake=fake), view.box, fake=fake
         )

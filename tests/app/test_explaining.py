@@ -10,8 +10,8 @@ from redness import BLUE, RED, encoded, plain, post, problem
 from app import serve as serving
 from src import explain
 from src.explaining.rewriting import Endpoint
-from tests.explaining.language_model import serve as language_model
 from tests.explaining.language_model import sentences, well
+from tests.explaining.language_model import serve as language_model
 
 
 def pictures(count):

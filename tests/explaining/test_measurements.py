@@ -215,6 +215,13 @@ def exif(**entries):
     return tags
 
 
+def test_a_face_of_a_pixel_has_no_regions(detector, content, monkeypatch):
+    monkeypatch.setattr(measurements, "_finder", lambda: Found((90.0, 70.0, 1.0, 1.0)))
+    found = measure(content, "a.png", detector).measurements
+    assert "evidence.where" not in found
+    assert "evidence.concentration" in found
+
+
 def test_the_file_and_what_a_stranger_wrote_into_it(detector, make_picture):
     jpeg = said(measure(file(make_picture, quality=83), "x", detector))
     assert jpeg["file"] == (
