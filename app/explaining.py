@@ -17,6 +17,7 @@ from app.settings import Settings
 from src import explain
 from src.detector.detector import Detector
 from src.explain import Explanation
+from src.explaining import provenance
 
 log = logging.getLogger(__name__)
 
@@ -105,10 +106,16 @@ class Explaining:
     Args:
         detector: judges.
         settings: of the service.
+
+    Raises:
+        InputError: the list of trusted roots cannot be used.
     """
 
     def __init__(self, detector: Detector, settings: Settings) -> None:
         self._detector, self._endpoint = detector, settings.endpoint
+        self._trust_anchors = settings.trust_anchors
+        # A list that cannot be used shall not wait for the first picture.
+        provenance.read(b"", "image/jpeg", settings.trust_anchors)
         self._most, self._inside = max(1, settings.places // SHARE), 0
         self._remembered = Remembered[Explanation](settings.remembered)
         self._explainer = ThreadPoolExecutor(1, "explain")
@@ -143,7 +150,9 @@ class Explaining:
         return found
 
     def _explain(self, data: bytes, faces: str) -> Explanation:
-        return explain.explain(data, UPLOAD, self._detector, faces=faces)
+        return explain.explain(
+            data, UPLOAD, self._detector, faces=faces, trust_anchors=self._trust_anchors
+        )
 
     async def reword(self, said: Explanation, faces: str) -> Explanation:
         """Let the language model of the settings word an explanation, where there is one.

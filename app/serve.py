@@ -64,6 +64,11 @@ def make_app(
 @click.option("--api-key-file", type=click.Path(path_type=Path), help="See app/README.md.")
 @click.option("--rate", type=click.IntRange(1), default=Settings.rate, help="Images/min a key.")
 @click.option("--history", type=click.Path(path_type=Path), help="SQLite file for verdicts.")
+@click.option(
+    "--trust-anchors",
+    type=click.Path(path_type=Path),
+    help="PEM file with trusted roots of Content Credentials.",
+)
 @click.option("--llm-model", help="A language model may reword explanations: its name.")
 @click.option("--llm-url", help="Base URL of an OpenAI-like server; key: OPENAI_API_KEY.")
 @click.option("--max-megabytes", type=click.IntRange(1, 200), default=20, help="Of one file.")

@@ -28,6 +28,7 @@ class Settings:
         api_keys: file with the hashes of the keys; None lets everybody ask.
         rate: images a minute for each key.
         history: SQLite file in which verdicts are kept; None keeps none.
+        trust_anchors: PEM file with trusted roots of Content Credentials; None trusts nobody.
         endpoint: a language model that puts explanations into better words; None asks none.
     """
 
@@ -44,6 +45,7 @@ class Settings:
     api_keys: Path | None = None
     rate: int = 600
     history: Path | None = None
+    trust_anchors: Path | None = None
     endpoint: Endpoint | None = None
 
     @property

@@ -8,7 +8,7 @@ import pytest
 from redness import BLUE, RED, encoded, plain, post, problem
 
 from app import serve as serving
-from src import explain
+from src import InputError, explain
 from src.explaining.rewriting import Endpoint
 from tests.explaining.language_model import sentences, well
 from tests.explaining.language_model import serve as language_model
@@ -175,3 +175,25 @@ def test_half_a_language_model_is_refused(run, monkeypatch, options, needed):
     result = run("serve", "--port", "0", *options)
     assert result.exit_code == 2
     assert needed in result.stderr
+
+
+def test_trusted_roots_are_read_at_the_start(make_app, monkeypatch, tmp_path):
+    path = tmp_path / "roots.pem"
+    path.write_text("no certificate", encoding="ascii")
+    found = settings_of(monkeypatch, "--trust-anchors", str(path))
+    assert found.trust_anchors == path
+    with pytest.raises(InputError, match="roots.pem"):
+        make_app(trust_anchors=path)
+
+
+def test_signers_are_held_against_the_operators_roots(serve, monkeypatch, tmp_path):
+    given, explained = [], explain.explain
+
+    def spy(*args, trust_anchors, **options):
+        given.append(trust_anchors)
+        return explained(*args, **options)
+
+    monkeypatch.setattr(explain, "explain", spy)
+    monkeypatch.setattr("src.explaining.provenance._anchors", lambda _path: None)
+    post(serve(trust_anchors=tmp_path / "roots.pem"), "/explain", RED)
+    assert given == [tmp_path / "roots.pem"]
