@@ -68,11 +68,13 @@ class Card {
   why() {
     this.reasons = make("div", { className: "reasons" });
     const summary = make("summary", { ariaLabel: say("why.of", { name: this.name }) }, say("why"));
-    const details = make("details", { className: "why", open: this.open ?? false }, summary, this.reasons);
+    // Asked of the one before, because its event comes later than its change.
+    const open = this.details?.open ?? false;
+    const details = make("details", { className: "why", open }, summary, this.reasons);
     details.addEventListener("toggle", () => {
-      this.open = details.open;
-      if (this.open && !this.asked) this.explain();
+      if (details.open && !this.asked) this.explain();
     });
+    this.details = details;
     if (this.explained) this.tellWhy();
     else if (this.asked) this.tellReason("explaining");
     return details;
