@@ -6,6 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from src.detector.prediction import FacePrediction, Prediction, Scores, put_toge
 
 # What the upload goes by in messages; its own name stays out of them.
 UPLOAD = "the upload"
+Said = TypeVar("Said")
 BLANK = (64, 64, 3)
 
 
@@ -149,8 +151,8 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class Remembered:
-    """The latest judgements, by what was asked.
+class Remembered(Generic[Said]):
+    """What was said latest, by what was asked.
 
     Args:
         limit: how many are kept.
@@ -158,17 +160,17 @@ class Remembered:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: OrderedDict[tuple[str, str], Judgement] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Said] = OrderedDict()
 
-    def get(self, sha256: str, faces: str) -> Judgement | None:
+    def get(self, sha256: str, faces: str) -> Said | None:
         """Return what was said of the same bytes before."""
         found = self._kept.get((sha256, faces))
         if found is not None:
             self._kept.move_to_end((sha256, faces))
         return found
 
-    def keep(self, sha256: str, faces: str, judgement: Judgement) -> None:
+    def keep(self, sha256: str, faces: str, said: Said) -> None:
         """Keep an answer, and let go of the one that was asked for longest ago."""
-        self._kept[sha256, faces] = judgement
+        self._kept[sha256, faces] = said
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)

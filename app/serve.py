@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ from src.detector import load, locate
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.location import MODEL_HELP
+from src.explaining.rewriting import Endpoint
 
 if TYPE_CHECKING:
     import socket
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 VARIABLES = "DEEPFAKE_SERVE"
 INSTALL = "pip install 'deepfake-detector[serve]'"
+# After that the text from templates is better than a better one.
+LLM_SECONDS = 15.0
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "sqlalchemy")
 
 
@@ -60,6 +64,13 @@ def make_app(
 @click.option("--api-key-file", type=click.Path(path_type=Path), help="See app/README.md.")
 @click.option("--rate", type=click.IntRange(1), default=Settings.rate, help="Images/min a key.")
 @click.option("--history", type=click.Path(path_type=Path), help="SQLite file for verdicts.")
+@click.option(
+    "--trust-anchors",
+    type=click.Path(path_type=Path),
+    help="PEM file with trusted roots of Content Credentials.",
+)
+@click.option("--llm-model", help="A language model may reword explanations: its name.")
+@click.option("--llm-url", help="Base URL of an OpenAI-like server; key: OPENAI_API_KEY.")
 @click.option("--max-megabytes", type=click.IntRange(1, 200), default=20, help="Of one file.")
 @click.option("--max-megapixels", type=click.IntRange(1, 89), default=50, help="Of one image.")
 @click.option("--max-files", type=click.IntRange(1), default=Settings.max_files, help="A batch.")
@@ -126,6 +137,8 @@ def _settings(
     cors_origin: tuple[str, ...],
     frame_ancestor: tuple[str, ...],
     api_key_file: Path | None,
+    llm_model: str | None,
+    llm_url: str | None,
     max_megabytes: int,
     max_megapixels: int,
     **same: Any,
@@ -139,10 +152,25 @@ def _settings(
         origins=cors_origin,
         frame_ancestors=frame_ancestor,
         api_keys=api_key_file,
+        endpoint=_endpoint(llm_model, llm_url),
         max_bytes=max_megabytes * 1_000_000,
         max_pixels=max_megapixels * 1_000_000,
         **same,
     )
+
+
+def _endpoint(model: str | None, url: str | None) -> Endpoint | None:
+    """Return the language model that was asked for; what other programs use is none of ours."""
+    if model is None:
+        if url is not None:
+            raise InputError("--llm-url needs --llm-model: the model's name")
+        return None
+    if find_spec("openai") is None:
+        raise InputError("--llm-model needs openai: pip install 'deepfake-detector[llm]'")
+    key = os.environ.get("OPENAI_API_KEY")
+    if url is None and not key:
+        raise InputError("--llm-model needs a server (--llm-url) or a key (OPENAI_API_KEY)")
+    return Endpoint(model, url, key, LLM_SECONDS)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from app import answers, drawing, judging, problems
 from app.answers import Status
+from app.explaining import Explaining
 from app.history import History
 from app.judging import Judgement, Seen
 from app.keys import Keys
@@ -58,7 +59,8 @@ class Service:
         self.faces = [way for way in FACES if _offers(detector, way)]
         self.keys = Keys.read(settings.api_keys, settings.rate) if settings.api_keys else None
         self.history = History(settings.history) if settings.history else None
-        self.remembered = judging.Remembered(settings.remembered)
+        self.remembered = judging.Remembered[Judgement](settings.remembered)
+        self.explaining = Explaining(detector, settings)
         self.held = Held(settings.max_held_bytes)
         self.pages = Pages(settings, drawing.style_hash())
         self.metrics = Metrics(lambda: self.queue.inside)
@@ -159,12 +161,14 @@ class Service:
         finally:
             warming.cancel()
             await self.queue.stop()
+            self.explaining.stop()
             if self.history is not None:
                 self.history.close()
 
     async def _warm_up(self) -> None:
         await self.queue.run(judging.warm_up, self.detector, self.settings.batch_size)
         self.ready = True
+        await self.explaining.warm_up()
 
 
 def _version(folder: Path) -> str:

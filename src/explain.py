@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -28,6 +28,7 @@ from src.explaining.writing import Sentence
 
 # Passages of a person's own papers that are cited beside our notes.
 PASSAGES = 2
+Part = Literal["verdict", "picture", "research"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Explanation:
         for one in self.sentences:
             marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
             said = f"{one.text} [{', '.join(map(str, marks))}]"
-            paragraphs.setdefault(self._part(one), []).append(said)
+            paragraphs.setdefault(self.part(one), []).append(said)
         measured = [f"[{n}] {name}" for name, n in numbers.items() if name not in self.notes]
         cited = [
             f"[{n}] {self.notes[name].source} {self.notes[name].source.url}".rstrip()
@@ -86,8 +87,8 @@ class Explanation:
             ]
         )
 
-    def _part(self, sentence: Sentence) -> str:
-        """Return what a sentence is about: the verdict, the picture or research."""
+    def part(self, sentence: Sentence) -> Part:
+        """Return what a sentence is about, which is the paragraph that it belongs to."""
         if any(name in self.notes for name in sentence.citations):
             return "research"
         of_picture = ("evidence", "face", "file", "credentials", "spectrum")
@@ -141,10 +142,18 @@ def explain(
         answers += writing.look_up(found, own, PASSAGES)
     by_id = {answer.note.id: answer.note for answer in answers}
     template = Explanation(measured, writing.compose(found, answers), by_id)
-    if endpoint is None:
-        return template
+    return template if endpoint is None else reword(template, endpoint)
+
+
+def reword(template: Explanation, endpoint: Endpoint) -> Explanation:
+    """Let a language model put an explanation into better words; what does not hold is left out.
+
+    Returns:
+        The model's, or the same with a remark where the model gave nothing that can be used.
+    """
+    found = template.measured.measurements
     try:
-        better = rewrite(found, list(by_id.values()), endpoint)
+        better = rewrite(found, list(template.notes.values()), endpoint)
     except Unanswered as error:
         return replace(template, remark=error.reason, removed=error.removed)
     return replace(template, sentences=better.sentences, source="llm", removed=better.removed)

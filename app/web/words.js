@@ -55,6 +55,17 @@ export const WORDS = {
     "place.3": "on the left", "place.4": "in the middle", "place.5": "on the right",
     "place.6": "in the lower left", "place.7": "at the bottom", "place.8": "in the lower right",
     unseen: "This browser cannot show pictures of this format; the service could read it.",
+    why: "Why?",
+    "why.of": "Why? {name}",
+    explaining: "Explaining …",
+    explained: "{name}: explained",
+    in_english: "The explanation is in English.",
+    measured: "Measured:",
+    "measured.mark": "Measurement {number}",
+    sources: "Sources",
+    "source.mark": "Source {number}: {source} (new tab)",
+    "written.template": "Put together from the measurements and from notes on research. It changes nothing about the verdict.",
+    "written.llm": "Worded by a language model and checked; sentences left out because they did not hold: {removed}. It changes nothing about the verdict.",
     report: "Printable report",
     "report.of": "Printable report on {name}",
     remove: "Remove",
@@ -132,6 +143,17 @@ export const WORDS = {
     "place.3": "à gauche", "place.4": "au milieu", "place.5": "à droite",
     "place.6": "en bas à gauche", "place.7": "en bas", "place.8": "en bas à droite",
     unseen: "Ce navigateur ne sait pas montrer ce format ; le service a pu le lire.",
+    why: "Pourquoi ?",
+    "why.of": "Pourquoi ? {name}",
+    explaining: "Explication en cours …",
+    explained: "{name} : expliqué",
+    in_english: "L’explication est en anglais.",
+    measured: "Mesuré :",
+    "measured.mark": "Mesure {number}",
+    sources: "Sources",
+    "source.mark": "Source {number} : {source} (nouvel onglet)",
+    "written.template": "Composé à partir des mesures et de notes sur la recherche. Le verdict n’en dépend pas.",
+    "written.llm": "Rédigé par un modèle de langue et vérifié ; phrases écartées parce qu’elles ne tenaient pas : {removed}. Le verdict n’en dépend pas.",
     report: "Rapport à imprimer",
     "report.of": "Rapport à imprimer sur {name}",
     remove: "Retirer",
@@ -161,6 +183,7 @@ export function speaker(language) {
   const words = WORDS[language];
   const say = (key, values = {}) =>
     (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  say.language = language;
   say.knows = (key) => key in words;
   say.number = (value, digits = 3) =>
     new Intl.NumberFormat(language, {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data import pixels
+from src import InputError
+from src.data import face_mask, pixels
 from src.data.faces import Face, Finder
 from src.detector import verdict
 from src.detector.detector import CAREFUL, Detector, again
@@ -18,6 +20,8 @@ from src.detector.framing import View
 from src.detector.prediction import Output, Prediction, put_together
 from src.explaining import file_facts, provenance, regions, spectrum, wording
 from src.explaining.wording import Measurement
+
+log = logging.getLogger(__name__)
 
 # Faces that the network takes at once.
 BATCH = 32
@@ -128,7 +132,8 @@ def _evidence(
     """Say where the evidence lies: in which regions, where there is a face to draw them from."""
     fake = prediction.p_fake >= 0.5
     face = view.face or _face(view, image, detector)
-    if face is not None:
+    # A face of a pixel or two has no regions.
+    if face is not None and face_mask.is_face(face.landmarks):
         yield from wording.of_regions(
             regions.locate(evidence, view.box, face.landmarks, fake=fake), view.box, fake=fake
         )
@@ -146,10 +151,15 @@ def _face(view: View, image: np.ndarray, detector: Detector) -> Face | None:
         return None
     # A bundle that judges whole images carries no networks that find faces.
     finder = _finder() if detector.card.framing is None else detector.finder
-    found = finder.find(image)
+    found = [] if finder is None else finder.find(image)
     return found[0] if len(found) == 1 else None
 
 
 @cache
-def _finder() -> Finder:
-    return Finder.from_package()
+def _finder() -> Finder | None:
+    """Return what finds faces; None where it is not installed, as in the container."""
+    try:
+        return Finder.from_package()
+    except InputError as error:
+        log.warning("in which regions of a face the evidence lies is not measured: %s", error)
+        return None

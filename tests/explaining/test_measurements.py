@@ -1,6 +1,7 @@
 """What is measured of an image, with faces that are made up and a detector that is tiny."""
 
 import io
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,10 @@ class Found:
             Face(box, 0.99, LANDMARKS * np.float32(box[2:]) + np.float32(box[:2]))
             for box in self.boxes
         ]
+
+
+# As it is, before the tests put made-up faces in its place.
+FINDER = measurements._finder
 
 
 @pytest.fixture(autouse=True)
@@ -213,6 +218,24 @@ def exif(**entries):
     for name, value in entries.items():
         tags[ExifTags.Base[name]] = value
     return tags
+
+
+def test_a_face_of_a_pixel_has_no_regions(detector, content, monkeypatch):
+    monkeypatch.setattr(measurements, "_finder", lambda: Found((90.0, 70.0, 1.0, 1.0)))
+    found = measure(content, "a.png", detector).measurements
+    assert "evidence.where" not in found
+    assert "evidence.concentration" in found
+
+
+def test_without_networks_that_find_faces_regions_are_left_out(
+    detector, content, monkeypatch, caplog
+):
+    monkeypatch.setattr(measurements, "_finder", FINDER.__wrapped__)
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    found = measure(content, "a.png", detector).measurements
+    assert "evidence.where" not in found
+    assert "evidence.concentration" in found
+    assert "pip install mtcnn" in caplog.text
 
 
 def test_the_file_and_what_a_stranger_wrote_into_it(detector, make_picture):
