@@ -21,6 +21,7 @@ VERBS = {
     "export": "Write a detector for other runtimes, each file checked.",
     "predict": "Judge files and folders.",
     "gradcam": "Draw where in an image the verdict comes from.",
+    "video": "Judge the persons in a video over time.",
     "faces": "Crop a set of images or videos to faces.",
     "forge": "Make fakes with masks out of real faces alone.",
 }
