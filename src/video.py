@@ -281,6 +281,9 @@ def command(
     plots.save(timeline(clip), written[1])
     write_text(written[0], text + "\n")
     click.echo(text if as_json else "\n".join(_lines(clip)))
+    if not clip.tracks:
+        click.echo("no face was found in the frames that were looked at", err=True)
+        return
     told = {*clip.reasons, *(reason for track in clip.tracks for reason in track.reasons)}
     for reason in sorted(told):
         click.echo(f"{reason}: {verdict.REASONS[reason]}", err=True)

@@ -1,6 +1,6 @@
 """How a person looks in a frame, in numbers that are compared to tell who comes back.
 
-Two things that stay when a head turns or the camera moves: the colours of skin, hair and clothes
+Two things that stay when a head turns or the camera moves: the colours of skin and hair
 (histograms, compared as Comaniciu, Ramesh & Meer 2003 do), and the features of the face brought
 upright by its landmarks (histograms of gradients, Dalal & Triggs 2005). That is enough to tell a
 few persons of one film apart. It is no face recognition, and says nothing across films.
@@ -12,9 +12,10 @@ import numpy as np
 
 from src.data.faces import Face
 
-# Side of the square around a face whose colours count, in widths of the face.
-AROUND = 2.0
-# Bins of lightness and of the two colour axes, and horizontal bands: hair, face, clothes.
+# How far beside, above and below a face its colours count, in widths and heights of the face: hair
+# and skin, and none of the place, which need not be the same when somebody comes back.
+ASIDE, ABOVE, BELOW = -0.1, 0.1, 0.1
+# Bins of lightness and of the two colour axes, and horizontal bands: hair, eyes, mouth.
 LIGHTNESS, COLOUR, BANDS = 4, 12, 3
 # Where eyes, nose and corners of the mouth come to lie, in shares of the upright square.
 UPRIGHT = ((0.34, 0.38), (0.66, 0.38), (0.5, 0.56), (0.37, 0.73), (0.63, 0.73))
@@ -22,7 +23,7 @@ SIDE = 64
 # Cells a side, and directions of a gradient without its sign.
 CELLS, DIRECTIONS = 8, 9
 # How much the colours count against the features.
-COLOUR_WEIGHT = 0.6
+COLOUR_WEIGHT = 0.5
 
 
 def describe(image: np.ndarray, face: Face) -> np.ndarray:
@@ -51,10 +52,9 @@ def _colours(image: np.ndarray, face: Face) -> np.ndarray:
     import cv2
 
     left, top, width, height = face.box
-    x, y, reach = left + width / 2, top + height / 2, AROUND * width / 2
     rows, columns = image.shape[:2]
-    across = slice(max(0, round(x - reach)), max(1, min(columns, round(x + reach))))
-    down = slice(max(0, round(y - reach)), max(1, min(rows, round(y + reach))))
+    across = _stretch(left - ASIDE * width, left + (1 + ASIDE) * width, columns)
+    down = _stretch(top - ABOVE * height, top + (1 + BELOW) * height, rows)
     part = cv2.resize(image[down, across], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(part, cv2.COLOR_RGB2LAB)
     # Skin and hair lie in the middle of the colour axes, which are stretched there.
@@ -69,6 +69,12 @@ def _colours(image: np.ndarray, face: Face) -> np.ndarray:
             histogram = _blurred(histogram, axis)
         found.append(np.sqrt(histogram.ravel() / histogram.sum() / BANDS))
     return np.concatenate(found)
+
+
+def _stretch(start: float, stop: float, length: int) -> slice:
+    """Return the pixels from start to stop that there are, at least one."""
+    first = min(max(0, round(start)), length - 1)
+    return slice(first, max(first + 1, min(length, round(stop))))
 
 
 def _blurred(histogram: np.ndarray, axis: int) -> np.ndarray:
