@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +142,7 @@ def judge(
     path = Path(path)
     with progress.bar("Reading", footage.claimed(path) or 1) as step:
         found = footage.survey(path, step)
-    count = frames or max(1, math.ceil(found.duration * per_second))
+    count = frames or max(1, round(found.duration * per_second))
     chosen = sampling.choose(found, count, sample)
     with progress.bar("Judging", len(chosen)) as step:
         seen = watch(

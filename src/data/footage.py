@@ -24,7 +24,7 @@ _GLANCE = (32, 18)
 # A frame begins a scene where it differs so much from the one before (as a share of white from
 # black), and so many times as much as its neighbours do from theirs: a camera that moves fast
 # changes every frame.
-CUT, STANDS_OUT = 0.08, 3.0
+CUT, STANDS_OUT = 0.08, 2.0
 
 
 class VideoError(InputError):

@@ -16,7 +16,8 @@ import numpy as np
 
 from src import InputError
 from src.files import atomic_file
-from src.report.plots import FAKE, REAL, UNSURE, blend
+from src.report.plots import blend
+from src.report.plots.style import FAKE, REAL, UNSURE, legible_on
 
 CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 # The longer side of a .webm in pixels: to be looked at in a page, and quickly encoded.
@@ -91,7 +92,8 @@ def _outline(painted: np.ndarray, mark: Mark) -> None:
     x = min(max(0, left), max(0, painted.shape[1] - across))
     y = max(up + below, top - below)
     cv2.rectangle(painted, (x, y - up - below), (x + across, y + below), colour, -1)
-    cv2.putText(painted, mark.text, (x, y), font, scale, (255, 255, 255), line, cv2.LINE_AA)
+    ink = (255,) * 3 if legible_on(tuple(c / 255 for c in colour)) == "white" else (0,) * 3
+    cv2.putText(painted, mark.text, (x, y), font, scale, ink, line, cv2.LINE_AA)
 
 
 def write(paths: Sequence[Path], frames: Iterable[tuple[float, np.ndarray]], rate: float) -> None:

@@ -11,15 +11,12 @@ from src.report.plots.faithfulness import randomisation, removal
 from src.report.plots.overview import dashboard
 from src.report.plots.painting import Heat, blend, overlay
 from src.report.plots.ranking import precision_recall, roc, thresholds
-from src.report.plots.style import FAKE, REAL, UNSURE, save
+from src.report.plots.style import save
 from src.report.plots.timeline import Line, timeline
 from src.report.plots.training import training_curves
 from src.report.plots.uncertainty import entropy, reliability, risk_coverage
 
 __all__ = [
-    "FAKE",
-    "REAL",
-    "UNSURE",
     "Heat",
     "Line",
     "blend",

@@ -52,7 +52,13 @@ def timeline(lines: Sequence[Line], duration: float, gap: float) -> Figure:
     drawn = figure(7.0, 1.1 + 1.5 * max(1, len(chosen)))
     rows = drawn.subplots(max(1, len(chosen)), sharex=True, squeeze=False)[:, 0]
     if not chosen:
-        rows[0].text(0.5, 0.5, "no face was found", ha="center", va="center", color=INK)
+        rows[0].text(
+            *(0.5, 0.5, "no face was found"),
+            ha="center",
+            va="center",
+            color=INK,
+            transform=rows[0].transAxes,
+        )
     for row, line in zip(rows, chosen, strict=False):
         draw_timeline(row, line, gap)
     for axes in rows:
