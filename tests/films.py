@@ -61,7 +61,7 @@ def meeting(frames: int = 30) -> Iterator[np.ndarray]:
     for n in range(frames):
         present = [(1, 4 + 4 * n, 20, 130 + n)]
         if not frames // 4 <= n < 3 * frames // 4:
-            present.append((2, 290 if n < frames // 2 else 280, 5 if n < frames // 2 else 110, 125))
+            present.append((5, 290 if n < frames // 2 else 280, 5 if n < frames // 2 else 110, 125))
         yield composed(*present)
 
 

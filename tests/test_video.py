@@ -109,7 +109,7 @@ def test_json_on_stdout_is_the_file(judge, clip, tmp_path):
 
 
 def test_a_short_scene_is_not_passed_over_where_scenes_are_sampled(judge, tmp_path):
-    one, other = films.composed((1, 30, 20, 150)), films.composed((2, 230, 60, 160))
+    one, other = films.composed((1, 30, 20, 150)), films.composed((5, 230, 60, 160))
     other[other == 110] = 220
     path = films.write(tmp_path / "clip.mp4", [one] * 26 + [other] * 4, rate=10)
     for way, frames in (("even", [2]), ("scene", [1, 1])):
