@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from src.report.plots.style import FAKE, REAL, UNSURE, legible_on
 
 CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 # The longer side of a .webm in pixels: to be looked at in a page, and quickly encoded.
-PAGE_SIDE = 854
+PAGE_SIDE = 640
 SLOWEST, FASTEST = 1.0, 60.0
 _COLOURS = {"fake": FAKE, "real": REAL, "inconclusive": UNSURE}
 
@@ -143,7 +144,7 @@ def _steadily(
 
 
 class _Writer:
-    """Writes frames of one size into one file."""
+    """Writes frames of one size into one file, on a thread of its own, one frame ahead."""
 
     def __init__(self, path: Path, rate: float, shape: tuple[int, ...]) -> None:
         import cv2
@@ -166,7 +167,18 @@ class _Writer:
                 "video out (--no-annotate), or install opencv-python-headless from PyPI"
             )
 
+        self._thread = ThreadPoolExecutor(1, "film")
+        self._under_way: Future[None] | None = None
+
     def write(self, image: np.ndarray, times: int) -> None:
+        self._wait()
+        self._under_way = self._thread.submit(self._encode, image, times)
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
+
+    def _encode(self, image: np.ndarray, times: int) -> None:
         import cv2
 
         if image.shape[1::-1] != self._size:
@@ -176,6 +188,8 @@ class _Writer:
             self._file.write(frame)
 
     def close(self) -> None:
+        self._wait()
+        self._thread.shutdown()
         self._file.release()
 
 

@@ -49,7 +49,7 @@ def test_the_one_for_browsers_is_small_and_keeps_its_shape(tmp_path):
     sizes = {}
     for path in tmp_path.iterdir():
         sizes[path.suffix] = cv2.VideoCapture(str(path)).read()[1].shape[:2]
-    assert sizes == {".webm": (480, 854), ".mp4": (720, 1280)}
+    assert sizes == {".webm": (360, 640), ".mp4": (720, 1280)}
     assert b"webm" in (tmp_path / "a.webm").read_bytes()[:64]
 
 
