@@ -120,19 +120,20 @@ def deviation(detector: Detector, videos: Sequence[Path]) -> list[str]:
         "| verdicts that differ |",
         "|---|---|---|---|---|",
     ]
-    whole = [judge(path, detector, frames=sys.maxsize)[0] for path in videos]
+    whole = [judge(path, detector, frames=sys.maxsize) for path in videos]
     for way in sampling.WAYS:
         for rate in RATES:
-            some = [judge(path, detector, sample=way, per_second=rate)[0] for path in videos]
+            some = [judge(path, detector, sample=way, per_second=rate) for path in videos]
             pairs = list(zip(some, whole, strict=True))
             apart = [
                 abs(one.p_fake - other.p_fake)
                 for clip, known in pairs
-                for one, other in zip(clip.tracks, known.tracks, strict=False)
+                if len(clip.tracks) == len(known.tracks)
+                for one, other in zip(clip.tracks, known.tracks, strict=True)
             ]
             lines.append(
                 f"| {rate:g} a second, {way} | {sum(clip.sampled for clip in some)} of "
-                f"{sum(clip.frames for clip in whole)} | {sum(len(c.tracks) for c in some)} of "
+                f"{sum(clip.sampled for clip in whole)} | {sum(len(c.tracks) for c in some)} of "
                 f"{sum(len(c.tracks) for c in whole)} | {max(apart, default=float('nan')):.3f} | "
                 f"{sum(clip.verdict != known.verdict for clip, known in pairs)} of {len(pairs)} |"
             )

@@ -49,10 +49,8 @@ class Clip:
             image.
         reasons: short codes behind the verdict.
         calibration: what the error rates rest on, a sentence.
-        duration: in seconds.
-        sampled: how many frames were looked at.
-        frames: how many there are.
-        step: seconds between two frames that were looked at, on average.
+        survey: when its frames are shown.
+        sampled: how many of them were looked at.
         tracks: one a person, in order of appearance; empty where no face was found.
     """
 
@@ -61,16 +59,14 @@ class Clip:
     verdict: verdict.Word
     reasons: tuple[str, ...]
     calibration: str
-    duration: float
+    survey: footage.Survey
     sampled: int
-    frames: int
-    step: float
     tracks: tuple[Track, ...]
 
     @property
     def gap(self) -> float:
         """A person who was not seen for so many seconds was away."""
-        return MISSED * self.step
+        return MISSED * self.survey.duration / self.sampled
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for JSON."""
@@ -80,9 +76,9 @@ class Clip:
             "verdict": self.verdict,
             "reasons": list(self.reasons),
             "calibration": self.calibration,
-            "duration": round(self.duration, 3),
+            "duration": round(self.survey.duration, 3),
             "sampled": self.sampled,
-            "frames": self.frames,
+            "frames": len(self.survey.times),
             "tracks": [_track(track) for track in self.tracks],
         }
 
@@ -117,7 +113,7 @@ def judge(
     per_second: float = PER_SECOND,
     faces: str = "auto",
     batch_size: int = 32,
-) -> tuple[Clip, footage.Survey]:
+) -> Clip:
     """Judge the persons in a video.
 
     It is decoded twice: once to learn when its frames are shown and where scenes begin, once to
@@ -131,9 +127,6 @@ def judge(
         per_second: frames looked at for each second.
         faces: which faces are judged, one of `framing.FACES`.
         batch_size: faces at a time.
-
-    Returns:
-        The answer, and when each frame is shown.
 
     Raises:
         VideoError: the file cannot be read as a video.
@@ -151,19 +144,16 @@ def judge(
     tracks, decided = persons.judge(seen, detector.calibration, detector.card.temperature)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    clip = Clip(
+    return Clip(
         path=str(path),
         sha256=sha256,
         verdict=decided.word,
         reasons=decided.reasons,
         calibration=ON_STILLS if detector.calibration else NOT_CALIBRATED,
-        duration=found.duration,
+        survey=found,
         sampled=len(chosen),
-        frames=len(found.times),
-        step=found.duration / len(chosen),
         tracks=tuple(tracks),
     )
-    return clip, found
 
 
 def _watched(path: Path, found: footage.Survey, chosen: Sequence[int]) -> Iterator[Frame]:
@@ -189,20 +179,20 @@ def timeline(clip: Clip) -> Figure:
         )
         for track in clip.tracks
     ]
-    return plots.timeline(lines, clip.duration, clip.gap)
+    return plots.timeline(lines, clip.survey.duration, clip.gap)
 
 
-def annotate(clip: Clip, found: footage.Survey, places: Sequence[Path]) -> None:
+def annotate(clip: Clip, places: Sequence[Path]) -> None:
     """Write the video again with boxes, verdicts and heatmaps.
 
     Args:
         clip: what was said.
-        found: when each frame is shown.
         places: the files, see `film.write`.
 
     Raises:
         InputError: they cannot be written.
     """
+    found = clip.survey
     presences = [Presence(track, clip.gap) for track in clip.tracks]
     # All heatmaps are divided by the same number, so that they can be compared.
     highest = max((one.highest for one in presences), default=0.0) or 1.0
@@ -270,13 +260,13 @@ def command(
     written = places(video, output, not no_annotate, overwrite)
     footage.claimed(video)
     detector = load(model, engine, precision)
-    clip, found = judge(
+    clip = judge(
         video, detector, sample=sample, frames=frames, per_second=per_second, faces=faces,
         batch_size=batch_size,
     )  # fmt: skip
     text = json.dumps(clip.to_dict())
     if not no_annotate:
-        annotate(clip, found, written[2:])
+        annotate(clip, written[2:])
     plots.save(timeline(clip), written[1])
     write_text(written[0], text + "\n")
     click.echo(text if as_json else "\n".join(_lines(clip)))
@@ -292,7 +282,7 @@ def command(
 def _lines(clip: Clip) -> Iterator[str]:
     """Return the table: the video, and a row a person."""
     reasons = "".join(f"  {reason}" for reason in clip.reasons)
-    yield f"{clip.verdict:<13} {clip.path}, {clip.duration:.1f} s{reasons}"
+    yield f"{clip.verdict:<13} {clip.path}, {clip.survey.duration:.1f} s{reasons}"
     for track in clip.tracks:
         first, last = track.sightings[0].time, track.sightings[-1].time
         carried = ", ".join(f"{one.start:.1f}-{one.end:.1f} s" for one in track.moments)

@@ -38,7 +38,7 @@ def clip(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def judged(framed, clip):
-    return video.judge(clip, load(framed))[0]
+    return video.judge(clip, load(framed))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def judge(run, framed, tmp_path):
 def test_one_person_is_one_track_who_leaves_and_comes_back_too(judged):
     staying, returning = judged.tracks
     assert [track.id for track in judged.tracks] == [1, 2]
-    assert judged.sampled == 12 and judged.frames == 30
+    assert judged.sampled == 12 and len(judged.survey.times) == 30
     assert [one.time for one in staying.sightings] == pytest.approx(
         [one / 2 + 0.2 for one in range(12)], abs=0.21
     )

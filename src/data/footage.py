@@ -185,10 +185,10 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     if not path.is_file() or path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is missing or empty")
     with path.open("rb") as file:
-        start = file.read(16)
-    if start.lstrip().startswith((b"#EXTM3U", b"ffconcat")):
-        # Its decoder would go on and open what the list names.
-        raise VideoError(f"{path}: a playlist; expected the video itself")
+        start = file.read(64)
+    if start.isascii() and start.decode().replace("\n", "").replace("\r", "").isprintable():
+        # Such as a playlist, whose decoder would go on and open what it names.
+        raise VideoError(f"{path}: a text or a playlist; expected the video itself")
     # The same decoder on every system.
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:

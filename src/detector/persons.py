@@ -65,7 +65,7 @@ class Track:
     Attributes:
         id: from 1 on, in order of appearance.
         verdict: `fake`, `real` or `inconclusive`.
-        p_fake: probability of *fake* in [0, 1], of the mean logit; no longer of one still.
+        p_fake: probability of *fake* in [0, 1] by the mean logit, with the temperature of stills.
         logit: the mean over the frames that count.
         reasons: codes behind the verdict.
         moments: what carries it, see `moments`.
