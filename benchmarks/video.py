@@ -40,7 +40,7 @@ SECONDS, RATE, WIDTH, HEIGHT, FACE = 10, 25, 1280, 720, 420
 RATES = (0.5, 1.0, PER_SECOND, 5.0)
 
 
-def draw(path: Path, seed: int) -> Path:
+def draw(path: Path, seed: int, seconds: int = SECONDS) -> Path:
     """Film a drawn person who walks through the picture, with the grain of a sensor."""
     import cv2
 
@@ -51,7 +51,7 @@ def draw(path: Path, seed: int) -> Path:
     file = cv2.VideoWriter(
         str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), RATE, (WIDTH, HEIGHT)
     )
-    for number in range(SECONDS * RATE):
+    for number in range(seconds * RATE):
         left = 100 + 3 * number
         top = 140 + round(40 * np.sin(number / 20))
         frame = wall.copy()

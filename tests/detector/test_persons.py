@@ -41,6 +41,13 @@ def test_a_person_is_fake_or_real_where_every_frame_says_so(calibration):
     assert said([person(*[-10] * 10)], calibration) == (["real"], Verdict("real"))
 
 
+def test_frames_must_be_twice_as_unusual_as_a_still(calibration):
+    # 3 in 400: enough for one still at 1 %, and twice that is too much.
+    assert calibration.passes(calibration.p_value(396.5, 1))
+    assert said([person(*[396.5] * 10)], calibration)[0] == ["inconclusive"]
+    assert said([person(*[398.5] * 10)], calibration)[0] == ["fake"]
+
+
 def test_one_frame_that_could_be_real_is_enough_for_doubt(calibration):
     words, decided = said([person(*[500] * 9, 100)], calibration)
     assert words == ["inconclusive"]
