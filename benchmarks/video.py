@@ -36,6 +36,8 @@ from src.video import PER_SECOND, judge
 
 PARTS = ("plain", "sampling", "end-to-end")
 SECONDS, RATE, WIDTH, HEIGHT, FACE = 10, 25, 1280, 720, 420
+# Faces that the gradient tape takes at once, because it keeps every activation in memory.
+TAPED = 8
 # How many frames are looked at for each second.
 RATES = (0.5, 1.0, PER_SECOND, 5.0)
 
@@ -92,8 +94,8 @@ def plain(detector: Detector, videos: Sequence[Path], runs: int) -> list[str]:
     def at_once() -> None:
         found = np.stack([face for frame in frames for face in faces(frame)])
         model.predict(found, batch_size=BATCH, verbose=0)
-        for start in range(0, len(found), BATCH):
-            grad_cam(tf.constant(found[start : start + BATCH].astype(np.float32))).numpy()
+        for start in range(0, len(found), TAPED):
+            grad_cam(tf.constant(found[start : start + TAPED].astype(np.float32))).numpy()
 
     calls: dict[str, Callable[[], Any]] = {
         "a frame at a time": one_by_one,
