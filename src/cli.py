@@ -22,6 +22,7 @@ VERBS = {
     "predict": "Judge files and folders.",
     "explain": "Say in words why, every sentence with what it rests on.",
     "gradcam": "Draw where in an image the verdict comes from.",
+    "video": "Judge the persons in a video over time.",
     "faces": "Crop a set of images or videos to faces.",
     "forge": "Make fakes with masks out of real faces alone.",
     "serve": "Judge images over HTTP, with a web page.",
