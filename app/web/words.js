@@ -46,6 +46,8 @@ export const WORDS = {
       "There are more faces than the calibration suffices for, if the error rate is to hold for the whole picture.",
     "reason.unfamiliar":
       "The picture is unlike nearly all faces that the detector was calibrated on: its error rates need not hold.",
+    "reason.too_few_for_video":
+      "The detector is calibrated on stills, on too few to judge a person by many frames.",
     face: "Face {number}: {verdict}, probability of fake {p}",
     heatmap: "Heatmap",
     legend: "blue speaks for real, red for fake",
@@ -134,6 +136,8 @@ export const WORDS = {
       "Il y a plus de visages que la calibration n’en permet pour que le taux d’erreur vaille pour l’image entière.",
     "reason.unfamiliar":
       "L’image ne ressemble guère aux visages de la calibration : les taux d’erreur peuvent ne pas valoir.",
+    "reason.too_few_for_video":
+      "Le détecteur est calibré sur des photos, trop peu pour juger une personne sur de nombreuses images.",
     face: "Visage {number} : {verdict}, probabilité de faux {p}",
     heatmap: "Carte de chaleur",
     legend: "le bleu parle pour réel, le rouge pour faux",
