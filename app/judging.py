@@ -14,7 +14,7 @@ from src.data import pixels
 from src.detector import verdict
 from src.detector.detector import Detector
 from src.detector.framing import View
-from src.detector.prediction import FacePrediction, Prediction, Scores, put_together
+from src.detector.prediction import FacePrediction, Output, Prediction, Scores, put_together
 
 # What the upload goes by in messages; its own name stays out of them.
 UPLOAD = "the upload"
@@ -109,16 +109,18 @@ def judge(detector: Detector, seen: Sequence[Seen], batch_size: int) -> list[Jud
     inputs = np.stack([image for one in seen for image in one.inputs])
     starts = range(0, len(inputs), batch_size)
     scored = [detector.score(inputs[start : start + batch_size]) for start in starts]
-    rows = iter([(scores, i) for scores in scored for i in range(len(scores.logit))])
+    rows = iter([(scores, i, said) for scores in scored for i, said in enumerate(scores.outputs())])
     return [_judgement(detector, one, [next(rows) for _ in one.views]) for one in seen]
 
 
-def _judgement(detector: Detector, seen: Seen, rows: Sequence[tuple[Scores, int]]) -> Judgement:
-    outputs = [scores.outputs()[i] for scores, i in rows]
+def _judgement(
+    detector: Detector, seen: Seen, rows: Sequence[tuple[Scores, int, Output]]
+) -> Judgement:
+    outputs = [output for _, _, output in rows]
     said = put_together("", seen.sha256, seen.views, outputs, detector.calibration)
     faces = iter(said.faces)
     parts = []
-    for view, (scores, i), output in zip(seen.views, rows, outputs, strict=True):
+    for view, (scores, i, output) in zip(seen.views, rows, strict=True):
         face = next(faces) if view.face is not None else None
         source = face or said
         parts.append(
