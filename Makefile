@@ -29,10 +29,10 @@ serve: install
 	$(BIN)/deepfake serve $(OPTIONS)
 
 test: install-test
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest --timeout 300 -m 'not slow'
 
 test-slow: .venv/installed-slow
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --timeout 1800 -m slow
 
 check: install-test
 	$(BIN)/ruff check .

@@ -131,11 +131,11 @@ def _in_time(prompt: str, endpoint: Endpoint) -> str:
 
 
 def _ask(prompt: str, endpoint: Endpoint) -> str:
-    import httpx
+    import httpx2
     import openai
 
     # What a server sends may be anything, so these are what wrong values raise.
-    faults = (openai.OpenAIError, httpx.InvalidURL, AttributeError, LookupError, TypeError,
+    faults = (openai.OpenAIError, httpx2.InvalidURL, AttributeError, LookupError, TypeError,
               ValueError, RecursionError)  # fmt: skip
     try:
         client = openai.OpenAI(
