@@ -42,6 +42,13 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Faces:
+    """Faces out of a video as the network gets them: `(N, S, S, 3)` uint8 RGB."""
+
+    inputs: np.ndarray
+
+
+@dataclass(frozen=True)
 class Part:
     """What is said of one view, and why.
 
@@ -104,13 +111,33 @@ def see(detector: Detector, data: bytes, sha256: str, faces: str, max_pixels: in
     return Seen(sha256, image.shape[1], image.shape[0], views, inputs)
 
 
-def judge(detector: Detector, seen: Sequence[Seen], batch_size: int) -> list[Judgement]:
-    """Judge images, so many of their faces at once."""
+def judge(
+    detector: Detector, seen: Sequence[Seen | Faces], batch_size: int
+) -> list[Judgement | Scores]:
+    """Judge images, and score the faces of videos, so many faces at once."""
     inputs = np.stack([image for one in seen for image in one.inputs])
     starts = range(0, len(inputs), batch_size)
     scored = [detector.score(inputs[start : start + batch_size]) for start in starts]
     rows = iter([(scores, i, said) for scores in scored for i, said in enumerate(scores.outputs())])
-    return [_judgement(detector, one, [next(rows) for _ in one.views]) for one in seen]
+    return [_said(detector, one, [next(rows) for _ in one.inputs]) for one in seen]
+
+
+def _said(
+    detector: Detector, seen: Seen | Faces, rows: Sequence[tuple[Scores, int, Output]]
+) -> Judgement | Scores:
+    if isinstance(seen, Seen):
+        return _judgement(detector, seen, rows)
+    # Copied, because a row alone would keep the whole batch in memory.
+    known = [(scores, scores.unfamiliarity, i) for scores, i, _ in rows]
+    return Scores(
+        logit=np.stack([scores.logit[i] for scores, _, i in known]),
+        p_fake=np.stack([scores.p_fake[i] for scores, _, i in known]),
+        evidence=np.stack([scores.evidence[i] for scores, _, i in known]),
+        bias=np.stack([scores.bias[i] for scores, _, i in known]),
+        unfamiliarity=None
+        if known[0][1] is None
+        else np.stack([far[i] for _, far, i in known if far is not None]),
+    )
 
 
 def _judgement(

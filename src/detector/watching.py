@@ -17,7 +17,7 @@ from src.detector import verdict
 from src.detector.detector import AT_ONCE, DECODERS, Detector
 from src.detector.framing import Framing, View
 from src.detector.persons import Sighting
-from src.detector.prediction import hindrances
+from src.detector.prediction import Scores, hindrances
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def watch(
     *,
     faces: str = "auto",
     batch_size: int = 32,
+    score: Callable[[np.ndarray], Scores] | None = None,
     step: Callable[[], object] = lambda: None,
 ) -> list[list[Sighting]]:
     """Find the persons in a video and score every face of theirs.
@@ -79,13 +80,14 @@ def watch(
         faces: which faces are judged, one of `framing.FACES`. With `off`, or where the detector
             was trained on whole images, the whole picture is the one person.
         batch_size: faces that the network takes at once.
+        score: scores them in the detector's stead, as `Detector.score`; called on threads.
         step: called after each frame.
 
     Returns:
         The sightings of each person, in order of appearance.
     """
     persons: dict[int, list[Sighting]] = {}
-    score = partial(_score, detector)
+    judge = partial(_judge, detector, score or detector.score)
     with ThreadPoolExecutor(AT_ONCE) as judges:
         judged: deque[Future] = deque()
 
@@ -95,7 +97,7 @@ def watch(
 
         found = _follow(frames, detector.framing(faces), detector.card.image_size, step)
         while batch := list(islice(found, batch_size)):
-            judged.append(judges.submit(score, batch))
+            judged.append(judges.submit(judge, batch))
             if len(judged) > AT_ONCE:
                 take(judged.popleft())
         for future in judged:
@@ -145,8 +147,12 @@ def _look(framing: Framing, size: int, image: np.ndarray) -> list[_Seen]:
     ]
 
 
-def _score(detector: Detector, batch: Sequence[_Appearance]) -> list[tuple[int, Sighting]]:
-    scores = detector.score(np.stack([one.seen.pixels for one in batch]))
+def _judge(
+    detector: Detector,
+    score: Callable[[np.ndarray], Scores],
+    batch: Sequence[_Appearance],
+) -> list[tuple[int, Sighting]]:
+    scores = score(np.stack([one.seen.pixels for one in batch]))
     return [
         (
             one.person,
