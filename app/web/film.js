@@ -31,12 +31,12 @@ export function persons(say, answer, status) {
   const looked = say("looked", {
     sampled: answer.sampled, frames: answer.frames, duration: seconds(say, answer.duration),
   });
-  const said = [
-    ...(tracks.length ? answer.reasons.map((code) => reason(say, code, status)) : [say("nobody")]),
+  const judged = [
+    ...answer.reasons.map((code) => reason(say, code, status)),
     ...rates(say, answer.verdict, status.calibration),
     ...(status.calibration ? [say("stills")] : []),
-    looked,
   ];
+  const said = [...(tracks.length ? judged : [say("nobody")]), looked];
   return [
     make("p", { className: `verdict ${answer.verdict}` }, say(answer.verdict)),
     make("ul", {}, ...said.map((sentence) => make("li", {}, sentence))),
