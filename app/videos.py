@@ -167,7 +167,9 @@ class Videos:
 
 
 @contextmanager
-def _told(going_on: Callable[[], None], _what: str, _steps: int) -> Iterator[Callable[[], None]]:
+def _told(
+    going_on: Callable[[], None], _what: str, _steps: int | None
+) -> Iterator[Callable[[], None]]:
     yield going_on
 
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from src.detector.detector import Detector
     from src.detector.prediction import Scores
 
-# Told what is done and in how many steps; gives what to call after each.
-Told = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+# Told what is done and in how many steps, if that is known; gives what to call after each.
+Told = Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]
 PER_SECOND = 2.0
 ON_STILLS = "calibrated on stills, not on video"
 NOT_CALIBRATED = "not calibrated: no error rate is promised"
@@ -145,7 +145,7 @@ def judge(
         InputError: `sample` or `faces` is unknown, or asks for what the detector has not.
     """
     path = Path(path)
-    with told("Reading", footage.claimed(path) or 1) as step:
+    with told("Reading", footage.claimed(path) or None) as step:
         found = footage.survey(path, step, longest)
     count = frames or max(1, round(found.duration * per_second))
     chosen = sampling.choose(found, count, sample)

@@ -7,6 +7,7 @@ length is counted, because a file that was cut off claims frames that it has not
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ CUT, STANDS_OUT = 0.08, 2.0
 
 # What a frame may have, so that a small file cannot fill the memory: 8K, the largest in use.
 MAX_PIXELS = 7680 * 4320
+# FFmpeg's own word for saying nothing, as OpenCV hands it on.
+QUIET = "-8"
 
 
 class VideoError(InputError):
@@ -222,6 +225,10 @@ def _spread(length: int, count: int) -> Iterable[int]:
 def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """Open a video; OpenCV turns its frames upright by itself, as the file's rotation says."""
     import cv2
+
+    # What is wrong with a file stands in our errors, and not beside them in a decoder's words.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", QUIET)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
     _require_container(path)
     # The same decoder on every system.
