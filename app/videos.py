@@ -127,7 +127,11 @@ class Videos:
             if stop.is_set() or self._stopped.is_set():
                 raise _Stopped
 
-        work = self._judges.submit(function, path, going_on, *arguments)
+        try:
+            work = self._judges.submit(function, path, going_on, *arguments)
+        except RuntimeError as error:
+            os.close(number)
+            raise busy("The service is stopping.") from error
         work.add_done_callback(lambda _done: os.close(number))
         try:
             return await asyncio.wrap_future(work)

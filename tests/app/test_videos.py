@@ -291,3 +291,10 @@ def test_small_and_many_parts_are_no_videos(serve, clip):
     assert problem(send(client, b"x")) == (415, "not_a_video")
     assert problem(send(client, encoded(plain(1, 2, 3), "GIF"))) == (415, "not_a_video")
     assert settled(client)
+
+
+def test_whoever_comes_while_it_stops_is_told_and_leaves_nothing(serve, clip):
+    client = serve(card=FRAMED)
+    client.app.state.service.videos.stop()
+    assert problem(send(client, clip)) == (503, "busy")
+    assert settled(client)
