@@ -251,6 +251,8 @@ def test_everything_can_be_done_by_keyboard(page, make_picture):
 
 
 def test_dropped_video_shows_persons_over_time(page, film):
+    from playwright.sync_api import expect
+
     drop(page, [film])
     card = judged(page, 1)[0]
     assert re.search(r"Fake|Real|Inconclusive", card.locator(".verdict").inner_text())
@@ -264,7 +266,7 @@ def test_dropped_video_shows_persons_over_time(page, film):
     # Who was away has a line before and a line after.
     assert (first.locator("polyline").count(), second.locator("polyline").count()) == (1, 2)
     second.locator("summary").press("Enter")
-    assert second.locator("tbody tr").count() == second.locator("circle").count()
+    expect(second.locator("tbody tr")).to_have_count(second.locator("circle").count())
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.select_option("#language", "fr")
