@@ -66,7 +66,8 @@ class Videos:
     def stop(self) -> None:
         """Stop; whoever still waits is told so."""
         self._stopped.set()
-        self._judges.shutdown(wait=False, cancel_futures=True)
+        # What was begun ends at its next step.
+        self._judges.shutdown(wait=False)
 
     def require_free(self) -> None:
         """Refuse when as many videos are judged as may be at a time.

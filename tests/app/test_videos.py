@@ -1,13 +1,13 @@
 """Videos over HTTP, judged by how red the persons in them are."""
 
+import asyncio
 import hashlib
 import io
 import json
 import os
-import threading
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import films
@@ -19,6 +19,7 @@ from PIL import Image
 from redness import BLUE, RED, encoded, plain, post, problem
 from running import running
 
+from app.problems import Problem
 from src import video
 from src.data import footage
 
@@ -222,23 +223,24 @@ def test_whoever_goes_away_leaves_nothing(make_app, clip, engine):
         assert service.stored.bytes == 0
 
 
-def test_a_service_that_stops_leaves_nothing(make_app, clip, engine):
-    from starlette.testclient import TestClient
-
-    app = make_app(card=FRAMED)
-    with TestClient(app, base_url="http://localhost") as client:
+def test_videos_that_are_under_way_when_it_stops_are_told_and_leave_nothing(make_app, clip, engine):
+    async def story() -> None:
+        service = make_app(card=FRAMED).state.service
         engine.go.clear()
+        service.queue.start()
+        with tempfile.TemporaryFile() as file:
+            file.write(clip)
+            file.flush()
+            asked = [asyncio.create_task(service.videos.judge(file, "auto")) for _ in range(3)]
+            while not engine.batches:
+                await asyncio.sleep(0.01)
+            service.videos.stop()
+            for one in await asyncio.gather(*asked, return_exceptions=True):
+                assert isinstance(one, Problem) and one.code == "busy"
+        engine.go.set()
+        await service.queue.stop()
 
-        def ask() -> None:
-            # The client's own loop is gone as well.
-            with suppress(RuntimeError):
-                send(client, clip)
-
-        asked = threading.Thread(target=ask)
-        asked.start()
-        wait_for(lambda: app.state.service.videos.inside == 1)
-        threading.Timer(0.3, engine.go.set).start()
-    asked.join(20)
+    asyncio.run(story())
     wait_for(lambda: not forgotten())
 
 
