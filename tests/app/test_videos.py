@@ -41,6 +41,13 @@ def clip(tmp_path_factory):
     return path.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Return a film of which 80 frames are looked at, as bytes."""
+    frames = map(scene, [n % 90 for n in range(400)])
+    return films.write(tmp_path_factory.mktemp("film") / "b.mp4", frames, rate=10).read_bytes()
+
+
 def send(client, content, name="a.mp4", **fields):
     return client.post("/video", files={"file": (name, content)}, data=fields)
 
@@ -191,22 +198,24 @@ def wait_for(condition) -> None:
     raise AssertionError("it never came")
 
 
-def test_no_more_than_some_faces_of_a_video_stand_before_a_picture(serve, tmp_path, engine):
+def test_no_more_than_some_faces_of_a_video_stand_before_a_picture(serve, long, engine):
     client = serve(card=FRAMED, batch_size=16)
-    path = films.write(tmp_path / "long.mp4", map(scene, [n % 90 for n in range(400)]), rate=10)
     before = len(engine.batches)
-    answer = send(client, path.read_bytes()).json()
+    answer = send(client, long).json()
     assert answer["sampled"] == 80
     # Two batches of a video are under way and a third is asked for, of four faces each.
     assert max(engine.batches[before:]) <= 12
 
 
-def test_deadline_that_passes_is_said_and_leaves_nothing(serve, clip, engine):
+def test_deadline_that_passes_is_said_and_leaves_nothing(serve, long, engine):
     client = serve(card=FRAMED, video_deadline=0.5)
+    engine.batches.clear()
     engine.go.clear()
-    assert problem(send(client, clip)) == (504, "deadline")
+    assert problem(send(client, long)) == (504, "deadline")
     engine.go.set()
     assert settled(client)
+    # Nobody goes on with what nobody waits for.
+    assert sum(engine.batches) < 40
     assert post(client, "/predict", BLUE).status_code == 200
 
 
