@@ -545,7 +545,7 @@ def test_real_photographs_alone_train_a_detector_with_self_blending(photographs,
         train(settings(photographs, **chosen), tmp_path / "detector")
     output = train(settings(photographs, self_blend=True, **chosen), tmp_path / "detector")
     card = read_card(output)
-    assert card.training["self_blend"] is True
+    assert card.training["self_blend"] == 1
     assert card.data["counts"]["train"] == {"real": 24, "fake": 0}
     assert card.data["self_blends"] == {"train": 24, "validation": 10}
     assert card.data["no_face"] == 0
@@ -576,6 +576,9 @@ def test_classes_weigh_alike_with_self_blends_among_the_fakes(photographs, tmp_p
     labels = data.labels("train")
     assert (labels.count(0), labels.count(1)) == (32, 32)
     assert class_weight(labels) == {0: 1, 1: 1}
+    quarter = replace(data, self_blend=0.25).positions("train")
+    blends = {p.index for p in quarter if p.label and p.landmarks is not None}
+    assert len(blends) == len(quarter) - 40 == 24 / 4
     indices, landmarks = data.indices("train"), [p.landmarks for p in data.positions("train")]
     assert len(indices) == len(landmarks) == len(data.groups("train")) == 64
     for index, label, face in zip(indices[40:], labels[40:], landmarks[40:], strict=True):

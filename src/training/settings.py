@@ -92,8 +92,13 @@ class Settings:
     balance: bool = _setting(
         False, None, "Show the images of smaller sources several times an epoch."
     )
-    self_blend: bool = _setting(
-        False, None, "Give each real face a self-blended fake, anew in every epoch."
+    self_blend: float = _setting(
+        0.0,
+        click.FloatRange(0, 1),
+        "Give real faces self-blended fakes, anew in every epoch: this share of them; all where "
+        "no share is given.",
+        is_flag=False,
+        flag_value=1.0,
     )
     views: int = _setting(
         0,
