@@ -1,6 +1,6 @@
 """What each part of the starter's second stage is worth: short runs with one thing changed each.
 
-All start from the first stage's backbone, see half of the training images and are measured on
+All start from the first stage's network, see half of the training images and are measured on
 validation images.
 """
 
@@ -24,7 +24,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "light augmentation": {"augment": "light"},
     "full augmentation": {"augment": "full"},
     "sources as large as they are": {"balance": False},
-    "96 instead of 128 pixels": {"image_size": 96},
+    "faces fill three quarters of the frame": {"framing": 0.75},
+    "128 instead of 96 pixels": {"image_size": 128},
     "random 96-pixel squares at full scale": {"image_size": 256, "crops": ((96, 3),)},
     "from random weights": {"weights": "none", "learning_rate": 1e-3},
 }

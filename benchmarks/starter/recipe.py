@@ -31,11 +31,11 @@ EXPORT = "onnx-float16"
 
 
 def stages(data: Path) -> tuple[Settings, ...]:
-    """Return what decides the training, stage by stage: each begins with the backbone of the last.
+    """Return what decides the training, stage by stage: each begins with the network of the last.
 
     What small whole pictures of the sets with both classes teach comes first, because it is learnt
-    in the fewest hours. Then every source and self-blends, framed, encoded and balanced alike, and
-    larger: a source shall not be told by its framing or its file.
+    in the fewest hours. Then every source and self-blends, framed, encoded and balanced alike: a
+    source shall not be told by its framing or its file. Then the same, larger.
 
     Args:
         data: the folder in which the sources stand.
@@ -54,20 +54,20 @@ def stages(data: Path) -> tuple[Settings, ...]:
     )
     framed = Settings(
         data_dirs=_dirs(data, SOURCES),
-        image_size=128,
-        framing=0.75,
+        image_size=96,
+        framing=0.6,
         schedule=SCRATCH,
         warmup_epochs=1,
-        finetune_epochs=6,
+        finetune_epochs=4,
         augment="traces",
         self_blend=0.25,
         balance=True,
         equalize=True,
-        learning_rate=5e-4,
+        learning_rate=3e-4,
         dropout=0.3,
         half_weights=True,
     )
-    large = replace(framed, image_size=192, finetune_epochs=3, learning_rate=3e-4)
+    large = replace(framed, image_size=160, finetune_epochs=3)
     return small, framed, large
 
 
@@ -81,7 +81,6 @@ def short(data: Path, sources: Sequence[str]) -> Settings:
     return replace(
         stages(data)[1],
         data_dirs=_dirs(data, sources),
-        image_size=96,
         weights="none",
         finetune_epochs=5,
         learning_rate=1e-3,
