@@ -123,9 +123,9 @@ def test_a_detector_that_tells_all_apart_says_what_is_nearer():
 
 
 def test_moments_are_the_fewest_frames_that_hold_half_of_what_speaks():
-    found = moments(person(1, 4, 5, 0, -3, 6, 0, 0))
+    found = moments(person(1, 4, 5, 0, -3, 6, 0, 0), True)
     assert found == (Moment(1.0, 1.0, 5 / 16), Moment(2.5, 2.5, 6 / 16))
-    assert moments(person(0, 4, 4, 4, 0)) == (Moment(0.5, 1.0, pytest.approx(2 / 3)),)
+    assert moments(person(0, 4, 4, 4, 0), True) == (Moment(0.5, 1.0, pytest.approx(2 / 3)),)
     # What speaks for fake does not carry the answer real.
-    assert moments(person(1, -2, -8, 1)) == (Moment(1.0, 1.0, 0.8),)
-    assert moments(person(0, 0)) == ()
+    assert moments(person(1, -2, -8, 1), False) == (Moment(1.0, 1.0, 0.8),)
+    assert moments(person(0, 0), True) == ()
