@@ -206,6 +206,8 @@ def command(
     if as_json:
         click.echo(json.dumps(found.to_dict()))
         return
+    if video:
+        click.echo("Of persons over time, one a video, each of whom counts as one face:")
     for sentence in sentences(found):
         click.echo(sentence)
     click.echo(f"written into {folder / CARD_FILE}")

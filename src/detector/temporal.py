@@ -110,14 +110,14 @@ def load(folder: Path, card: Card, engine: str = KERAS) -> Head | None:
     """
     if card.temporal is None:
         return None
-    # The one for ONNX Runtime serves OpenVINO's frames too: without it Keras would have to load.
-    wanted = {KERAS: (), OPENVINO: (OPENVINO, ONNXRUNTIME)}.get(engine, (engine,))
-    for runner in wanted:
+    # Beside OpenVINO, ONNX Runtime is there anyway: Keras loads only where neither has a file.
+    wanted = {KERAS: [], OPENVINO: [OPENVINO, ONNXRUNTIME], ONNXRUNTIME: [ONNXRUNTIME]}
+    for runner in wanted[engine]:
         for name, variant in VARIANTS.items():
             export = Export.of(card.exports, name)
             if export and variant.head and variant.runner == runner and find_spec(runner):
                 export.require_whole(folder)
-                return Head(card.temporal["frames"], runners[runner](folder / variant.file))
+                return Head(card.temporal["frames"], RUNNERS[runner](folder / variant.file))
     return in_keras(load_model(folder, card))
 
 
@@ -152,7 +152,7 @@ def _in_openvino(path: Path) -> Run:
     return lambda clips: np.array(graph(clips)[0])[:, 0]
 
 
-runners: dict[str, Callable[[Path], Run]] = {
+RUNNERS: dict[str, Callable[[Path], Run]] = {
     ONNXRUNTIME: _in_onnxruntime,
     OPENVINO: _in_openvino,
 }

@@ -125,7 +125,7 @@ def check(
     """
     assert detector.head is not None, "a detector with a head"
     variant, some = VARIANTS[name], clips(outputs[FEATURES], detector.head.frames)
-    got = temporal.runners[variant.runner](folder / variant.file)(some)
+    got = temporal.RUNNERS[variant.runner](folder / variant.file)(some)
     apart = _apart(detector, detector.head.run(some), got)
     return ClipAgreement(len(some), float(apart.max()), float(apart.mean()))
 
