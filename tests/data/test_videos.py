@@ -101,21 +101,25 @@ def test_a_tree_without_videos_is_an_input_error(tmp_path):
 
 
 def test_videos_have_the_splits_sources_and_groups_of_their_crops(tmp_path):
-    names = [f"{name}/set/{n}.mp4" for name in ("real", "fake") for n in range(20)]
+    names = [f"real/set/id{n}_0001.mp4" for n in range(20)]
+    names += [f"fake/set/id{n}_id99_0001.mp4" for n in range(20)]
     listed = videos.samples([touch(tmp_path / "videos" / "mine", *names)], seed=3)
     assert {one.split for one in listed} == set(folders.SPLITS)
     # As `deepfake faces --videos` names crops, and lists their groups.
     root = tmp_path / "crops" / "mine"
-    crops = {f"{name[:-4]}_{n:05}_person0.jpg": name[:-4] for name in names for n in (2, 7)}
+    crops = {
+        f"{name[:-4]}_{frame:05}_person0.jpg": name.split("/")[-1].split("_")[0]
+        for name in names
+        for frame in (2, 7)
+    }
     touch(root, *crops)
     with (root / "groups.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("path", "group"), *crops.items()])
     found = folders.scan([root], seed=3)
-    known = {one.group: one for one in listed}
-    assert len(known) == 40
+    known = {(one.group, one.label): (one.split, one.source) for one in listed}
+    assert len(known) == 40 and len(found) == 80
     for crop in found:
-        video = known[crop.group]
-        assert (crop.split, crop.source, crop.label) == (video.split, video.source, video.label)
+        assert (crop.split, crop.source) == known[crop.group, crop.label]
 
 
 def test_the_splits_that_folders_name_are_those_of_the_videos(tmp_path):
