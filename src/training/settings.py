@@ -11,7 +11,7 @@ import click
 from src import InputError
 from src.auditing.findings import MAX_SHORTCUT_AUC
 from src.data import augment
-from src.detector import network
+from src.detector import network, temporal
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
 from src.detector.framing import FACES
 from src.training import precision, weights
@@ -136,6 +136,14 @@ class Settings:
     max_false_real: float = _setting(
         MAX_FALSE_REAL, _RATE, "Share of fakes that may be called real."
     )
+    temporal: str | None = _setting(
+        None,
+        click.Choice(temporal.KINDS),
+        "Learn what follows from the frames of a video in their order, with this head, on top of "
+        "the trained network.",
+    )
+    clip_frames: int = _setting(16, _COUNT, "Frames of a clip that the temporal head sees.")
+    temporal_epochs: int = _setting(30, _COUNT, "Epochs of the temporal head, at most.")
     half_weights: bool = _setting(
         False, None, "Round the best epoch's kernels to float16 before all else: half the file."
     )
@@ -156,6 +164,12 @@ class Settings:
         self._check_crops()
         if self.views and self.schedule == SCRATCH:
             raise InputError("--views needs a frozen backbone; --schedule scratch has none")
+
+    @property
+    def calibrating(self) -> dict[str, Any]:
+        """What decides a calibration, by the names that calibrating has for it."""
+        names = "max_false_fake", "max_false_real", "batch_size", "seed"
+        return {name: getattr(self, name) for name in names}
 
     def _check_crops(self) -> None:
         if not self.crops:
