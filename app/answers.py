@@ -171,6 +171,8 @@ class Limits(BaseModel):
     pixels: int
     files: int
     deadline: float
+    video_bytes: int
+    video_seconds: float
 
 
 class Status(BaseModel):

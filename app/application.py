@@ -9,9 +9,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import problems
 from app.guard import Guard
-from app.routes import BEARER, admit, everybody, keyed
+from app.requests import BEARER, admit
+from app.routes import everybody, keyed
 from app.service import Service
 from app.settings import Settings
+from app.video_routes import filmed
 from src import __version__
 from src.detector.detector import Detector
 
@@ -40,7 +42,8 @@ def create(detector: Detector, folder: Path, settings: Settings) -> FastAPI:
     app.state.service = service
     app.include_router(everybody)
     guards = [Depends(BEARER), Depends(admit)] if service.keys is not None else []
-    app.include_router(keyed, dependencies=guards)
+    for router in (keyed, filmed):
+        app.include_router(router, dependencies=guards)
     problems.install(app, service.metrics)
     app.add_middleware(
         CORSMiddleware,

@@ -13,11 +13,12 @@ import numpy as np
 
 from app.answers import Status
 from app.judging import UPLOAD, Judgement
-from src import gradcam
+from src import gradcam, video
 from src.data import pixels
 from src.detector import verdict
 from src.explain import Explanation
 from src.report import page
+from src.video import Clip
 
 # Longest side of a picture that is drawn, in pixels: enough for print.
 LARGEST_SIDE = 2048
@@ -54,6 +55,14 @@ def overlay(data: bytes, judgement: Judgement, target: str) -> bytes:
     buffer = io.BytesIO()
     with _drawing:
         gradcam.overlay(explanation, name, target).savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def timeline(clip: Clip) -> bytes:
+    """Draw p_fake of each person in a video over time, as `deepfake video` does: a PNG file."""
+    buffer = io.BytesIO()
+    with _drawing:
+        video.timeline(clip).savefig(buffer, format="png")
     return buffer.getvalue()
 
 

@@ -22,7 +22,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.answers import Past
 from src import InputError
-from src.detector.prediction import Prediction
 
 VERDICTS = Table(
     "verdicts",
@@ -57,13 +56,13 @@ class History:
         if missing := {column.name for column in VERDICTS.columns} - found:
             raise InputError(f"{path}: no history of ours, it lacks {', '.join(sorted(missing))}")
 
-    def add(self, said: Prediction, model: str) -> None:
+    def add(self, sha256: str, verdict: str, p_fake: float, model: str) -> None:
         """Write down a verdict."""
         row = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "sha256": said.sha256,
-            "verdict": said.verdict,
-            "p_fake": said.p_fake,
+            "sha256": sha256,
+            "verdict": verdict,
+            "p_fake": p_fake,
             "model": model,
         }
         with self._engine.begin() as connection:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,13 @@ class Seen:
     height: int
     views: Sequence[View]
     inputs: Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces out of a video as the network gets them: `(N, S, S, 3)` uint8 RGB."""
+
+    inputs: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -104,13 +111,29 @@ def see(detector: Detector, data: bytes, sha256: str, faces: str, max_pixels: in
     return Seen(sha256, image.shape[1], image.shape[0], views, inputs)
 
 
-def judge(detector: Detector, seen: Sequence[Seen], batch_size: int) -> list[Judgement]:
-    """Judge images, so many of their faces at once."""
+def judge(
+    detector: Detector, seen: Sequence[Seen | Faces], batch_size: int
+) -> list[Judgement | Scores]:
+    """Judge images, and score the faces of videos, so many faces at once."""
     inputs = np.stack([image for one in seen for image in one.inputs])
     starts = range(0, len(inputs), batch_size)
     scored = [detector.score(inputs[start : start + batch_size]) for start in starts]
     rows = iter([(scores, i, said) for scores in scored for i, said in enumerate(scores.outputs())])
-    return [_judgement(detector, one, [next(rows) for _ in one.views]) for one in seen]
+    return [_said(detector, one, [next(rows) for _ in one.inputs]) for one in seen]
+
+
+def _said(
+    detector: Detector, seen: Seen | Faces, rows: Sequence[tuple[Scores, int, Output]]
+) -> Judgement | Scores:
+    if isinstance(seen, Seen):
+        return _judgement(detector, seen, rows)
+
+    def copied(name: str) -> Any:
+        # Copied, because a row alone would keep the whole batch in memory.
+        arrays = [(getattr(scores, name), i) for scores, i, _ in rows]
+        return None if arrays[0][0] is None else np.stack([array[i] for array, i in arrays])
+
+    return Scores(*(copied(field.name) for field in fields(Scores)))
 
 
 def _judgement(

@@ -36,7 +36,7 @@ class Pages:
         }
         self._policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self' {report_style}; "
-            "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
+            "img-src 'self' blob: data:; media-src blob:; connect-src 'self'; base-uri 'none'; "
             f"form-action 'none'; frame-ancestors {ancestors}"
         )
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from app.metrics import Metrics
-from src.data import pixels
+from src.data import footage, pixels
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,17 @@ def of_image(error: pixels.ImageError) -> Problem:
     if isinstance(error, pixels.TooManyPixels):
         return Problem(413, "too_many_pixels", str(error))
     return Problem(422, "undecodable", str(error))
+
+
+def of_video(error: footage.VideoError, detail: str) -> Problem:
+    """Return what is said of a video that cannot be judged, with a sentence of ours."""
+    if isinstance(error, footage.NotAVideo):
+        return Problem(415, "not_a_video", detail)
+    if isinstance(error, footage.TooLong):
+        return Problem(413, "too_long", detail)
+    if isinstance(error, footage.TooManyPixels):
+        return Problem(413, "too_many_pixels", detail)
+    return Problem(422, "undecodable", detail)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -101,7 +101,7 @@ class Queue(Generic[Item, Result]):
                 finally:
                     self.inside -= 1
         except TimeoutError as error:
-            detail = f"The image could not be judged within {deadline:g} seconds."
+            detail = f"It could not be judged within {deadline:g} seconds."
             raise Problem(504, "deadline", detail, retry_after=1) from error
 
     async def run(

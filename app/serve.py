@@ -79,6 +79,11 @@ def make_app(
 @click.option(
     "--deadline", type=click.FloatRange(0.001), default=Settings.deadline, help="Seconds."
 )
+@click.option("--videos", type=click.IntRange(1), default=Settings.videos, help="At a time.")
+@click.option(
+    "--video-deadline", type=click.FloatRange(0.001), default=Settings.video_deadline,
+    help="Seconds for a video.",
+)  # fmt: skip
 def command(
     model: str | None, engine: str, precision: str | None, host: str, port: int, **options: Any
 ) -> None:
@@ -106,7 +111,7 @@ def run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
         access_log=False,
         server_header=False,
         # What was accepted has the time that it had anyway.
-        timeout_graceful_shutdown=round(2 * settings.deadline) + 1,
+        timeout_graceful_shutdown=round(settings.longest_wait) + 1,
     )
     try:
         uvicorn.Server(config).run(sockets=[listener])

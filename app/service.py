@@ -10,21 +10,23 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from fastapi import FastAPI
 
-from app import answers, drawing, judging, problems
+from app import answers, clips, drawing, judging, problems
 from app.answers import Status
 from app.explaining import Explaining
 from app.history import History
-from app.judging import Judgement, Seen
+from app.judging import Faces, Judgement, Seen
 from app.keys import Keys
 from app.metrics import Metrics
 from app.pages import Pages
 from app.queue import Queue
 from app.settings import Settings
 from app.uploads import Held
+from app.videos import Videos
 from src import __version__
 from src.data import pixels
 from src.detector import verdict
@@ -32,6 +34,8 @@ from src.detector.calibration import Calibration, probability
 from src.detector.card import CARD_FILE, MODEL_FILE
 from src.detector.detector import Detector
 from src.detector.framing import FACES
+from src.detector.prediction import Scores
+from src.video import Clip
 
 log = logging.getLogger(__name__)
 
@@ -64,15 +68,17 @@ class Service:
         self.held = Held(settings.max_held_bytes)
         self.pages = Pages(settings, drawing.style_hash())
         self.metrics = Metrics(lambda: self.queue.inside)
-        self.queue: Queue[Seen, Judgement] = Queue(
+        self.queue: Queue[Seen | Faces, Judgement | Scores] = Queue(
             self._judge,
             places=settings.places,
             batch_size=settings.batch_size,
             threads=os.cpu_count() or 4,
             seen=self.metrics.batches.observe,
         )
+        self.videos = Videos(detector, self.queue, settings)
+        self.stored = Held(settings.max_stored_bytes)
 
-    def _judge(self, seen: Sequence[Seen]) -> list[Judgement]:
+    def _judge(self, seen: Sequence[Seen | Faces]) -> list[Judgement | Scores]:
         return judging.judge(self.detector, seen, self.settings.batch_size)
 
     async def judge(self, data: bytes, faces: str) -> Judgement:
@@ -88,12 +94,26 @@ class Service:
             self.remembered.keep(sha256, faces, found)
         else:
             self.metrics.remembered.inc()
-        said = found.prediction
-        if self.history is not None:
-            await self.queue.run(self.history.add, said, self.version)
-        self.metrics.verdicts.labels(said.verdict).inc()
-        log.info("%s %s %.4f", sha256, said.verdict, said.p_fake)
+        await self._note(sha256, found.prediction.verdict, found.prediction.p_fake)
         return found
+
+    async def judge_video(self, file: IO[bytes], faces: str) -> Clip:
+        """Say of a video what the detector says, see `Videos.judge`.
+
+        Raises:
+            Problem: it cannot be judged.
+        """
+        clip = await self.videos.judge(file, faces)
+        most = max((track.p_fake for track in clip.tracks), default=None)
+        await self._note(clip.sha256, clip.verdict, most)
+        return clip
+
+    async def _note(self, sha256: str, word: verdict.Word, p_fake: float | None) -> None:
+        """Keep and count a verdict; the history has none without a probability."""
+        if self.history is not None and p_fake is not None:
+            await self.queue.run(self.history.add, sha256, word, p_fake, self.version)
+        self.metrics.verdicts.labels(word).inc()
+        log.info("%s %s %s", sha256, word, "-" if p_fake is None else f"{p_fake:.4f}")
 
     async def _new(self, data: bytes, sha256: str, faces: str) -> Judgement:
         try:
@@ -102,7 +122,9 @@ class Service:
             )
         except pixels.ImageError as error:
             raise problems.of_image(error) from error
-        return await self.queue.work(seen)
+        judgement = await self.queue.work(seen)
+        assert isinstance(judgement, Judgement), "which is what an image gets"
+        return judgement
 
     def admit(self, authorization: str, images: int = 0) -> None:
         """Ask for a key, where there are keys, and take images off what it has left.
@@ -125,6 +147,10 @@ class Service:
         milliseconds = 1000 * (time.perf_counter() - start)
         return answers.answer(judgement, self.model, milliseconds)
 
+    def answer_video(self, clip: Clip, name: str, start: float) -> clips.Clip:
+        """Return what is answered about a video that came under a name; see `answer`."""
+        return clips.answer(clip, name, self.model, 1000 * (time.perf_counter() - start))
+
     @property
     def status(self) -> Status:
         """What the service tells of itself."""
@@ -146,6 +172,8 @@ class Service:
                 pixels=settings.max_pixels,
                 files=settings.max_files,
                 deadline=settings.deadline,
+                video_bytes=settings.max_video_bytes,
+                video_seconds=settings.max_video_seconds,
             ),
             key=self.keys is not None,
             history=self.history is not None,
@@ -160,6 +188,7 @@ class Service:
             yield
         finally:
             warming.cancel()
+            self.videos.stop()
             await self.queue.stop()
             self.explaining.stop()
             if self.history is not None:

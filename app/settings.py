@@ -21,6 +21,10 @@ class Settings:
         places: images that are accepted at a time, those that wait included.
         batch_size: faces that the network takes at once.
         deadline: seconds until an image must have been judged, and an upload have arrived.
+        videos: that are accepted at a time, and go through the same queue.
+        max_video_bytes: of one video.
+        max_video_seconds: that one may last.
+        video_deadline: seconds until a video must have been judged, and its upload have arrived.
         remembered: answers that are kept in memory.
         hosts: names that a request may be addressed to; `*.name` stands for all below it.
         origins: other web pages that may ask; `null` for a page opened from disk.
@@ -38,6 +42,10 @@ class Settings:
     places: int = 64
     batch_size: int = 16
     deadline: float = 30.0
+    videos: int = 2
+    max_video_bytes: int = 200_000_000
+    max_video_seconds: float = 600.0
+    video_deadline: float = 900.0
     remembered: int = 1024
     hosts: tuple[str, ...] = LOOPBACK
     origins: tuple[str, ...] = ()
@@ -57,3 +65,13 @@ class Settings:
     def max_held_bytes(self) -> int:
         """Size of all uploads that are held in memory at a time."""
         return 4 * self.max_batch_bytes
+
+    @property
+    def max_stored_bytes(self) -> int:
+        """Size of all videos that are held on the disk at a time."""
+        return (self.videos + 2) * self.max_video_bytes
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds within which all that was accepted has been answered."""
+        return 2 * max(self.deadline, self.video_deadline)

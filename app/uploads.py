@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -29,11 +30,21 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """One file of a form on the disk, where it has no name: it is gone when it is closed."""
+
+    name: str
+    file: SpooledTemporaryFile[bytes]
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Form:
-    """What a form holds."""
+    """What a form holds: files in memory, or on the disk."""
 
     files: tuple[Upload, ...]
     fields: Mapping[str, str]
+    stored: tuple[Stored, ...] = ()
 
 
 class Held:
@@ -60,7 +71,13 @@ class Held:
 
 @asynccontextmanager
 async def reading(
-    request: Request, held: Held, *, limit: int, max_files: int, deadline: float
+    request: Request,
+    held: Held,
+    *,
+    limit: int,
+    max_files: int,
+    deadline: float,
+    stored: bool = False,
 ) -> AsyncIterator[Form]:
     """Read a form, and count its bytes as held until the block ends.
 
@@ -70,15 +87,17 @@ async def reading(
         limit: bytes of all files together.
         max_files: number of files.
         deadline: seconds within which all of it has to arrive.
+        stored: files go to the disk, without a name, until the block ends.
 
     Raises:
         Problem: there is no form, or one beyond the limits.
     """
     _require_form(request, limit)
     stream = _Counted(request, held, limit + AROUND)
+    form = None
     try:
         async with asyncio.timeout(deadline):
-            form = await _parse(request, stream, max_files)
+            form = await _parse(request, stream, max_files, stored)
         yield form
     except TimeoutError as error:
         if stream.done:
@@ -87,6 +106,8 @@ async def reading(
         raise Problem(408, "too_slow", detail) from error
     finally:
         held.bytes -= stream.bytes
+        for one in form.stored if form else ():
+            one.file.close()
 
 
 def _require_form(request: Request, limit: int) -> None:
@@ -123,7 +144,7 @@ class _Counted:
         self.done = True
 
 
-async def _parse(request: Request, stream: _Counted, max_files: int) -> Form:
+async def _parse(request: Request, stream: _Counted, max_files: int, stored: bool) -> Form:
     parser = MultiPartParser(
         request.headers,
         stream.chunks(),
@@ -131,20 +152,28 @@ async def _parse(request: Request, stream: _Counted, max_files: int) -> Form:
         max_fields=MAX_FIELDS,
         max_part_size=FIELD_BYTES,
     )
-    # Beyond this size the parser would write to disk, and no upload ever has it.
-    parser.spool_max_size = stream.limit + 1
+    # Beyond this size the parser writes to disk: all, or nothing, since no upload ever has it.
+    parser.spool_max_size = 1 if stored else stream.limit + 1
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise Problem(400, "bad_form", f"The form cannot be read: {error.message}") from error
     except ClientDisconnect as error:
         raise Problem(400, "gone", "The client went away before its upload was done.") from error
-    files, fields = [], {}
+    except OSError as error:
+        raise busy("There is no room for the upload; try again later.") from error
+    files, kept, fields = [], [], {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
+            if stored and value.filename and value.size:
+                assert isinstance(value.file, SpooledTemporaryFile), "as the parser makes them"
+                # Otherwise a file of one byte would have no place on the disk.
+                value.file.rollover()
+                kept.append(Stored(value.filename, value.file, value.size))
+                continue
             if value.filename:
                 files.append(Upload(value.filename, await value.read()))
             await value.close()
         else:
             fields[name] = value
-    return Form(tuple(files), fields)
+    return Form(tuple(files), fields, tuple(kept))

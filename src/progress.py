@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def bar(description: str, total: int) -> Iterator[Callable[[], None]]:
+def bar(description: str, total: int | None) -> Iterator[Callable[[], None]]:
     """Show a bar while the block runs; nothing is printed where stderr is no terminal.
 
     Args:
         description: what is going on.
-        total: number of steps.
+        total: number of steps; None where nobody knows.
 
     Yields:
         A function to call after each step.

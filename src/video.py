@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from src.detector.detector import Detector
+    from src.detector.prediction import Scores
 
+# Told what is done and in how many steps, if that is known; gives what to call after each.
+Told = Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]
 ON_STILLS = "calibrated on stills, not on video"
 ON_VIDEO = "calibrated on video, one person of each, by their frames"
 NOT_CALIBRATED = "not calibrated: no error rate is promised"
@@ -66,7 +71,7 @@ class Clip:
 
     @property
     def gap(self) -> float:
-        """A person who was not seen for so many seconds was away."""
+        """Seconds; a person who was not seen for longer was away."""
         return MISSED * self.survey.duration / self.sampled
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,6 +85,7 @@ class Clip:
             "duration": round(self.survey.duration, 3),
             "sampled": self.sampled,
             "frames": len(self.survey.times),
+            "gap": round(self.gap, 3),
             "tracks": [_track(track) for track in self.tracks],
         }
 
@@ -114,6 +120,9 @@ def judge(
     per_second: float = PER_SECOND,
     faces: str = "auto",
     batch_size: int = 32,
+    longest: float = math.inf,
+    score: Callable[[np.ndarray], Scores] | None = None,
+    told: Told = progress.bar,
 ) -> Clip:
     """Judge the persons in a video.
 
@@ -128,20 +137,23 @@ def judge(
         per_second: frames looked at for each second.
         faces: which faces are judged, one of `framing.FACES`.
         batch_size: faces at a time.
+        longest: seconds that the video may last.
+        score: scores faces in the detector's stead, as `Detector.score`; on threads.
+        told: is told how far it is, as `progress.bar`. What the steps raise ends the judgement.
 
     Raises:
-        VideoError: the file cannot be read as a video.
+        VideoError: the file cannot be read as a video, or is longer than `longest`.
         InputError: `sample` or `faces` is unknown, or asks for what the detector has not.
     """
     path = Path(path)
-    with progress.bar("Reading", footage.claimed(path) or 1) as step:
-        found = footage.survey(path, step)
+    with told("Reading", footage.claimed(path) or None) as step:
+        found = footage.survey(path, step, longest)
     sampled = Sampling(sample, frames, per_second)
     chosen = sampled.choose(found)
-    with progress.bar("Judging", len(chosen)) as step:
-        seen = watch(
-            detector, frames_of(path, found, chosen), faces=faces, batch_size=batch_size, step=step
-        )
+    # Closed at once where it ends early, since nobody knows when it would be otherwise.
+    shown = closing(frames_of(path, found, chosen))
+    with told("Judging", len(chosen)) as step, shown as images:
+        seen = watch(detector, images, faces=faces, batch_size=batch_size, score=score, step=step)
     tracks, decided = persons.judge(
         seen, detector.calibration, detector.card.temperature, detector.tracks, detector.head
     )
@@ -184,12 +196,13 @@ def timeline(clip: Clip) -> Figure:
     return plots.timeline(lines, clip.survey.duration, clip.gap)
 
 
-def annotate(clip: Clip, places: Sequence[Path]) -> None:
+def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> None:
     """Write the video again with boxes, verdicts and heatmaps.
 
     Args:
         clip: what was said.
         places: the files, see `film.write`.
+        told: is told how far it is, as `progress.bar`.
 
     Raises:
         InputError: they cannot be written.
@@ -206,15 +219,15 @@ def annotate(clip: Clip, places: Sequence[Path]) -> None:
                 text = f"{track.id}: {track.verdict} {shown.p_fake:.2f}"
                 yield film.Mark(shown.box, shown.region, heat, text, track.verdict)
 
-    def painted(step: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
+    def painted(step: Callable[[], None]) -> Generator[tuple[float, np.ndarray], None, None]:
         for number, image in footage.read(Path(clip.path), range(len(found.times))):
             time = float(found.times[number])
             yield time, film.paint(image, list(marks(time)))
             step()
 
     rate = 1 / found.interval if found.interval else film.SLOWEST
-    with progress.bar("Drawing", len(found.times)) as step:
-        film.write(places, painted(step), rate)
+    with told("Drawing", len(found.times)) as step, closing(painted(step)) as frames:
+        film.write(places, frames, rate)
 
 
 def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = False) -> list[Path]:

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import cv2
 import films
+import jsonschema
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from src.data import footage
 from src.detector import bundle, load, network
 from src.detector.calibration import calibrate
 
+SCHEMA = json.loads((Path(video.__file__).parent / "clip.schema.json").read_text())
 WRITTEN = {"clip.json", "clip.png", "clip.mp4", "clip.webm"}
 
 
@@ -71,6 +74,7 @@ def test_the_files_say_what_was_judged(judge, judged, clip, tmp_path):
     assert result.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == WRITTEN
     said = json.loads((tmp_path / "out" / "clip.json").read_text())
+    jsonschema.validate(said, SCHEMA)
     assert said["path"] == str(clip)
     assert said["sha256"] == hashlib.sha256(clip.read_bytes()).hexdigest()
     assert said["calibration"] == "calibrated on stills, not on video"
@@ -125,6 +129,7 @@ def test_without_a_face_there_are_no_tracks(judge, tmp_path):
     path = films.write(tmp_path / "clip.mp4", [films.composed()] * 5)
     result = judge(path, "--json")
     said = json.loads(result.stdout)
+    jsonschema.validate(said, SCHEMA)
     assert (result.exit_code, said["tracks"]) == (0, [])
     assert (said["verdict"], said["reasons"]) == ("inconclusive", ["no_face"])
     assert "no face was found" in result.stderr

@@ -51,12 +51,12 @@ export function verdict(say, answer, status, prevalence) {
   return parts;
 }
 
-function reason(say, code, status) {
+export function reason(say, code, status) {
   const key = `reason.${code}`;
   return say.knows(key) ? say(key) : (status.reasons[code] ?? code);
 }
 
-function rates(say, word, calibration) {
+export function rates(say, word, calibration) {
   if (!calibration) return [say("uncalibrated")];
   const promised = { fake: calibration.false_fake, real: calibration.false_real };
   return Object.entries(promised)

@@ -1,6 +1,7 @@
 // The page: takes pictures in, asks the service, shows cards.
 
 import { make, picture, verdict, worthSaid } from "./card.js";
+import { isFilm, persons, player } from "./film.js";
 import { Problem, Service } from "./service.js";
 import { explanation, frame } from "./why.js";
 import { WORDS, speaker } from "./words.js";
@@ -19,6 +20,7 @@ class Card {
     this.name = file.name || "image";
     this.source = URL.createObjectURL(file);
     this.faces = byId("faces").value || "auto";
+    this.film = isFilm(file);
     this.state = "waiting";
     this.element = make("li", { className: "card" });
     byId("cards").append(this.element);
@@ -30,7 +32,9 @@ class Card {
     this.show();
     try {
       const waiting = () => this.tell("waiting");
-      this.answer = await service.predict(this.file, this.faces, waiting);
+      this.answer = await (this.film
+        ? this.judgeFilm(waiting)
+        : service.predict(this.file, this.faces, waiting));
       this.state = "judged";
       news(say("said", { name: this.name, verdict: say(this.answer.verdict) }));
     } catch (problem) {
@@ -42,11 +46,22 @@ class Card {
     this.show();
   }
 
+  judgeFilm(waiting) {
+    // Said here already, because browsers do not hear an answer before all of a file is sent.
+    if (this.file.size > status.limits.video_bytes) throw new Problem("too_large", "");
+    return service.film(this.file, this.faces, waiting);
+  }
+
   show() {
     const prevalence = 10 ** byId("prevalence").value;
     const buttons = make("div", { className: "buttons" });
     const parts = [make("h3", {}, this.name)];
-    if (this.state === "judged") {
+    if (this.state === "judged" && this.film) {
+      this.player = player(say, this.drawn ?? this.source, this.name);
+      this.words = make("div", { className: "words" }, ...persons(say, this.answer, status));
+      parts.push(this.player, this.words);
+      if (!this.drawn && this.answer.tracks.length) buttons.append(button("draw", this.name, () => this.draw()));
+    } else if (this.state === "judged") {
       parts.push(picture(say, this.answer, this.source, this.name));
       this.words = make("div", { className: "words" }, ...verdict(say, this.answer, status, prevalence));
       parts.push(this.words, this.why());
@@ -55,7 +70,7 @@ class Card {
       parts.push(make("p", { className: "error" }, inWords(this.problem)));
       buttons.append(make("button", { type: "button", onclick: () => this.retry() }, say("again")));
     } else {
-      this.progress = make("p", { className: "progress" }, say("judging"));
+      this.progress = make("p", { className: "progress" }, say(this.film ? "watching" : "judging"));
       parts.push(this.progress);
     }
     this.complaint = make("p", { className: "error", hidden: true });
@@ -112,7 +127,7 @@ class Card {
 
   // Say it again for another prevalence, without touching what may have the focus.
   revalue() {
-    if (this.state !== "judged") return;
+    if (this.state !== "judged" || this.film) return;
     const said = this.words.querySelector(".worth");
     const prevalence = 10 ** byId("prevalence").value;
     if (said) said.textContent = worthSaid(say, status.calibration, prevalence);
@@ -126,6 +141,32 @@ class Card {
     this.state = "waiting";
     this.show();
     work();
+  }
+
+  // Show the video with its heatmaps instead of the video itself.
+  async draw() {
+    const pressed = this.element.querySelector(".buttons button");
+    pressed.disabled = true;
+    this.complain("drawing", "progress");
+    try {
+      const waiting = () => this.complain("waiting", "progress");
+      this.drawn = URL.createObjectURL(await service.drawn(this.file, this.faces, waiting));
+      this.show();
+      this.player.firstElementChild.focus();
+      news(say("annotated", { name: this.name }));
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      pressed.disabled = false;
+      this.complaint.className = "error";
+      this.complaint.textContent = inWords(problem);
+      news(inWords(problem));
+    }
+  }
+
+  complain(key, className) {
+    this.complaint.className = className;
+    this.complaint.textContent = say(key);
+    this.complaint.hidden = false;
   }
 
   async report() {
@@ -149,6 +190,7 @@ class Card {
     cards.splice(at, 1);
     this.element.remove();
     URL.revokeObjectURL(this.source);
+    if (this.drawn) URL.revokeObjectURL(this.drawn);
     byId("none").hidden = cards.length > 0;
     const next = cards[Math.min(at, cards.length - 1)];
     (next?.element.querySelector(".buttons button:last-child") ?? byId("files")).focus();
@@ -223,7 +265,9 @@ function describe() {
   byId("about").textContent = say("about", { ...model, engine, precision });
   const megabytes = { style: "unit", unit: "megabyte" };
   const size = new Intl.NumberFormat(byId("language").value, megabytes).format(limits.bytes / 1e6);
-  byId("limits").textContent = say("limits", { size, pixels: limits.pixels / 1e6 });
+  const film = new Intl.NumberFormat(byId("language").value, megabytes).format(limits.video_bytes / 1e6);
+  const minutes = say.number(limits.video_seconds / 60, 0);
+  byId("limits").textContent = say("limits", { size, pixels: limits.pixels / 1e6, film, minutes });
   byId("key-field").hidden = !status.key;
   byId("prevalence-field").hidden = !status.calibration;
   const chosen = byId("faces").value;

@@ -26,6 +26,15 @@ export class Service {
     return this.#send("predict", file, faces, waiting).then((r) => r.json());
   }
 
+  film(file, faces, waiting) {
+    return this.#send("video", file, faces, waiting).then((r) => r.json());
+  }
+
+  // The same video with boxes, verdicts and heatmaps.
+  drawn(file, faces, waiting) {
+    return this.#send("video", file, faces, waiting, { answer: "webm" }).then((r) => r.blob());
+  }
+
   explain(file, faces, waiting) {
     return this.#send("explain", file, faces, waiting).then((r) => r.json());
   }
@@ -34,11 +43,12 @@ export class Service {
     return this.#send("report", file, faces, () => {}).then((r) => r.blob());
   }
 
-  async #send(path, file, faces, waiting) {
+  async #send(path, file, faces, waiting, fields = {}) {
     for (let tried = 1; ; tried++) {
       const body = new FormData();
       body.append("file", file, file.name || "image");
       body.append("faces", faces);
+      for (const [name, value] of Object.entries(fields)) body.append(name, value);
       try {
         return await this.#ask(path, { method: "POST", body });
       } catch (problem) {

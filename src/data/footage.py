@@ -6,6 +6,8 @@ length is counted, because a file that was cut off claims frames that it has not
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src import InputError
+from src.data import containers
 
 if TYPE_CHECKING:
     import cv2
@@ -27,8 +30,26 @@ _GLANCE = (32, 18)
 CUT, STANDS_OUT = 0.08, 2.0
 
 
+# What a frame may have, so that a small file cannot fill the memory: 8K, the largest in use.
+MAX_PIXELS = 7680 * 4320
+# FFmpeg's own word for saying nothing, as OpenCV hands it on.
+QUIET = "-8"
+
+
 class VideoError(InputError):
     """A file cannot be read as a video; the message names the file and what is wrong with it."""
+
+
+class NotAVideo(VideoError):
+    """The content is of no format that is read."""
+
+
+class TooLong(VideoError):
+    """The video lasts longer than is gone through."""
+
+
+class TooManyPixels(VideoError):
+    """A frame is too large to be decoded."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +82,19 @@ class Survey:
         return np.flatnonzero((self.changes > CUT) & (self.changes > STANDS_OUT * most)).tolist()
 
 
-def survey(path: Path, step: Callable[[], object] = lambda: None) -> Survey:
+def survey(
+    path: Path, step: Callable[[], object] = lambda: None, longest: float = math.inf
+) -> Survey:
     """Go through a video once, and note when each frame is shown and how much changes in it.
 
     Args:
         path: the video.
         step: called after each frame.
+        longest: seconds that it may last; a file that claims more is not gone through.
 
     Raises:
         VideoError: the file cannot be read as a video, or its stream has no time stamps.
+        TooLong: it lasts longer than `longest`.
     """
     import cv2
 
@@ -77,10 +102,13 @@ def survey(path: Path, step: Callable[[], object] = lambda: None) -> Survey:
     changes: list[float] = []
     before = None
     with _opened(path) as capture:
+        rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        _require_short(path, count / rate if rate > 0 else 0.0, longest)
         while capture.grab():
             now = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             times.append(max(now, times[-1]) if times else now)
-            glance, change = _glance(capture), 0.0
+            _require_short(path, times[-1] - times[0], longest)
+            glance, change = _glance(path, capture), 0.0
             if before is not None and glance is not None:
                 change = float(cv2.absdiff(before, glance).mean()) / 255
             changes.append(change)
@@ -96,14 +124,30 @@ def survey(path: Path, step: Callable[[], object] = lambda: None) -> Survey:
     return Survey(np.array(times), np.array(changes, np.float32))
 
 
-def _glance(capture: cv2.VideoCapture) -> np.ndarray | None:
+def _require_short(path: Path, seconds: float, longest: float) -> None:
+    if seconds > longest:
+        raise TooLong(
+            f"{path}: the video lasts {seconds:.0f} s or more; at most {longest:g} s are judged: "
+            "cut it"
+        )
+
+
+def _glance(path: Path, capture: cv2.VideoCapture) -> np.ndarray | None:
     """Return the frame at thumbnail size."""
     import cv2
 
-    read, frame = capture.retrieve()
-    if not read or frame is None:
+    frame = _retrieved(path, capture)
+    return None if frame is None else cv2.resize(frame, _GLANCE, interpolation=cv2.INTER_AREA)
+
+
+def _retrieved(path: Path, capture: cv2.VideoCapture) -> np.ndarray | None:
+    """Return the frame that was grabbed, (H, W, 3) uint8 BGR; None where it is damaged."""
+    good, frame = capture.retrieve()
+    if not good or frame is None:
         return None
-    return cv2.resize(frame, _GLANCE, interpolation=cv2.INTER_AREA)
+    # The first frame's size is known before; a later one may have another.
+    _require_small(path, frame.shape[1], frame.shape[0])
+    return frame
 
 
 def read(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, np.ndarray]]:
@@ -128,8 +172,8 @@ def read(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, np.ndarray
             if not capture.grab():
                 break
             if number in wanted:
-                good, frame = capture.retrieve()
-                if good and frame is not None:
+                frame = _retrieved(path, capture)
+                if frame is not None:
                     found = True
                     yield number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
     if not found:
@@ -182,20 +226,41 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """Open a video; OpenCV turns its frames upright by itself, as the file's rotation says."""
     import cv2
 
-    if not path.is_file() or path.stat().st_size == 0:
-        raise VideoError(f"{path}: the file is missing or empty")
-    with path.open("rb") as file:
-        start = file.read(64)
-    if start.isascii() and start.decode().replace("\n", "").replace("\r", "").isprintable():
-        # Such as a playlist, whose decoder would go on and open what it names.
-        raise VideoError(f"{path}: a text or a playlist; expected the video itself")
+    # What is wrong with a file stands in our errors, and not beside them in a decoder's words.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", QUIET)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+
+    _require_container(path)
     # The same decoder on every system.
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise VideoError(
-                f"{path}: not a video, without a picture, or in a format that cannot be read"
+                f"{path}: damaged, without a picture, or in a format that cannot be read"
             )
+        width, height = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        _require_small(path, int(capture.get(width)), int(capture.get(height)))
         yield capture
     finally:
         capture.release()
+
+
+def _require_small(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise TooManyPixels(
+            f"{path}: the frames have {width} x {height} pixels; at most {MAX_PIXELS / 1e6:.0f} "
+            "million are decoded: scale it down"
+        )
+
+
+def _require_container(path: Path) -> None:
+    """Refuse what is no container of videos by its content, before a decoder sees it."""
+    if not path.is_file() or path.stat().st_size == 0:
+        raise VideoError(f"{path}: the file is missing or empty")
+    with path.open("rb") as file:
+        start = file.read(containers.START)
+    if not containers.holds_video(start):
+        raise NotAVideo(
+            f"{path}: not a video, without a picture, or in a format that is not read, such as a "
+            f"playlist; expected {containers.NAMES}"
+        )

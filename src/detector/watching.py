@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from src.detector import verdict
 from src.detector.detector import AT_ONCE, DECODERS, Detector
 from src.detector.framing import Framing, View
 from src.detector.persons import Sighting
-from src.detector.prediction import hindrances
+from src.detector.prediction import Scores, hindrances
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Frame:
     cut: bool = False
 
 
-def frames_of(path: Path, found: Survey, chosen: Sequence[int]) -> Iterator[Frame]:
+def frames_of(path: Path, found: Survey, chosen: Sequence[int]) -> Generator[Frame, None, None]:
     """Read frames of a video, each with whether a scene has begun since the last.
 
     Args:
@@ -86,6 +86,7 @@ def watch(
     *,
     faces: str = "auto",
     batch_size: int = 32,
+    score: Callable[[np.ndarray], Scores] | None = None,
     step: Callable[[], object] = lambda: None,
 ) -> list[list[Sighting]]:
     """Find the persons in a video and score every face of theirs.
@@ -100,13 +101,14 @@ def watch(
         faces: which faces are judged, one of `framing.FACES`. With `off`, or where the detector
             was trained on whole images, the whole picture is the one person.
         batch_size: faces that the network takes at once.
+        score: scores them in the detector's stead, as `Detector.score`; called on threads.
         step: called after each frame.
 
     Returns:
         The sightings of each person, in order of appearance.
     """
     persons: dict[int, list[Sighting]] = {}
-    score = partial(_score, detector)
+    judge = partial(_score, detector, score or detector.score)
     with ThreadPoolExecutor(AT_ONCE) as judges:
         judged: deque[Future] = deque()
 
@@ -116,7 +118,7 @@ def watch(
 
         found = _follow(frames, detector.framing(faces), detector.card.image_size, step)
         while batch := list(islice(found, batch_size)):
-            judged.append(judges.submit(score, batch))
+            judged.append(judges.submit(judge, batch))
             if len(judged) > AT_ONCE:
                 take(judged.popleft())
         for future in judged:
@@ -166,8 +168,12 @@ def _look(framing: Framing, size: int, image: np.ndarray) -> list[_Seen]:
     ]
 
 
-def _score(detector: Detector, batch: Sequence[_Appearance]) -> list[tuple[int, Sighting]]:
-    scores = detector.score(np.stack([one.seen.pixels for one in batch]))
+def _score(
+    detector: Detector,
+    score: Callable[[np.ndarray], Scores],
+    batch: Sequence[_Appearance],
+) -> list[tuple[int, Sighting]]:
+    scores = score(np.stack([one.seen.pixels for one in batch]))
     features = [None] * len(batch) if scores.features is None else scores.features
     return [
         (

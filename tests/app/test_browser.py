@@ -5,9 +5,10 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import films
 import numpy as np
 import pytest
-from redness import encoded
+from redness import encoded, plain
 from running import running
 
 from src.detector.detector import Detector
@@ -77,6 +78,21 @@ def files(make_picture: Any) -> list[dict[str, Any]]:
         {"name": "none.jpg", "mimeType": "image/jpeg", "buffer": encoded(none, "JPEG")},
         {"name": "words.txt", "mimeType": "text/plain", "buffer": b"no picture"},
     ]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: Any) -> dict[str, Any]:
+    """Six seconds with two green faces, one of which is away for two seconds."""
+
+    def scene(number: int) -> np.ndarray:
+        image = plain(120 + 8 * (number % 12), 0, 90, 160, 96)
+        image[30:62, 10 + number : 42 + number] = (0, 255, 0)
+        if not 10 <= number < 20:
+            image[50:74, 120:144] = (0, 255, 0)
+        return image
+
+    path = films.write(tmp_path_factory.mktemp("film") / "a.webm", map(scene, range(30)), "VP80", 5)
+    return {"name": "walk.webm", "mimeType": "video/webm", "buffer": path.read_bytes()}
 
 
 def drop(page: Any, given: list[dict[str, Any]]) -> None:
@@ -232,6 +248,56 @@ def test_everything_can_be_done_by_keyboard(page, make_picture):
     page.get_by_role("button", name="Remove two faces.png").press("Enter")
     assert page.locator(".card").count() == 1
     assert page.evaluate("document.activeElement.ariaLabel") == "Remove none.jpg"
+
+
+def test_dropped_video_shows_persons_over_time(page, film):
+    from playwright.sync_api import expect
+
+    drop(page, [film])
+    card = judged(page, 1)[0]
+    assert re.search(r"Fake|Real|Inconclusive", card.locator(".verdict").inner_text())
+    assert "calibrated on stills, not on video" in card.inner_text()
+    assert "Looked at 12 of 30 frames" in card.inner_text()
+    first, second = card.locator(".track").all()
+    assert re.match(r"Person 1: \w+, probability of fake [01]\.\d+", first.inner_text())
+    label = first.get_by_role("img").get_attribute("aria-label")
+    assert re.search(r"12 frames from 0\.2 to 5\.\d s, between [01]\.\d{3} and [01]\.\d{3}", label)
+    assert first.locator("circle").count() == 12
+    # Who was away has a line before and a line after.
+    assert (first.locator("polyline").count(), second.locator("polyline").count()) == (1, 2)
+    second.locator("summary").press("Enter")
+    expect(second.locator("tbody tr")).to_have_count(second.locator("circle").count())
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.select_option("#language", "fr")
+    assert "calibré sur des photos, pas sur des vidéos" in card.inner_text()
+    assert not re.search(r"\{\w+\}", page.locator("body").inner_text())
+
+
+def test_video_plays_and_plays_with_its_heatmaps(page, film):
+    from playwright.sync_api import expect
+
+    drop(page, [film])
+    card = judged(page, 1)[0]
+    length = (
+        "(v) => new Promise((done) => v.duration ? done(v.duration) : "
+        "v.addEventListener('loadedmetadata', () => done(v.duration)))"
+    )
+    assert card.locator("video").evaluate(length) == pytest.approx(6, abs=0.3)
+    before = card.locator("video").get_attribute("src")
+    card.get_by_role("button", name="Show heatmaps in walk.webm").press("Enter")
+    expect(card.get_by_role("button")).to_have_count(1)
+    assert card.locator("video").get_attribute("src") != before
+    assert card.locator("video").evaluate(length) == pytest.approx(6, abs=0.3)
+    assert page.evaluate("document.activeElement.tagName") == "VIDEO"
+
+
+def test_videos_that_cannot_be_judged_are_errors_in_words(page, film):
+    bad = {**film, "name": "bad.mp4", "mimeType": "video/mp4"}
+    drop(page, [{**bad, "buffer": b"no video"}, {**bad, "buffer": b"\0\0\0\x18ftypisom"}])
+    none, damaged = judged(page, 2)
+    assert "no video of a format" in none.inner_text()
+    assert "damaged or incomplete" in damaged.inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

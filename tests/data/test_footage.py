@@ -103,9 +103,38 @@ def test_a_file_with_sound_alone_is_no_video(tmp_path):
 
 def test_a_playlist_is_not_followed(tmp_path):
     films.write(tmp_path / "secret.mp4", coded(3))
-    (tmp_path / "a.mp4").write_text("ffconcat version 1.0\nfile secret.mp4\n")
-    with pytest.raises(footage.VideoError, match="playlist"):
+    # With a byte that no text has.
+    (tmp_path / "a.mp4").write_bytes(b"ffconcat version 1.0\n#\xff\nfile secret.mp4\n")
+    with pytest.raises(footage.NotAVideo, match="playlist"):
         footage.survey(tmp_path / "a.mp4")
+
+
+def test_a_film_that_is_too_long_is_refused_before_it_is_gone_through(tmp_path):
+    path = films.write(tmp_path / "a.mp4", coded(20))
+    assert len(footage.survey(path, longest=0.8).times) == 20
+    with pytest.raises(footage.TooLong, match="1 s or more; at most 0.7 s"):
+        footage.survey(path, lambda: pytest.fail("gone through"), longest=0.7)
+
+
+def test_a_film_that_claims_less_than_it_lasts_is_refused_where_it_gets_too_long(tmp_path):
+    path = films.write(tmp_path / "a.avi", coded(40), "MJPG")
+    content = bytearray(path.read_bytes())
+    # The length in the header of the stream, 40 frames, becomes 10.
+    place = content.index(b"vidsMJPG") + 32
+    assert content[place : place + 4] == (40).to_bytes(4, "little")
+    content[place : place + 4] = (10).to_bytes(4, "little")
+    path.write_bytes(content)
+    steps: list[int] = []
+    with pytest.raises(footage.TooLong):
+        footage.survey(path, lambda: steps.append(1), longest=0.5)
+    assert 10 <= len(steps) <= 14
+
+
+def test_frames_that_are_too_large_are_refused(tmp_path, monkeypatch):
+    path = films.write(tmp_path / "a.mp4", coded(3))
+    monkeypatch.setattr(footage, "MAX_PIXELS", 48 * 96 - 1)
+    with pytest.raises(footage.TooManyPixels, match="96 x 48"):
+        footage.survey(path)
 
 
 def test_cuts_are_found_where_the_scene_changes_and_not_where_the_camera_moves(tmp_path):

@@ -1,0 +1,111 @@
+"""What is asked: by whom, with which files and fields, and how that is documented."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from app import uploads
+from app.problems import Problem, documented
+from app.service import Service
+from app.settings import Settings
+from app.uploads import Form, Upload
+from src.detector.framing import FACES
+
+JUDGED = (FACES, "auto")
+FILE_PROBLEMS = documented(400, 401, 403, 408, 409, 413, 415, 422, 429, 500, 503, 504)
+PLAIN_PROBLEMS = documented(400, 401, 500)
+
+
+async def get_service(request: Request) -> Service:
+    """Return the service of a request."""
+    return request.app.state.service
+
+
+def authorization_of(request: Request) -> str:
+    """Return what a request says about who sends it."""
+    return request.headers.get("authorization", "")
+
+
+Serving = Annotated[Service, Depends(get_service)]
+BEARER = HTTPBearer(auto_error=False, description="An API key.")
+
+
+async def admit(request: Request, service: Serving) -> None:
+    """Let in whoever has a key with something left, before anything of the body is read."""
+    service.admit(authorization_of(request), 1 if request.method == "POST" else 0)
+
+
+def content(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Return how an answer that is no JSON is documented."""
+    return {200: {"content": {media_type: {} for media_type in media_types}}}
+
+
+def _several(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item, "minItems": 1, "maxItems": Settings.max_files}
+
+
+def documented_form(several: bool = False, **fields: tuple[tuple[str, ...], str]) -> dict[str, Any]:
+    """Return how a form is documented: its files, and fields with their choices and default."""
+    file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    name = "files" if several else "file"
+    known: dict[str, Any] = {name: _several(file) if several else file}
+    for field, (choices, default) in fields.items():
+        known[field] = {"type": "string", "enum": list(choices), "default": default}
+    schema = {"type": "object", "properties": known, "required": [name]}
+    return {
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    }
+
+
+@asynccontextmanager
+async def uploaded(request: Request, service: Service) -> AsyncIterator[tuple[Form, Upload]]:
+    """Read a form with one file, from somebody who may send it."""
+    async with taken_in(request, service, service.settings.max_bytes, 1) as form:
+        if not form.files:
+            raise Problem(400, "no_file", "Expected one file in the form field `file`.")
+        yield form, form.files[0]
+
+
+@asynccontextmanager
+async def taken_in(
+    request: Request, service: Service, limit: int, max_files: int
+) -> AsyncIterator[Form]:
+    """Read a form with files, from somebody who may send them."""
+    # Before the body is read: whoever is turned away has cost next to nothing.
+    service.queue.require_free()
+    deadline = service.settings.deadline
+    async with uploads.reading(
+        request, service.held, limit=limit, max_files=max_files, deadline=deadline
+    ) as form:
+        yield form
+
+
+def field_of(form: Form, name: str, choices: tuple[str, ...], default: str) -> str:
+    """Return what a field of a form says.
+
+    Raises:
+        Problem: it is none of the choices.
+    """
+    value = form.fields.get(name, default)
+    if value not in choices:
+        detail = f"{name}: expected one of {', '.join(choices)}, got {value[:40]!r}."
+        raise Problem(400, "bad_field", detail)
+    return value
+
+
+def faces_of(form: Form, service: Service) -> str:
+    """Return which faces are to be judged.
+
+    Raises:
+        Problem: it is unknown, or asks for what the detector has not.
+    """
+    faces = field_of(form, "faces", FACES, "auto")
+    if faces not in service.faces:
+        detail = f"This detector judges whole images; faces: expected {', '.join(service.faces)}."
+        raise Problem(409, "no_framing", detail)
+    return faces
