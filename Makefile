@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo test test-slow check format sample figures
+.PHONY: install install-test demo serve test test-slow check format sample figures
 
 install: .venv/installed
 
@@ -22,6 +22,10 @@ install-test: .venv/installed-test
 
 demo: install
 	$(BIN)/python -m dataset.demo
+
+# Such as `make serve OPTIONS='--port 8001 --history verdicts.sqlite'`.
+serve: install
+	$(BIN)/deepfake serve $(OPTIONS)
 
 test: install-test
 	$(BIN)/python -m pytest -m 'not slow'

@@ -23,6 +23,7 @@ VERBS = {
     "gradcam": "Draw where in an image the verdict comes from.",
     "faces": "Crop a set of images or videos to faces.",
     "forge": "Make fakes with masks out of real faces alone.",
+    "serve": "Judge images over HTTP, with a web page.",
 }
 
 
@@ -40,7 +41,7 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         logging.basicConfig(stream=sys.stderr, format="%(message)s")
-        for name in ("src", "__main__"):  # `python -m src.train` is the second
+        for name in ("src", "app", "__main__"):  # `python -m src.train` is the last
             logging.getLogger(name).setLevel(logging.INFO)
         for stream in (sys.stdin, sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
@@ -62,7 +63,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        return importlib.import_module(f"src.{cmd_name}").command
+        home = "app" if cmd_name == "serve" else "src"
+        return importlib.import_module(f"{home}.{cmd_name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

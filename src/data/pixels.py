@@ -56,6 +56,14 @@ class ImageError(InputError):
     """A file cannot be used as an image; the message names the file and what is wrong with it."""
 
 
+class NotAnImage(ImageError):
+    """The content is of no format that is read."""
+
+
+class TooManyPixels(ImageError):
+    """The image is too large to be decoded."""
+
+
 def content(path: str | Path) -> bytes:
     """Return the bytes of an image file, for callers that need them beside the pixels.
 
@@ -179,10 +187,10 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise _too_many_pixels(name) from error
     except UnidentifiedImageError as error:
         if heif and "HEIF" not in formats:
-            raise ImageError(
+            raise NotAnImage(
                 f"{name}: HEIC images need one more package: pip install 'deepfake-detector[heif]'"
             ) from error
-        raise ImageError(
+        raise NotAnImage(
             f"{name}: not an image, or damaged at its start; expected one of "
             f"{', '.join(_FORMATS)} or HEIC"
         ) from error
@@ -190,8 +198,8 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise ImageError(f"{name}: the image is damaged ({error})") from error
 
 
-def _too_many_pixels(name: str) -> ImageError:
-    return ImageError(
+def _too_many_pixels(name: str) -> TooManyPixels:
+    return TooManyPixels(
         f"{name}: the image has more than {MAX_PIXELS / 1e6:.0f} million pixels; scale it down"
     )
 

@@ -1,0 +1,145 @@
+"""Pictures and reports of a judgement."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+from datetime import UTC, datetime
+from threading import Lock
+
+import numpy as np
+
+from app.answers import Status
+from app.judging import UPLOAD, Judgement
+from src import gradcam
+from src.data import pixels
+from src.detector import verdict
+from src.report import page
+
+# Longest side of a picture that is drawn, in pixels: enough for print.
+LARGEST_SIDE = 2048
+# The renderer is quick, but not made for two threads.
+_drawing = Lock()
+
+WORDS = {"fake": "Fake", "real": "Real", "inconclusive": "Inconclusive"}
+MARKS = {"fake": "bad", "real": "good", "inconclusive": "warning"}
+LIMITS = (
+    "A heatmap shows what the detector looked at. It does not prove where a picture was "
+    "manipulated.\n"
+    "A verdict is a statistical statement about faces like those that the detector was calibrated "
+    "on. It is no proof, and no ground for a decision about a person by itself."
+)
+
+
+def overlay(data: bytes, judgement: Judgement, target: str) -> bytes:
+    """Draw the evidence over the image, as `deepfake gradcam` does.
+
+    Args:
+        data: the image file.
+        judgement: what was said of it.
+        target: one of `gradcam.TARGETS`.
+
+    Returns:
+        A PNG file.
+    """
+    explanation = _explanation(pixels.read(data, UPLOAD), judgement)
+    name = f"SHA-256 {judgement.prediction.sha256[:12]}…"
+    buffer = io.BytesIO()
+    with _drawing:
+        gradcam.overlay(explanation, name, target).savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _explanation(image: np.ndarray, judgement: Judgement) -> gradcam.Explanation:
+    """Return what `gradcam` draws, with the image brought down to `LARGEST_SIDE`."""
+    import cv2
+
+    scale = min(1.0, LARGEST_SIDE / max(image.shape[:2]))
+    if scale < 1.0:
+        size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    height, width = image.shape[:2]
+    regions = []
+    for part in judgement.parts:
+        left, top, across, down = (round(side * scale) for side in part.box)
+        left, top = min(left, width - 1), min(top, height - 1)
+        box = (left, top, max(1, min(across, width - left)), max(1, min(down, height - top)))
+        regions.append(gradcam.Region(box, part.p_fake, part.evidence))
+    return gradcam.Explanation(image, judgement.prediction.verdict, tuple(regions), "")
+
+
+def report(data: bytes, name: str, judgement: Judgement, status: Status) -> str:
+    """Return a page that stands alone: verdict, reasons, picture, heatmap and how it came about.
+
+    Args:
+        data: the image file.
+        name: what whoever sent it calls it.
+        judgement: what was said of it.
+        status: of the service that said so.
+    """
+    said = judgement.prediction
+    picture = page.Picture(
+        overlay(data, judgement, "verdict"),
+        "The evidence for the likelier class, scaled to its maximum.",
+        f"The image with its heatmap; verdict {said.verdict}, p_fake {said.p_fake:.3f}",
+    )
+    sections = [
+        page.Section(WORDS[said.verdict], _why(judgement, status), MARKS[said.verdict]),
+        page.Section("Where it comes from", figures=[picture]),
+        *_faces(judgement),
+        page.Section("How it was judged", rows=_facts(judgement, status), header=("", "")),
+        page.Section("What it does not say", LIMITS),
+    ]
+    lead = f"{name}: {WORDS[said.verdict]}, with a probability of fake of {said.p_fake:.3f}."
+    return page.render("Is this face real?", lead, sections)
+
+
+def _why(judgement: Judgement, status: Status) -> str:
+    reasons = [verdict.REASONS.get(code, code) for code in judgement.prediction.reasons]
+    known = status.calibration
+    if known is None:
+        return "\n".join([*reasons, "No error rate is promised: the detector is not calibrated."])
+    warning = []
+    if status.drawn_sample:
+        warning = ["The detector learnt from drawn pictures: it says nothing about real ones."]
+    return "\n".join([*reasons, *warning, known.false_fake.sentence, known.false_real.sentence])
+
+
+def _faces(judgement: Judgement) -> list[page.Section]:
+    faces = [(part, part.face) for part in judgement.parts if part.face is not None]
+    rows = [
+        (
+            number,
+            WORDS[part.verdict],
+            f"{part.p_fake:.3f}",
+            "{:.0f} × {:.0f} at {:.0f}, {:.0f}".format(*face.box[2:], *face.box[:2]),
+            ", ".join(part.reasons),
+        )
+        for number, (part, face) in enumerate(faces, start=1)
+    ]
+    header = ("face", "verdict", "p_fake", "pixels", "reasons")
+    return [page.Section("Faces", rows=rows, header=header)] if rows else []
+
+
+def _facts(judgement: Judgement, status: Status) -> list[tuple[str, str]]:
+    facts = [
+        ("SHA-256 of the file", judgement.prediction.sha256),
+        ("size", f"{judgement.width} × {judgement.height} pixels"),
+        ("detector", f"{status.model.name}, version {status.model.version}"),
+        ("run by", f"{status.engine} in {status.precision}, service {status.version}"),
+        ("time", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")),
+    ]
+    if (known := status.calibration) is not None:
+        bounds = f"real below {known.t_real:.3f}, fake above {known.t_fake:.3f}"
+        facts.append(("thresholds of p_fake", bounds))
+    return facts
+
+
+def style_hash() -> str:
+    """Return the source expression by which a content security policy knows a report's style."""
+    style = re.search(r"<style>(.*?)</style>", page.render("", "", []), re.DOTALL)
+    assert style is not None, "a report has one style"
+    digest = hashlib.sha256(style[1].encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

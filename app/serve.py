@@ -1,0 +1,172 @@
+"""Judge images over HTTP."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.settings import LOOPBACK, Settings
+from src import InputError
+from src.cli import Verb
+from src.detector import bundle, load
+from src.detector.card import read_card
+from src.detector.engines.choice import AUTO, CHOICES
+from src.detector.exports import PRECISIONS
+
+if TYPE_CHECKING:
+    import socket
+
+    from fastapi import FastAPI
+
+log = logging.getLogger(__name__)
+
+VARIABLES = "DEEPFAKE_SERVE"
+INSTALL = "pip install 'deepfake-detector[serve]'"
+NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "sqlalchemy")
+
+
+def find_bundle(model: Path | None) -> Path:
+    """Return the folder of the detector that is served.
+
+    Raises:
+        InputError: there is none; the message says how to get one.
+    """
+    folder = model or bundle.DEFAULT
+    read_card(folder)
+    return folder
+
+
+def make_app(
+    settings: Settings, model: Path | None, engine: str = AUTO, precision: str | None = None
+) -> FastAPI:
+    """Load the detector and return the service around it.
+
+    Raises:
+        InputError: no bundle, or something else that the service cannot start with.
+    """
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise InputError(f"the service needs {', '.join(missing)}, not installed here: {INSTALL}")
+    from app.application import create
+
+    folder = find_bundle(model)
+    detector = load(folder, engine, precision)
+    log.info("%s judges, by %s in %s", folder, detector.engine.name, detector.engine.precision)
+    return create(detector, folder, settings)
+
+
+@click.command(cls=Verb, context_settings={"auto_envvar_prefix": VARIABLES})
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle.  [default: as predict]")
+@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes a free one.")
+@click.option("--allowed-host", multiple=True, help="A name it is reached by; repeatable.")
+@click.option("--cors-origin", multiple=True, help="A page that may ask, or null; repeatable.")
+@click.option("--frame-ancestor", multiple=True, help="A site that may frame it; repeatable.")
+@click.option("--api-key-file", type=click.Path(path_type=Path), help="See app/README.md.")
+@click.option("--rate", type=click.IntRange(1), default=Settings.rate, help="Images/min a key.")
+@click.option("--history", type=click.Path(path_type=Path), help="SQLite file for verdicts.")
+@click.option("--max-megabytes", type=click.IntRange(1, 200), default=20, help="Of one file.")
+@click.option("--max-megapixels", type=click.IntRange(1, 89), default=50, help="Of one image.")
+@click.option("--max-files", type=click.IntRange(1), default=Settings.max_files, help="A batch.")
+@click.option("--places", type=click.IntRange(1), default=Settings.places, help="Images at a time.")
+@click.option("--batch-size", type=click.IntRange(1), default=Settings.batch_size)
+@click.option(
+    "--deadline", type=click.FloatRange(0.001), default=Settings.deadline, help="Seconds."
+)
+def command(
+    model: Path | None, engine: str, precision: str | None, host: str, port: int, **options: Any
+) -> None:
+    """Judge images over HTTP, with a web page.
+
+    It listens to this computer alone, and checks by which name it is addressed. Every option can
+    be given in the environment as well, such as DEEPFAKE_SERVE_MODEL.
+    """
+    settings = _settings(host, **options)
+    with _listen(host, port) as listener:
+        made = make_app(settings, model, engine, precision)
+        shown = f"[{host}]" if ":" in host else host
+        log.info("http://%s:%d (stop it with Ctrl-C)", shown, listener.getsockname()[1])
+        run(made, listener, settings)
+
+
+def run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
+    """Answer until a signal says stop, and then finish what was accepted."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        # What was accepted has the time that it had anyway.
+        timeout_graceful_shutdown=round(2 * settings.deadline) + 1,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        log.info("stopped")
+
+
+def from_environment() -> FastAPI:
+    """Return the service with its options out of the environment, for `uvicorn app:app`."""
+    context = command.make_context("app", [])
+    options = context.params
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    for name in ("src", "app"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    made = {name: options.pop(name) for name in ("model", "engine", "precision")}
+    del options["port"]
+    try:
+        return make_app(_settings(**options), **made)
+    except InputError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(2) from error
+
+
+def _settings(
+    host: str,
+    *,
+    allowed_host: tuple[str, ...],
+    cors_origin: tuple[str, ...],
+    frame_ancestor: tuple[str, ...],
+    api_key_file: Path | None,
+    max_megabytes: int,
+    max_megapixels: int,
+    **same: Any,
+) -> Settings:
+    for origin in (*cors_origin, *frame_ancestor):
+        if origin != "null" and (origin.count("/") != 2 or "://" not in origin or "*" in origin):
+            raise InputError(f"expected one origin such as https://example.org, got {origin!r}")
+    named = () if host in ("0.0.0.0", "::") else (host,)
+    return Settings(
+        hosts=(*LOOPBACK, *named, *allowed_host),
+        origins=cors_origin,
+        frame_ancestors=frame_ancestor,
+        api_keys=api_key_file,
+        max_bytes=max_megabytes * 1_000_000,
+        max_pixels=max_megapixels * 1_000_000,
+        **same,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host} port {port}: {error.strerror}; give another --port or --host"
+        ) from error
+
+
+if __name__ == "__main__":
+    command()

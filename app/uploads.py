@@ -1,0 +1,150 @@
+"""Read uploads: within limits, and in memory alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from app.problems import Problem, busy
+
+# What names, boundaries and fields may add to the bytes of a file.
+AROUND = 64 * 1024
+MAX_FIELDS = 16
+FIELD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file of a form. Its name is only given back to whoever sent it."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a form holds."""
+
+    files: tuple[Upload, ...]
+    fields: Mapping[str, str]
+
+
+class Held:
+    """Counts the bytes of all uploads that are in memory.
+
+    Args:
+        limit: how many there may be.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.bytes = 0
+
+    def add(self, count: int) -> None:
+        """Count more bytes.
+
+        Raises:
+            Problem: there are too many.
+        """
+        if self.bytes + count > self.limit:
+            raise busy("Too many uploads are under way; try again soon.")
+        self.bytes += count
+
+
+@asynccontextmanager
+async def reading(
+    request: Request, held: Held, *, limit: int, max_files: int, deadline: float
+) -> AsyncIterator[Form]:
+    """Read a form, and count its bytes as held until the block ends.
+
+    Args:
+        request: a `multipart/form-data` request whose body has not been read.
+        held: counts the bytes.
+        limit: bytes of all files together.
+        max_files: number of files.
+        deadline: seconds within which all of it has to arrive.
+
+    Raises:
+        Problem: there is no form, or one beyond the limits.
+    """
+    _require_form(request, limit)
+    stream = _Counted(request, held, limit + AROUND)
+    try:
+        async with asyncio.timeout(deadline):
+            form = await _parse(request, stream, max_files)
+        yield form
+    except TimeoutError as error:
+        if stream.done:
+            raise
+        detail = f"The upload did not arrive within {deadline:g} seconds."
+        raise Problem(408, "too_slow", detail) from error
+    finally:
+        held.bytes -= stream.bytes
+
+
+def _require_form(request: Request, limit: int) -> None:
+    kind = request.headers.get("content-type", "")
+    if not kind:
+        raise Problem(400, "no_file", "Expected a multipart/form-data request with a file.")
+    if kind.partition(";")[0].strip().lower() != "multipart/form-data":
+        detail = f"Expected a multipart/form-data request with a file, got {kind[:80]!r}."
+        raise Problem(415, "not_a_form", detail)
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit + AROUND:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "too_large", f"The upload is larger than {limit / 1e6:g} MB.")
+
+
+class _Counted:
+    """The body of a request, in chunks that are counted before anybody keeps them."""
+
+    def __init__(self, request: Request, held: Held, limit: int) -> None:
+        self.request, self.held, self.limit = request, held, limit
+        self.bytes = 0
+        self.done = False
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        async for chunk in self.request.stream():
+            if self.bytes + len(chunk) > self.limit:
+                raise _too_large(self.limit - AROUND)
+            self.held.add(len(chunk))
+            self.bytes += len(chunk)
+            yield chunk
+        self.done = True
+
+
+async def _parse(request: Request, stream: _Counted, max_files: int) -> Form:
+    parser = MultiPartParser(
+        request.headers,
+        stream.chunks(),
+        max_files=max_files,
+        max_fields=MAX_FIELDS,
+        max_part_size=FIELD_BYTES,
+    )
+    # Beyond this size the parser would write to disk, and no upload ever has it.
+    parser.spool_max_size = stream.limit + 1
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise Problem(400, "bad_form", f"The form cannot be read: {error.message}") from error
+    except ClientDisconnect as error:
+        raise Problem(400, "gone", "The client went away before its upload was done.") from error
+    files, fields = [], {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if value.filename:
+                files.append(Upload(value.filename, await value.read()))
+            await value.close()
+        else:
+            fields[name] = value
+    return Form(tuple(files), fields)
