@@ -1,0 +1,217 @@
+// The page: takes pictures in, asks the service, shows cards.
+
+import { make, picture, verdict, worthSaid } from "./card.js";
+import { Problem, Service } from "./service.js";
+import { WORDS, speaker } from "./words.js";
+
+const AT_ONCE = 2;
+const byId = (id) => document.getElementById(id);
+const service = new Service(document.baseURI);
+const cards = [];
+let status = null;
+let say = speaker("en");
+let busy = 0;
+
+class Card {
+  constructor(file) {
+    this.file = file;
+    this.name = file.name || "image";
+    this.source = URL.createObjectURL(file);
+    this.faces = byId("faces").value || "auto";
+    this.state = "waiting";
+    this.element = make("li", { className: "card" });
+    byId("cards").append(this.element);
+    this.show();
+  }
+
+  async judge() {
+    this.state = "judging";
+    this.show();
+    try {
+      const waiting = () => this.tell("waiting");
+      this.answer = await service.predict(this.file, this.faces, waiting);
+      this.state = "judged";
+      news(say("said", { name: this.name, verdict: say(this.answer.verdict) }));
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      this.problem = problem;
+      this.state = "failed";
+      news(say("failed", { name: this.name, error: inWords(problem) }));
+    }
+    this.show();
+  }
+
+  show() {
+    const prevalence = 10 ** byId("prevalence").value;
+    const buttons = make("div", { className: "buttons" });
+    const parts = [make("h3", {}, this.name)];
+    if (this.state === "judged") {
+      parts.push(picture(say, this.answer, this.source, this.name));
+      this.words = make("div", { className: "words" }, ...verdict(say, this.answer, status, prevalence));
+      parts.push(this.words);
+      buttons.append(button("report", this.name, () => this.report()));
+    } else if (this.state === "failed") {
+      parts.push(make("p", { className: "error" }, inWords(this.problem)));
+      buttons.append(make("button", { type: "button", onclick: () => this.retry() }, say("again")));
+    } else {
+      this.progress = make("p", { className: "progress" }, say("judging"));
+      parts.push(this.progress);
+    }
+    this.complaint = make("p", { className: "error", hidden: true });
+    buttons.append(button("remove", this.name, () => this.remove()));
+    this.element.replaceChildren(...parts, this.complaint, buttons);
+    this.element.setAttribute("aria-busy", String(this.state === "judging"));
+  }
+
+  // Say it again for another prevalence, without touching what may have the focus.
+  revalue() {
+    if (this.state !== "judged") return;
+    const said = this.words.querySelector(".worth");
+    const prevalence = 10 ** byId("prevalence").value;
+    if (said) said.textContent = worthSaid(say, status.calibration, prevalence);
+  }
+
+  tell(key) {
+    this.progress.textContent = say(key);
+  }
+
+  retry() {
+    this.state = "waiting";
+    this.show();
+    work();
+  }
+
+  async report() {
+    // Opened at once: after an answer has been waited for, browsers block new windows.
+    const opened = window.open("", "_blank");
+    try {
+      if (!opened) throw new Problem("popup", "");
+      const report = await service.report(this.file, this.faces);
+      opened.location = URL.createObjectURL(report);
+    } catch (problem) {
+      opened?.close();
+      if (!(problem instanceof Problem)) throw problem;
+      this.complaint.textContent = inWords(problem);
+      this.complaint.hidden = false;
+      news(inWords(problem));
+    }
+  }
+
+  remove() {
+    const at = cards.indexOf(this);
+    cards.splice(at, 1);
+    this.element.remove();
+    URL.revokeObjectURL(this.source);
+    byId("none").hidden = cards.length > 0;
+    const next = cards[Math.min(at, cards.length - 1)];
+    (next?.element.querySelector(".buttons button:last-child") ?? byId("files")).focus();
+  }
+}
+
+function button(key, name, onclick) {
+  return make("button", { type: "button", onclick, ariaLabel: say(`${key}.of`, { name }) }, say(key));
+}
+
+function inWords(problem) {
+  const key = `error.${problem.code}`;
+  return say.knows(key) ? say(key) : problem.message;
+}
+
+function news(text) {
+  byId("news").textContent = text;
+}
+
+async function work() {
+  if (!status) await greet();
+  while (status && busy < AT_ONCE) {
+    const next = cards.find((card) => card.state === "waiting");
+    if (!next) return;
+    busy++;
+    next.judge().finally(() => {
+      busy--;
+      work();
+    });
+  }
+}
+
+function take(files) {
+  for (const file of files) cards.push(new Card(file));
+  byId("none").hidden = cards.length > 0;
+  work();
+}
+
+// Ask the service what it is, and say so.
+async function greet() {
+  try {
+    status = await service.status();
+    byId("warning").hidden = true;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    warn(inWords(problem));
+  }
+  speak();
+}
+
+function warn(text) {
+  byId("warning").textContent = text;
+  byId("warning").hidden = false;
+}
+
+// Say everything in the language that was chosen.
+function speak() {
+  const language = byId("language").value;
+  say = speaker(language);
+  document.documentElement.lang = language;
+  document.title = say("title");
+  for (const element of document.querySelectorAll("[data-word]")) {
+    element.textContent = say(element.dataset.word);
+  }
+  if (status) describe();
+  value();
+  for (const card of cards) card.show();
+}
+
+function describe() {
+  const { model, limits, engine, precision } = status;
+  byId("about").textContent = say("about", { ...model, engine, precision });
+  const megabytes = { style: "unit", unit: "megabyte" };
+  const size = new Intl.NumberFormat(byId("language").value, megabytes).format(limits.bytes / 1e6);
+  byId("limits").textContent = say("limits", { size, pixels: limits.pixels / 1e6 });
+  byId("key-field").hidden = !status.key;
+  byId("prevalence-field").hidden = !status.calibration;
+  const chosen = byId("faces").value;
+  const choices = status.faces.map((way) => make("option", { value: way }, say(`faces.${way}`)));
+  byId("faces").replaceChildren(...choices);
+  if (chosen) byId("faces").value = chosen;
+  if (status.drawn_sample) warn(say("drawn"));
+}
+
+function value() {
+  const prevalence = 10 ** byId("prevalence").value;
+  byId("prevalence-said").textContent = say.share(prevalence);
+  byId("prevalence").setAttribute("aria-valuetext", say.share(prevalence));
+  if (status) byId("worth").textContent = worthSaid(say, status.calibration, prevalence);
+  for (const card of cards) card.revalue();
+}
+
+function start() {
+  const wanted = navigator.language.slice(0, 2);
+  byId("language").value = wanted in WORDS ? wanted : "en";
+  byId("language").addEventListener("change", speak);
+  byId("prevalence").addEventListener("input", value);
+  byId("key").addEventListener("input", () => (service.key = byId("key").value.trim()));
+  byId("files").addEventListener("change", () => {
+    take(byId("files").files);
+    byId("files").value = "";
+  });
+  document.addEventListener("paste", (event) => take(event.clipboardData.files));
+  const over = (event) => {
+    event.preventDefault();
+    byId("drop").classList.toggle("over", event.type === "dragover");
+  };
+  for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, over);
+  document.addEventListener("drop", (event) => take(event.dataTransfer.files));
+  greet();
+}
+
+start();
