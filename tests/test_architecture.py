@@ -24,6 +24,7 @@ SLOW_TO_LOAD = (
     *("tensorflow", "keras", "sklearn", "matplotlib", "cv2"),
     *("onnxruntime", "onnx", "joblib", "faiss", "imagehash", "scipy", "jinja2"),
     *("openvino", "nncf", "tf2onnx", "ai_edge_litert"),
+    *("fastapi", "starlette", "pydantic", "uvicorn", "sqlalchemy", "prometheus_client"),
 )
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}
 

@@ -47,9 +47,10 @@ def test_unknown_option_exits_2(run):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_runs_as_a_module_too(verb, python):
-    result = python("-m", f"src.{verb}", "--help")
+    home = "app" if verb == "serve" else "src"
+    result = python("-m", f"{home}.{verb}", "--help")
     assert result.returncode == 0, result.stderr
-    assert f"python -m src.{verb}" in result.stdout
+    assert f"python -m {home}.{verb}" in result.stdout
 
 
 def test_underscores_and_dashes_are_the_same(run, tmp_path):

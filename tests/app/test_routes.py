@@ -127,15 +127,16 @@ def test_gradcam_is_a_png_of_the_image(client):
     assert response.headers["content-type"] == "image/png"
     with Image.open(io.BytesIO(response.content)) as drawn:
         assert drawn.format == "PNG"
-        assert 300 <= drawn.width and 200 <= drawn.height
+        assert drawn.width >= 300
+        assert drawn.height >= 200
 
 
 def test_pictures_stay_within_bounds_however_large_the_upload(serve):
     client = serve(card={"framing": 0.5})
-    large = np.asarray(Image.open(io.BytesIO(two_faces())).resize((6000, 3000), 0))
+    large = np.asarray(Image.open(io.BytesIO(two_faces())).resize((3000, 1500), 0))
     response = post(client, "/gradcam", encoded(large, "JPEG"))
     with Image.open(io.BytesIO(response.content)) as drawn:
-        assert 2048 <= drawn.width < 3000
+        assert 2048 <= drawn.width < 2600
 
 
 def test_report_stands_alone_and_escapes_names(client):
@@ -337,11 +338,12 @@ def watch(event: str, arguments: tuple) -> None:
         opened.append((str(arguments[0]), arguments[2]))
 
 
-def test_uploads_stay_in_memory(client, tmp_path):
+def test_uploads_stay_in_memory(serve, tmp_path):
     global watching
-    noise = np.random.default_rng(0).integers(0, 256, (2500, 2600, 3), np.uint8)
-    large = encoded(noise, "BMP")
-    assert 19_000_000 < len(large) < 20_000_000
+    client = serve(max_bytes=3_000_000)
+    # Far above the size from which the parser writes to disk by itself, and just within ours.
+    large = encoded(plain(200, 30, 30, 1000, 999), "BMP")
+    assert 2_990_000 < len(large) < 3_000_000
     # What is only done the first time, such as a cache of fonts, is no upload.
     post(client, "/report", RED)
     sys.addaudithook(watch)

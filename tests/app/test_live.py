@@ -1,0 +1,132 @@
+"""The service as a process of its own, under load, and how it ends."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from redness import encoded, plain
+
+from app.history import History
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENTS = 12
+PROGRAM = """
+import json, sys, time
+sys.path[:0] = [{tests!r}]
+from pathlib import Path
+from redness import Painted, Redness
+from app.application import create
+from app.serve import _listen, run
+from app.settings import Settings
+from src.detector.card import read_card
+from src.detector.detector import Detector
+
+class Slow(Redness):
+    def run(self, images):
+        time.sleep(0.05)
+        return super().run(images)
+
+folder = Path({folder!r})
+settings = Settings(history=Path({history!r}), deadline=10, places=8)
+listener = _listen("127.0.0.1", 0)
+app = create(Detector(read_card(folder), Slow(), finder=Painted), folder, settings)
+print(json.dumps(listener.getsockname()[1]), flush=True)
+run(app, listener, settings)
+"""
+
+
+class Load:
+    """Clients that each ask again as soon as they were answered, with pictures of their own."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.statuses: list[int] = []
+        self.stopped = threading.Event()
+        self.threads = [threading.Thread(target=self.ask, args=(i,)) for i in range(CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, number: int) -> None:
+        with httpx.Client(base_url=self.url, timeout=30) as client:
+            for turn in range(10**6):
+                if self.stopped.is_set():
+                    return
+                picture = encoded(plain(number, turn % 256, turn // 256))
+                try:
+                    response = client.post("/predict", files={"file": ("a.png", picture)})
+                except httpx.HTTPError:
+                    return
+                self.statuses.append(response.status_code)
+
+    def join(self) -> None:
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+@pytest.fixture
+def process(make_bundle, tmp_path):
+    folder, _ = make_bundle()
+    history = tmp_path / "verdicts.sqlite"
+    tests = str(Path(__file__).parent)
+    program = PROGRAM.format(tests=tests, folder=str(folder), history=str(history))
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        port = json.loads(started.stdout.readline())
+        yield started, port, history
+        started.kill()
+
+
+def wait_until_ready(port: int) -> None:
+    for _ in range(200):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("not ready")
+
+
+def test_stopped_under_load_it_finishes_what_it_accepted(process):
+    started, port, history = process
+    wait_until_ready(port)
+    load = Load(port)
+    time.sleep(2)
+    started.send_signal(signal.SIGTERM)
+    started.wait(30)
+    load.join()
+    assert set(load.statuses) <= {200, 503}
+    answered = load.statuses.count(200)
+    assert answered > CLIENTS
+    # Whatever was judged has reached whoever asked for it.
+    assert len(History(history).latest(10**6)) == answered
+
+
+def test_killed_under_load_it_leaves_a_history_that_can_be_read(process):
+    started, port, history = process
+    wait_until_ready(port)
+    load = Load(port)
+    time.sleep(2)
+    started.kill()
+    started.wait(30)
+    load.join()
+    rows = History(history).latest(10**6)
+    assert len(rows) >= load.statuses.count(200) > CLIENTS
+    assert all(len(row.sha256) == 64 and 0 <= row.p_fake <= 1 for row in rows)
+    History(history).close()
+
+
+def test_interrupted_it_ends_well(process):
+    started, port, _ = process
+    wait_until_ready(port)
+    started.send_signal(signal.SIGINT)
+    assert started.wait(30) == 0
