@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app import problems
 from app.guard import Guard
-from app.routes import router
+from app.routes import BEARER, admit, everybody, keyed
 from app.service import Service
 from app.settings import Settings
 from src import __version__
@@ -38,7 +38,9 @@ def create(detector: Detector, folder: Path, settings: Settings) -> FastAPI:
         lifespan=service.running,
     )
     app.state.service = service
-    app.include_router(router)
+    app.include_router(everybody)
+    guards = [Depends(BEARER), Depends(admit)] if service.keys is not None else []
+    app.include_router(keyed, dependencies=guards)
     problems.install(app, service.metrics)
     app.add_middleware(
         CORSMiddleware,

@@ -16,11 +16,13 @@ from app import answers, drawing, uploads
 from app.judging import Judgement
 from app.problems import Problem, documented
 from app.service import Service
+from app.settings import Settings
 from app.uploads import Form, Upload
 from src.detector.framing import FACES
 from src.gradcam import TARGETS
 
-router = APIRouter()
+# For everybody, and for those with a key where the service has keys.
+everybody, keyed = APIRouter(), APIRouter()
 
 # Files of one batch that are decoded and judged at a time; the others leave room for others.
 AT_ONCE = 8
@@ -35,13 +37,13 @@ def _authorization(request: Request) -> str:
     return request.headers.get("authorization", "")
 
 
-def _admit(request: Request, service: Service, images: int = 0) -> None:
-    service.admit(_authorization(request), images)
-
-
 Serving = Annotated[Service, Depends(get_service)]
-# For the document alone; `Service.spend` checks.
-BEARER = [Depends(HTTPBearer(auto_error=False, description="Where the service has API keys."))]
+BEARER = HTTPBearer(auto_error=False, description="An API key.")
+
+
+def admit(request: Request, service: Serving) -> None:
+    """Let in whoever has a key with something left, before anything of the body is read."""
+    service.admit(_authorization(request), 1 if request.method == "POST" else 0)
 
 
 def _content(media_type: str) -> dict[int | str, dict[str, Any]]:
@@ -49,11 +51,15 @@ def _content(media_type: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {media_type: {}}}}
 
 
+def _several(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item, "minItems": 1, "maxItems": Settings.max_files}
+
+
 def _form(several: bool = False, **fields: tuple[tuple[str, ...], str]) -> dict[str, Any]:
     """Return how a form is documented: its files, and fields with their choices and default."""
     file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     name = "files" if several else "file"
-    known: dict[str, Any] = {name: {"type": "array", "items": file} if several else file}
+    known: dict[str, Any] = {name: _several(file) if several else file}
     for field, (choices, default) in fields.items():
         known[field] = {"type": "string", "enum": list(choices), "default": default}
     schema = {"type": "object", "properties": known, "required": [name]}
@@ -63,7 +69,7 @@ def _form(several: bool = False, **fields: tuple[tuple[str, ...], str]) -> dict[
 
 
 JUDGED = (FACES, "auto")
-IMAGE_PROBLEMS = documented(400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
+IMAGE_PROBLEMS = documented(400, 401, 403, 408, 409, 413, 415, 422, 429, 500, 503, 504)
 PLAIN_PROBLEMS = documented(400, 401, 500)
 
 
@@ -80,8 +86,7 @@ async def _upload(request: Request, service: Service) -> AsyncIterator[tuple[For
 async def _taken_in(
     request: Request, service: Service, limit: int, max_files: int
 ) -> AsyncIterator[Form]:
-    # All of it before the body is read: whoever is turned away has cost next to nothing.
-    _admit(request, service, 1)
+    # Before the body is read: whoever is turned away has cost next to nothing.
     service.queue.require_free()
     deadline = service.settings.deadline
     async with uploads.reading(
@@ -90,12 +95,20 @@ async def _taken_in(
         yield form
 
 
-def _field(form: Form, name: str, choices: tuple[str, ...] | list[str], default: str) -> str:
+def _field(form: Form, name: str, choices: tuple[str, ...], default: str) -> str:
     value = form.fields.get(name, default)
     if value not in choices:
         detail = f"{name}: expected one of {', '.join(choices)}, got {value[:40]!r}."
         raise Problem(400, "bad_field", detail)
     return value
+
+
+def _faces(form: Form, service: Service) -> str:
+    faces = _field(form, "faces", FACES, "auto")
+    if faces not in service.faces:
+        detail = f"This detector judges whole images; faces: expected {', '.join(service.faces)}."
+        raise Problem(409, "no_framing", detail)
+    return faces
 
 
 async def _judge(service: Service, upload: Upload, faces: str) -> Judgement:
@@ -111,27 +124,25 @@ def _require_size(service: Service, upload: Upload) -> None:
         raise Problem(413, "too_large", f"The file is larger than {limit / 1e6:g} MB.")
 
 
-@router.post(
+@keyed.post(
     "/predict",
     responses=IMAGE_PROBLEMS,
     openapi_extra=_form(faces=JUDGED),
-    dependencies=BEARER,
 )
 async def predict(request: Request, service: Serving) -> answers.Answer:
     """Judge one image."""
     async with _upload(request, service) as (form, upload):
         start = time.perf_counter()
-        faces = _field(form, "faces", service.faces, "auto")
+        faces = _faces(form, service)
         async with service.queue.place(service.settings.deadline):
             judgement = await _judge(service, upload, faces)
         return service.answer(judgement, start)
 
 
-@router.post(
+@keyed.post(
     "/predict/batch",
     responses=IMAGE_PROBLEMS,
     openapi_extra=_form(several=True, faces=JUDGED),
-    dependencies=BEARER,
 )
 async def predict_batch(request: Request, service: Serving) -> answers.Batch:
     """Judge many images; each gets its answer or its problem, whatever comes of the others."""
@@ -151,23 +162,22 @@ async def predict_batch(request: Request, service: Serving) -> answers.Batch:
     async with _taken_in(request, service, settings.max_batch_bytes, settings.max_files) as form:
         if not form.files:
             raise Problem(400, "no_file", "Expected files in the form field `files`.")
-        faces = _field(form, "faces", service.faces, "auto")
+        faces = _faces(form, service)
         service.overdraw(_authorization(request), len(form.files) - 1)
         results = await asyncio.gather(*(one(upload, faces) for upload in form.files))
         return answers.Batch(results=results)
 
 
-@router.post(
+@keyed.post(
     "/gradcam",
     response_class=Response,
     responses=_content("image/png") | IMAGE_PROBLEMS,
     openapi_extra=_form(faces=JUDGED, target=(TARGETS, "verdict")),
-    dependencies=BEARER,
 )
 async def gradcam(request: Request, service: Serving) -> Response:
     """Draw the evidence over one image; a PNG of at most 2,048 pixels a side, plus its scale."""
     async with _upload(request, service) as (form, upload):
-        faces = _field(form, "faces", service.faces, "auto")
+        faces = _faces(form, service)
         target = _field(form, "target", TARGETS, "verdict")
         async with service.queue.place(service.settings.deadline):
             judgement = await _judge(service, upload, faces)
@@ -175,17 +185,16 @@ async def gradcam(request: Request, service: Serving) -> Response:
         return Response(drawn, media_type="image/png")
 
 
-@router.post(
+@keyed.post(
     "/report",
     response_class=HTMLResponse,
     responses=IMAGE_PROBLEMS,
     openapi_extra=_form(faces=JUDGED),
-    dependencies=BEARER,
 )
 async def report(request: Request, service: Serving) -> HTMLResponse:
     """Report on one image: a page that stands alone and can be printed."""
     async with _upload(request, service) as (form, upload):
-        faces = _field(form, "faces", service.faces, "auto")
+        faces = _faces(form, service)
         async with service.queue.place(service.settings.deadline):
             judgement = await _judge(service, upload, faces)
             written = await service.queue.run(
@@ -194,7 +203,7 @@ async def report(request: Request, service: Serving) -> HTMLResponse:
         return HTMLResponse(written, headers=service.pages.report_headers)
 
 
-@router.get(
+@everybody.get(
     "/",
     response_model=answers.Status,
     responses=_content("text/html") | documented(400),
@@ -206,19 +215,19 @@ async def index(request: Request, service: Serving) -> Response | answers.Status
     return JSONResponse(service.status.model_dump(), headers={"Vary": "Accept"})
 
 
-@router.get("/web/{name}", include_in_schema=False)
+@everybody.get("/web/{name}", include_in_schema=False)
 async def web(name: str, service: Serving) -> Response:
     """Return a file of the page."""
     return service.pages.get(name)
 
 
-@router.get("/health", responses=documented(400))
+@everybody.get("/health", responses=documented(400))
 async def health() -> answers.Health:
     """Say that the service is alive."""
     return answers.Health(status="alive")
 
 
-@router.get("/ready", responses=documented(400, 503))
+@everybody.get("/ready", responses=documented(400, 503))
 async def ready(service: Serving) -> answers.Health:
     """Say whether the detector is loaded and has judged once."""
     if not service.ready:
@@ -226,39 +235,33 @@ async def ready(service: Serving) -> answers.Health:
     return answers.Health(status="ready")
 
 
-@router.get(
+@keyed.get(
     "/card",
     response_class=Response,
     responses=_content("application/json") | PLAIN_PROBLEMS,
-    dependencies=BEARER,
 )
-async def card(request: Request, service: Serving) -> Response:
+async def card(service: Serving) -> Response:
     """Return the detector's card, as it stands in its bundle."""
-    _admit(request, service)
     return Response(service.card, media_type="application/json")
 
 
-@router.get(
+@keyed.get(
     "/metrics",
     response_class=Response,
     responses=_content("text/plain") | PLAIN_PROBLEMS,
-    dependencies=BEARER,
 )
-async def metrics(request: Request, service: Serving) -> Response:
+async def metrics(service: Serving) -> Response:
     """Return counters for Prometheus."""
-    _admit(request, service)
     return Response(service.metrics.text(), media_type=service.metrics.media_type)
 
 
-@router.get("/history", responses=PLAIN_PROBLEMS | documented(404), dependencies=BEARER)
+@keyed.get("/history", responses=PLAIN_PROBLEMS | documented(404))
 async def history(
-    request: Request,
     service: Serving,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
 ) -> answers.History:
     """Return the verdicts that were given, the latest first; `before` an `id` for the next."""
-    _admit(request, service)
     if service.history is None:
         raise Problem(404, "no_history", "No history is kept; start with `--history PATH`.")
     found = await service.queue.run(service.history.latest, limit, before)

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-import httpx
+import httpx2 as httpx
 import pytest
 from redness import encoded, plain
 
@@ -64,6 +64,13 @@ class Load:
                     return
                 self.statuses.append(response.status_code)
 
+    def wait(self) -> None:
+        """Wait until every client may have been answered twice."""
+        for _ in range(600):
+            if self.statuses.count(200) > 2 * CLIENTS:
+                return
+            time.sleep(0.05)
+
     def join(self) -> None:
         self.stopped.set()
         for thread in self.threads:
@@ -100,7 +107,7 @@ def test_stopped_under_load_it_finishes_what_it_accepted(process):
     started, port, history = process
     wait_until_ready(port)
     load = Load(port)
-    time.sleep(2)
+    load.wait()
     started.send_signal(signal.SIGTERM)
     started.wait(30)
     load.join()
@@ -115,7 +122,7 @@ def test_killed_under_load_it_leaves_a_history_that_can_be_read(process):
     started, port, history = process
     wait_until_ready(port)
     load = Load(port)
-    time.sleep(2)
+    load.wait()
     started.kill()
     started.wait(30)
     load.join()

@@ -239,7 +239,7 @@ def test_requests_without_a_form_are_problems(client, path):
     form = {"Content-Type": "multipart/form-data; boundary=b"}
     assert problem(client.post(path, content=b"xyz", headers=form)) == (400, "bad_form")
     assert problem(post(client, path, RED, faces="some")) == (400, "bad_field")
-    assert problem(post(client, path, RED, faces="largest")) == (400, "bad_field")
+    assert problem(post(client, path, RED, faces="largest")) == (409, "no_framing")
     assert problem(post(client, path, RED, faces="x" * 5000)) == (400, "bad_form")
 
 

@@ -13,7 +13,16 @@ FILES = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir(
 LARGEST = 60 * 1024
 # Only whoever runs the service can bring these about, or nobody who uses the page.
 NOT_ON_THE_PAGE = {"fault", "gone", "not_ready", "wrong_host", "foreign_origin", "no_history"} | {
-    *("bad_form", "bad_field", "bad_request", "not_a_form", "not_found", "not_allowed", "refused")
+    *(
+        "bad_form",
+        "bad_field",
+        "bad_request",
+        "not_a_form",
+        "not_found",
+        "not_allowed",
+        "refused",
+        "no_framing",
+    )
 }
 
 

@@ -63,6 +63,10 @@ class OpenVINOEngine:
         self.precision = precision
         import openvino
 
+        # The first look at a tensor's data fills a table inside OpenVINO. Where the first two looks
+        # are taken by two threads, one waits for the table and the other for the interpreter's
+        # lock, for ever; so the first is taken here, alone.
+        _ = openvino.Tensor(np.zeros(1, np.float32)).data
         self._core = openvino.Core()
         try:
             self._graph = self._core.read_model(path)

@@ -1,0 +1,201 @@
+"""The page, tried as a visitor would, in the Chromium of this machine."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redness import encoded
+from running import running
+
+from src.detector.detector import Detector
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    # Playwright's loop runs beside the service's, in one thread for all of these.
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as tools:
+        opened = tools.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(
+    bundle_folder: Any, tiny_model: Any, make_card: Any, tmp_path_factory: Any
+) -> Iterator[str]:
+    """A service with a real network, small and calibrated, and faces framed by hand."""
+    import numpy as np
+    from redness import Painted
+
+    from app.application import create
+    from app.settings import Settings
+    from src.detector.calibration import calibrate
+
+    rng = np.random.default_rng(0)
+    logits = np.concatenate([rng.normal(-1, 1, 300), rng.normal(1, 1, 300)])
+    labels, names = np.repeat([0, 1], 300), [str(i) for i in range(600)]
+    found = calibrate(logits, labels, ["made"] * 600, names)
+    card = make_card(framing=0.5, calibration=found.to_dict())
+    detector = Detector.in_keras(card, tiny_model, Painted)
+    with running(create(detector, bundle_folder, Settings())) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    context = browser.new_context(locale="en-GB", viewport={"width": 360, "height": 800})
+    context.set_default_timeout(20_000)
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("request", lambda asked: faults.append(asked.url) if outside(asked, address) else 0)
+    opened.goto(address)
+    opened.get_by_text("run by keras").wait_for()
+    yield opened
+    context.close()
+    assert faults == []
+
+
+def outside(request: Any, address: str) -> bool:
+    return not request.url.startswith((address, "blob:", "data:"))
+
+
+def files(make_picture: Any) -> list[dict[str, Any]]:
+    image = make_picture(3, 120, 90)
+    image[20:60, 20:60] = image[30:60, 80:110] = (0, 255, 0)
+    return [
+        {"name": "two faces.png", "mimeType": "image/png", "buffer": encoded(image)},
+        {"name": "none.jpg", "mimeType": "image/jpeg", "buffer": encoded(make_picture(1), "JPEG")},
+        {"name": "words.txt", "mimeType": "text/plain", "buffer": b"no picture"},
+    ]
+
+
+def drop(page: Any, given: list[dict[str, Any]]) -> None:
+    """Drop files on the page as a hand would."""
+    transfer = page.evaluate_handle(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const { name, mimeType, bytes } of files)
+                transfer.items.add(new File([new Uint8Array(bytes)], name, { type: mimeType }));
+            return transfer;
+        }""",
+        [{**file, "buffer": None, "bytes": list(file["buffer"])} for file in given],
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+
+
+def judged(page: Any, count: int) -> list[Any]:
+    from playwright.sync_api import expect
+
+    expect(page.locator(".card .words, .card > .error:visible")).to_have_count(count)
+    return page.locator(".card").all()
+
+
+def violations(page: Any) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    return [found["id"] for found in Axe().run(page).response["violations"]]
+
+
+def test_dropped_pictures_become_cards_and_a_text_an_error(page, make_picture):
+    drop(page, files(make_picture))
+    two, none, words = judged(page, 3)
+    assert re.search(r"Fake|Real|Inconclusive", two.locator(".verdict").inner_text())
+    assert two.locator("svg rect").count() == 2
+    assert two.locator(".faces li").count() == 2
+    assert "real below" in two.get_by_role("img", name="on a scale").get_attribute("aria-label")
+    assert none.locator(".verdict").inner_text() == "Inconclusive"
+    assert "No face was found" in none.inner_text()
+    assert "at most" in none.inner_text()
+    assert "no picture of a format" in words.inner_text()
+    assert page.get_by_role("status").inner_text() != ""
+
+
+def test_slider_sets_how_much_of_the_heatmap_is_seen(page, make_picture):
+    drop(page, files(make_picture)[:1])
+    card = judged(page, 1)[0]
+    painted = card.locator("canvas").evaluate(
+        "(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0)"
+    )
+    assert painted
+    slider = card.get_by_role("slider", name="Heatmap")
+    slider.focus()
+    for key, opacity in (("End", "1"), ("Home", "0")):
+        page.keyboard.press(key)
+        assert card.locator("canvas").evaluate("(c) => getComputedStyle(c).opacity") == opacity
+
+
+def test_prevalence_changes_what_a_verdict_is_worth(page, address):
+    known = page.request.get(address, headers={"Accept": "application/json"}).json()["calibration"]
+    said = []
+    for key in ("Home", "End"):
+        page.locator("#prevalence").focus()
+        page.keyboard.press(key)
+        said.append(page.locator("#worth").inner_text())
+    assert said[0] != said[1]
+    assert "0.1%" in said[0]
+    assert "50%" in said[1]
+    found, alarms = 0.001 * known["true_fake"], 0.999 * known["false_fake"]["rate"]
+    assert f"{found / (found + alarms):.2%}"[:3] in said[0]
+
+
+def test_report_opens_with_its_style_and_picture(page, make_picture):
+    drop(page, files(make_picture)[:1])
+    card = judged(page, 1)[0]
+    with page.context.expect_page() as opened:
+        card.get_by_role("button", name="Printable report").click()
+    report = opened.value
+    report.wait_for_url("blob:**")
+    report.get_by_text("How it was judged").wait_for()
+    assert report.evaluate("getComputedStyle(document.body).maxWidth") == "960px"
+    assert report.evaluate("document.images[0].naturalWidth") > 100
+    assert "two faces.png" in report.inner_text("body")
+
+
+def test_everything_can_be_done_by_keyboard(page, make_picture):
+    page.set_input_files("#files", files(make_picture)[:2])
+    judged(page, 2)
+    reached = []
+    page.locator("#language").focus()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("document.activeElement.id || document.activeElement.ariaLabel || '?'")
+        )
+    assert reached[:3] == ["files", "faces", "prevalence"]
+    assert "Remove two faces.png" in reached
+    page.get_by_role("button", name="Remove two faces.png").press("Enter")
+    assert page.locator(".card").count() == 1
+    assert page.evaluate("document.activeElement.ariaLabel") == "Remove none.jpg"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_page_is_accessible_and_fits(page, make_picture, scheme, width):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    drop(page, files(make_picture))
+    judged(page, 3)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_page_speaks_french(page, make_picture):
+    drop(page, files(make_picture))
+    judged(page, 3)
+    page.select_option("#language", "fr")
+    assert page.title() == "Ce visage est-il réel ?"
+    assert page.locator("html").get_attribute("lang") == "fr"
+    assert "Aucun visage n’a été trouvé" in page.locator(".card").nth(1).inner_text()
+    assert not re.search(r"\{\w+\}", page.locator("body").inner_text())
+    page.wait_for_timeout(100)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
