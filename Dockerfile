@@ -1,0 +1,26 @@
+# The service with a detector that was exported for OpenVINO: no TensorFlow, no GPU.
+#
+#     docker build -t deepfake .
+#     docker run -p 8000:8000 -v "$PWD/models/detector:/models/detector:ro" deepfake
+FROM python:3.11-slim AS build
+WORKDIR /build
+RUN python -m venv /opt/deepfake
+COPY requirements.txt ./
+# What trains and exports stays away; nothing that judges imports it.
+RUN grep -vE '^(#|tensorflow|keras|mtcnn|onnx=|joblib|lz4|faiss|ImageHash|scikit-learn)' requirements.txt > serving.txt
+RUN /opt/deepfake/bin/pip install --quiet --no-cache-dir --requirement serving.txt
+COPY setup.cfg pyproject.toml README.md LICENSE ./
+COPY src src
+COPY app app
+RUN /opt/deepfake/bin/pip install --quiet --no-cache-dir --no-deps .
+
+FROM python:3.11-slim
+COPY --from=build /opt/deepfake /opt/deepfake
+RUN useradd --uid 1000 --create-home service
+USER service
+WORKDIR /
+ENV PATH=/opt/deepfake/bin:$PATH DEEPFAKE_CACHE=/tmp/deepfake MPLCONFIGDIR=/tmp/matplotlib \
+    DEEPFAKE_SERVE_MODEL=/models/detector DEEPFAKE_SERVE_HOST=0.0.0.0 DEEPFAKE_SERVE_PORT=8000
+EXPOSE 8000
+HEALTHCHECK --start-period=60s CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/ready', timeout=5)"]
+CMD ["deepfake", "serve"]
