@@ -1,9 +1,4 @@
-"""API keys: who may ask, and how much.
-
-    python -m app.keys NAME >> keys.txt
-
-shows a new key once, on stderr, and writes down its hash alone.
-"""
+"""API keys: who may ask, and how much."""
 
 from __future__ import annotations
 
@@ -11,16 +6,12 @@ import hashlib
 import hmac
 import math
 import re
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import click
-
 from app.problems import Problem
 from src import InputError
-from src.cli import Verb
 
 _LINE = re.compile(r"([^\s:]+):([0-9a-f]{64})")
 
@@ -59,11 +50,13 @@ class Keys:
             if not (found := _LINE.fullmatch(line)):
                 raise InputError(
                     f"{path}, line {number}: expected NAME:SHA256; make one with "
-                    f"`python -m app.keys NAME >> {path}`"
+                    f"`python -m app.new_key NAME >> {path}`"
                 )
             hashes[found[1]] = found[2]
         if not hashes:
-            raise InputError(f"{path}: no keys; make one with `python -m app.keys NAME >> {path}`")
+            raise InputError(
+                f"{path}: no keys; make one with `python -m app.new_key NAME >> {path}`"
+            )
         return cls(hashes, rate)
 
     def name(self, authorization: str) -> str:
@@ -101,18 +94,3 @@ class Keys:
     def _now(self, name: str) -> float:
         left, since = self._left[name]
         return min(self._rate, left + (self._clock() - since) * self._rate / 60)
-
-
-@click.command(cls=Verb)
-@click.argument("name")
-def command(name: str) -> None:
-    """Make an API key: the key on stderr, the line for the key file on stdout."""
-    if not re.fullmatch(r"[^\s:]+", name):
-        raise InputError(f"expected a name without spaces and colons, got {name!r}")
-    key = secrets.token_urlsafe(32)
-    click.echo(f"The key, shown only now: {key}", err=True)
-    click.echo(f"{name}:{hashlib.sha256(key.encode()).hexdigest()}")
-
-
-if __name__ == "__main__":
-    command()

@@ -28,7 +28,7 @@ everybody, keyed = APIRouter(), APIRouter()
 AT_ONCE = 8
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """Return the service of a request."""
     return request.app.state.service
 
@@ -41,7 +41,7 @@ Serving = Annotated[Service, Depends(get_service)]
 BEARER = HTTPBearer(auto_error=False, description="An API key.")
 
 
-def admit(request: Request, service: Serving) -> None:
+async def admit(request: Request, service: Serving) -> None:
     """Let in whoever has a key with something left, before anything of the body is read."""
     service.admit(_authorization(request), 1 if request.method == "POST" else 0)
 

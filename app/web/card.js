@@ -143,8 +143,8 @@ function boxes(answer) {
     const number = document.createElementNS(SVG, "text");
     number.textContent = i + 1;
     const size = answer.width / 25;
-    number.setAttribute("x", x + size / 4);
-    number.setAttribute("y", y + size);
+    number.setAttribute("x", Math.max(0, x) + size / 4);
+    number.setAttribute("y", Math.max(0, y) + size);
     number.setAttribute("font-size", size);
     drawing.append(number);
   });

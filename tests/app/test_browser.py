@@ -193,7 +193,7 @@ def test_page_speaks_french(page, make_picture):
     drop(page, files(make_picture))
     judged(page, 3)
     page.select_option("#language", "fr")
-    assert page.title() == "Ce visage est-il réel ?"
+    assert page.title() == "Ce visage est-il réel\u00a0?"
     assert page.locator("html").get_attribute("lang") == "fr"
     assert "Aucun visage n’a été trouvé" in page.locator(".card").nth(1).inner_text()
     assert not re.search(r"\{\w+\}", page.locator("body").inner_text())

@@ -14,7 +14,7 @@ def made(tmp_path):
     """A key, and the file that knows its hash."""
     from click.testing import CliRunner
 
-    from app.keys import command
+    from app.new_key import command
 
     result = CliRunner().invoke(command, ["ana"])
     path = tmp_path / "keys.txt"
