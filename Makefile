@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo serve test test-slow check format sample figures
+.PHONY: install install-test demo serve test test-slow check format sample figures starter \
+  starter-report extension
 
 install: .venv/installed
 
@@ -49,9 +50,21 @@ sample: install
 figures: install
 	for class in real fake; do \
 	  $(BIN)/deepfake gradcam dataset/test/$$class/0000.jpg --target fake --overwrite \
-	    --output figures/sample_$${class}_gradcam.png || exit; \
+	    --model models/detector --output figures/sample_$${class}_gradcam.png || exit; \
 	done
-	$(BIN)/deepfake evaluate --data-dir dataset --quick --overwrite --output figures/demo
+	$(BIN)/deepfake evaluate --data-dir dataset --quick --overwrite \
+	  --model models/detector --output figures/demo
 	for name in curves roc reliability; do \
 	  cp figures/demo/$$name.png figures/sample_$$name.png || exit; \
 	done
+
+# The detector that ships, and its model card. Both need real data that does not ship: DATA is the
+# folder in which the sources stand. Training takes hours; killed, it goes on when called again.
+STARTER ?= models/starter
+SOURCES = $(or $(DATA),$(error DATA is not set: make $@ DATA=FOLDER))
+
+starter: .venv/installed-test
+	$(BIN)/python -m benchmarks.starter.recipe --data-dir $(SOURCES) --output $(STARTER)
+
+starter-report: .venv/installed-test
+	$(BIN)/python -m benchmarks.starter.report --data-dir $(SOURCES) --model $(STARTER) --overwrite

@@ -28,11 +28,12 @@ import numpy as np
 from src import processor
 from src.cli import Verb
 from src.data import folders, pixels
-from src.detector import bundle, load, network
+from src.detector import load, network
 from src.detector.detector import Detector
 from src.detector.engines import ENGINES, KERAS, OPENVINO, choice
 from src.detector.engines.in_openvino import native_bfloat16
 from src.detector.exports import VARIANTS
+from src.detector.location import DEFAULT
 from src.gradcam import explain
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ def resident() -> int:
 
 
 @click.command(cls=Verb)
-@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
+@click.option("--model", type=click.Path(path_type=Path), default=DEFAULT, help="Bundle.")
 @click.option("--data-dir", "data_dirs", multiple=True, help="Images to judge; repeatable.")
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="Some of the tables.")
 @click.option("--images", type=click.IntRange(1), default=2_000, help="How many are drawn.")

@@ -15,11 +15,12 @@ from src.cli import Verb
 from src.data import folders
 from src.data.division import CALIBRATION, divide
 from src.data.folders import Sample
-from src.detector import bundle, calibration, load, resolution
+from src.detector import calibration, familiarity, load, locate, resolution
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL, Calibration
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
 from src.detector.engines import KERAS
+from src.detector.location import MODEL_HELP
 from src.evaluation.judged import judge
 from src.files import write_text
 
@@ -29,7 +30,7 @@ SPLITS = (CALIBRATION, *folders.SPLITS, ALL)
 
 def calibrate(
     data_dirs: Sequence[str | Path],
-    model: str | Path = bundle.DEFAULT,
+    model: str | Path | None = None,
     *,
     split: str = CALIBRATION,
     max_false_fake: float = MAX_FALSE_FAKE,
@@ -42,7 +43,7 @@ def calibrate(
 
     Args:
         data_dirs: folders with images that the detector has not learnt from.
-        model: the bundle, whose card is changed.
+        model: the bundle, whose card is changed; see `location.locate` for what None takes.
         split: `calibration`, the part of the validation images by which no epoch was chosen;
             `train`, `validation` or `test`, or `all` of the images.
         max_false_fake: share of real faces that may be called fake.
@@ -57,9 +58,10 @@ def calibrate(
             an image that can be judged.
         CheckFailed: more than 5 % of the images cannot be read.
     """
-    card = read_card(Path(model))
+    folder = locate(model, changing=True)
+    card = read_card(folder)
     if card.calibration is not None and not overwrite:
-        raise InputError(f"{model} is calibrated already: give --overwrite to replace that")
+        raise InputError(f"{folder} is calibrated already: give --overwrite to replace that")
     if seed is None:
         seed = card.seed
     rates = {"max_false_fake": max_false_fake, "max_false_real": max_false_real}
@@ -70,9 +72,9 @@ def calibrate(
     else:
         samples = folders.scan(data_dirs, seed=seed)
     wanted = [sample for sample in samples if split in (ALL, sample.split)]
-    found = calibrate_on(wanted, load(model, KERAS), **rates, batch_size=batch_size, seed=seed)
+    found = calibrate_on(wanted, load(folder, KERAS), **rates, batch_size=batch_size, seed=seed)
     changed = dataclasses.replace(card, calibration=found.to_dict())
-    write_text(Path(model) / CARD_FILE, changed.to_json())
+    write_text(folder / CARD_FILE, changed.to_json())
     return found
 
 
@@ -122,6 +124,8 @@ def calibrate_on(
         max_false_real=max_false_real,
         seed=seed,
     )
+    distances = [judged.predictions[index].unfamiliarity for index in judged.independent]
+    found = dataclasses.replace(found, unfamiliar=familiarity.limit(distances))
     paths = [sample.path for sample in judged.samples]
     return resolution.learn_smallest(detector, found, paths, labels, faces, seed)
 
@@ -137,6 +141,12 @@ def sentences(found: Calibration) -> list[str]:
         f"{found.t_fake:.3g}, real below {found.t_real:.3g}; inconclusive where what is judged "
         f"has fewer than {found.smallest_side} pixels a side"
     )
+    if found.unfamiliar is not None:
+        said.append(
+            f"inconclusive, too, above an unfamiliarity of {found.unfamiliar.threshold:.3g}: "
+            f"{found.unfamiliar.quantile:.0%} of {found.unfamiliar.images} calibration faces lie "
+            "below it"
+        )
     return said
 
 
@@ -145,7 +155,7 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 @click.command(cls=Verb)
 @click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
+@click.option("--model", help=MODEL_HELP)
 @click.option("--split", type=click.Choice(SPLITS), default=CALIBRATION)
 @click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
 @click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
@@ -155,7 +165,7 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier calibration.")
 def command(
     data_dirs: tuple[str, ...],
-    model: Path,
+    model: str | None,
     split: str,
     max_false_fake: float,
     max_false_real: float,
@@ -165,9 +175,10 @@ def command(
     overwrite: bool,
 ) -> None:
     """Make a detector's error rates a promise, on images that it has not learnt from."""
+    folder = locate(model, changing=True)
     found = calibrate(
         data_dirs,
-        model,
+        folder,
         split=split,
         max_false_fake=max_false_fake,
         max_false_real=max_false_real,
@@ -180,11 +191,11 @@ def command(
         return
     for sentence in sentences(found):
         click.echo(sentence)
-    click.echo(f"written into {model / CARD_FILE}")
-    if read_card(model).exports:
+    click.echo(f"written into {folder / CARD_FILE}")
+    if read_card(folder).exports:
         click.echo(
             "The files for other runtimes still have the earlier temperature in their p_fake: "
-            f"`deepfake export --model {model}` makes them anew"
+            f"`deepfake export --model {folder}` makes them anew"
         )
 
 

@@ -65,7 +65,7 @@ def compare(
     """Judge the images of one split by two detectors.
 
     Args:
-        first: a bundle, such as the release that people use.
+        first: a bundle, such as the release that people use; see `location.locate`.
         second: another bundle, such as the next release.
         data_dirs: folders with the images.
         split: `train`, `validation` or `test`.
@@ -122,8 +122,8 @@ def write(compared: Comparison, output: Path) -> None:
 
 
 @click.command(cls=Verb)
-@click.argument("first", type=click.Path(path_type=Path))
-@click.argument("second", type=click.Path(path_type=Path))
+@click.argument("first")
+@click.argument("second")
 @click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("figures/comparison"))
 @click.option("--split", type=click.Choice(folders.SPLITS), default="test")
@@ -134,15 +134,18 @@ def write(compared: Comparison, output: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier comparison.")
 def command(
-    first: Path,
-    second: Path,
+    first: str,
+    second: str,
     data_dirs: tuple[str, ...],
     output: Path,
     as_json: bool,
     overwrite: bool,
     **options: Any,
 ) -> None:
-    """Compare two bundles on the same images, with a ledger of every verdict that changed."""
+    """Compare two bundles on the same images, with a ledger of every verdict that changed.
+
+    FIRST and SECOND are folders, or hf://OWNER/NAME.
+    """
     for name in FILES:
         refuse_existing(output / name, overwrite)
     compared = compare(first, second, data_dirs, **options)

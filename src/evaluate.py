@@ -17,12 +17,13 @@ from src.auditing import facts
 from src.auditing.facts import Facts
 from src.cli import Verb
 from src.data import dataset, folders
-from src.detector import bundle, load, verdict
+from src.detector import load, locate, verdict
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
+from src.detector.location import MODEL_HELP
 from src.evaluation import (
     figures,
     mistakes,
@@ -48,12 +49,15 @@ ATTACKED, EXPLAINED = 50, 100
 # Images of a kind that a person looks at.
 SHOWN = 12
 FILES = ("metrics.json", "predictions.csv", "report.html", "dashboard.png")
-COLUMNS = ("path", "label", "p_fake", "logit", "verdict", "reasons", "source", "group")
+COLUMNS = (
+    *("path", "label", "p_fake", "logit", "verdict", "reasons", "source", "group"),
+    "unfamiliarity",
+)
 
 
 def evaluate(
     data_dirs: Sequence[str | Path],
-    model: str | Path = bundle.DEFAULT,
+    model: str | Path | None = None,
     *,
     split: str = "test",
     batch_size: int = 32,
@@ -70,7 +74,7 @@ def evaluate(
     Args:
         data_dirs: folders with the images; each is a data set with a result of its own. One class
             may be missing from a set, not from all.
-        model: the bundle.
+        model: the bundle; see `location.locate`, also for what None takes.
         split: `train`, `validation` or `test`.
         batch_size: images at a time.
         seed: of the split where the folders have none, of the bootstrap and of every choice.
@@ -88,7 +92,8 @@ def evaluate(
     samples = dataset.find(
         data_dirs, (split,), seed=seed, limit_per_class=limit_per_class, fraction=fraction
     )
-    detector = load(model, engine, precision)
+    folder = locate(model)
+    detector = load(folder, engine, precision)
     judged = judge(detector, samples, batch_size, faces, seed=seed)
     known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
     whole = results.measure("all", judged, detector, known, faces)
@@ -106,7 +111,7 @@ def evaluate(
             title: sight.show(detector, judged, indices, faces)
             for title, indices in mistakes.worth_a_look(judged, SHOWN).items()
         },
-        history=_history(Path(model)),
+        history=_history(folder),
     )
     if quick:
         return found
@@ -221,6 +226,7 @@ def _rows(found: Evaluation) -> Iterator[dict[str, Any]]:
             " ".join(said.reasons),
             sample.source,
             sample.group,
+            said.unfamiliarity,
         )
         yield dict(zip(COLUMNS, values, strict=True))
 
@@ -242,7 +248,7 @@ def update_card(found: Evaluation, model: Path) -> None:
 
 @click.command(cls=Verb)
 @click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
+@click.option("--model", help=MODEL_HELP)
 @click.option("--output", type=click.Path(path_type=Path), default=Path("figures/evaluation"))
 @click.option("--split", type=click.Choice(folders.SPLITS), default="test")
 @click.option("--batch-size", type=click.IntRange(1), default=32)
@@ -265,7 +271,7 @@ def update_card(found: Evaluation, model: Path) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation.")
 def command(
     data_dirs: tuple[str, ...],
-    model: Path,
+    model: str | None,
     output: Path,
     required: tuple[str, ...],
     into_card: bool,
@@ -280,10 +286,11 @@ def command(
     for name in FILES:
         refuse_existing(output / name, overwrite)
     goals = [requirements.parse(text) for text in required]
-    found = evaluate(data_dirs, model, **options)
+    folder = locate(model, changing=into_card)
+    found = evaluate(data_dirs, folder, **options)
     write(found, output)
     if into_card:
-        update_card(found, model)
+        update_card(found, folder)
     if as_json:
         click.echo((output / "metrics.json").read_text(encoding="utf-8"), nl=False)
     else:

@@ -20,13 +20,14 @@ from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
 from src.data.division import CALIBRATION
 from src.data.folders import Sample
-from src.detector import bundle, load
+from src.detector import load, locate
 from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines import Engine, choice, reference
 from src.detector.engines.in_openvino import native_bfloat16
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
+from src.detector.location import MODEL_HELP
 from src.exporting import agreement, graphs, others, quantise, sample
 from src.exporting.sample import Images
 from src.files import refuse_existing, write_text
@@ -34,6 +35,7 @@ from src.files import refuse_existing, write_text
 log = logging.getLogger(__name__)
 
 ALL = "all"
+CHOICES = (*dict.fromkeys((*FORMATS, *VARIANTS)), ALL)
 INT8 = ("int8",)
 
 
@@ -68,7 +70,7 @@ class Outcome:
 
 
 def export(
-    model: str | Path = bundle.DEFAULT,
+    model: str | Path | None = None,
     format: str = ALL,
     data_dirs: Sequence[str | Path] = (),
     *,
@@ -79,8 +81,8 @@ def export(
     """Write a detector's network for other runtimes, each file checked before it is accepted.
 
     Args:
-        model: the bundle.
-        format: one of `exports.FORMATS`, or `all`.
+        model: the bundle; see `location.locate`, also for what None takes.
+        format: one of `exports.FORMATS`, a key of `exports.VARIANTS` for that file alone, or `all`.
         data_dirs: images to check on, and to quantise by; see `sample.find`.
         output: another folder for the files; the card stays as it is.
         overwrite: make anew what the bundle holds.
@@ -89,9 +91,9 @@ def export(
     Raises:
         InputError: no bundle, a package is missing, or there are no images.
     """
-    folder = Path(model)
+    folder = locate(model, changing=output is None)
     card = read_card(folder)
-    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format)]
+    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format, name)]
     done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
     outcomes = [Outcome(name, Export.of(card.exports, name), {}, kept=True) for name in done]
     rest = [name for name in wanted if name not in done]
@@ -106,9 +108,11 @@ def export(
 
 
 def _is_there(folder: Path, card: Card, name: str) -> bool:
-    """Tell whether a bundle holds an export, with the temperature that the card has now."""
+    """Tell whether a bundle holds an export, with temperature and familiarity as they are now."""
     found = Export.of(card.exports, name)
     if found is None or found.temperature != card.temperature:
+        return False
+    if found.familiarity != card.familiarity_sha256:
         return False
     try:
         found.require_whole(folder)
@@ -165,7 +169,8 @@ def _write(detector: Detector, name: str, scratch: Path, quantising: Callable[[]
     variant = VARIANTS[name]
     source, target = scratch / VARIANTS[variant.format].file, scratch / variant.file
     if not source.exists():
-        graphs.write(detector.model, detector.card.temperature, source, variant.format)
+        card, format = detector.card, variant.format
+        graphs.write(detector.model, card.temperature, source, format, detector.familiarity)
     if name == "onnx-float16":
         graphs.halve(source, target)
     elif name == "onnx-int8":
@@ -209,6 +214,7 @@ def _checked(
             checks=checks,
             processor=processor.describe(),
             images=images.said,
+            familiarity=detector.card.familiarity_sha256,
         ),
         faults,
     )
@@ -291,18 +297,20 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
     made = {one.name: one.export.to_dict() if one.export else None for one in outcomes}
     exports = {name: made.get(name, known) for name, known in (card.exports | made).items()}
     kept = {name: known for name, known in exports.items() if known is not None}
-    write_text(folder / CARD_FILE, replace(card, exports=kept).to_json())
+    name = reference.REFERENCE_FILE
+    files = card.files | {name: sha256(folder / name)}
+    write_text(folder / CARD_FILE, replace(card, files=files, exports=kept).to_json())
 
 
 @click.command(cls=Verb)
-@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
-@click.option("--format", type=click.Choice([*FORMATS, ALL]), default=ALL)
+@click.option("--model", help=MODEL_HELP)
+@click.option("--format", type=click.Choice(CHOICES), default=ALL)
 @click.option("--data-dir", "data_dirs", multiple=True, help="Images to check on; repeatable.")
 @click.option("--output", type=click.Path(path_type=Path), help="[default: into the bundle]")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--overwrite", is_flag=True, help="Make anew what the bundle holds.")
 def command(
-    model: Path,
+    model: str | None,
     format: str,
     data_dirs: tuple[str, ...],
     output: Path | None,

@@ -13,11 +13,12 @@ import numpy as np
 from src import InputError
 from src.cli import Verb
 from src.data import pixels
-from src.detector import bundle, load, verdict
+from src.detector import load, verdict
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
-from src.detector.prediction import Output, judge
+from src.detector.location import MODEL_HELP
+from src.detector.prediction import judge
 from src.files import refuse_existing
 from src.report import plots
 
@@ -112,8 +113,8 @@ def explain(
     )
     logits = scores.logit.tolist()
     verdicts = [
-        judge(view, Output(logit, p_fake), detector.calibration)
-        for view, logit, p_fake in zip(views, logits, scores.p_fake.tolist(), strict=True)
+        judge(view, output, detector.calibration)
+        for view, output in zip(views, scores.outputs(), strict=True)
     ]
     decided = verdict.combine(verdicts, logits, detector.calibration)
     layer = layer or detector.card.evidence_layer
@@ -133,7 +134,7 @@ def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Fig
 
 @click.command(cls=Verb)
 @click.argument("images", nargs=-1, required=True)
-@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
+@click.option("--model", help=MODEL_HELP)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -149,7 +150,7 @@ def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Fig
 def command(
     ctx: click.Context,
     images: tuple[str, ...],
-    model: Path,
+    model: str | None,
     output: Path | None,
     target: str,
     layer: str | None,

@@ -81,6 +81,29 @@ def auc_over_groups(
     labels: np.ndarray, values: np.ndarray, groups: Sequence[str] | np.ndarray, *, seed: int = 0
 ) -> Estimate:
     """Estimate the area under the ROC curve where images come in groups; see `resamples`."""
+    return Estimate(auc(labels, values), *interval(_auc_draws(labels, values, groups, seed)))
+
+
+def auc_loss(
+    labels: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    groups: Sequence[str] | np.ndarray,
+    *,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate how much smaller the AUC of other values for the same images is; see `resamples`.
+
+    Both are taken on the same resamples, so what the images have in common cancels out.
+    """
+    draws = [_auc_draws(labels, values, groups, seed) for values in (before, after)]
+    return Estimate(auc(labels, before) - auc(labels, after), *interval(draws[0] - draws[1]))
+
+
+def _auc_draws(
+    labels: np.ndarray, values: np.ndarray, groups: Sequence[str] | np.ndarray, seed: int
+) -> np.ndarray:
+    """Return the AUC on each resample, `(RESAMPLES,)`."""
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
     fake = labels[order] == 1
@@ -88,7 +111,7 @@ def auc_over_groups(
         weighted_auc(fake, weights[order], starts)
         for weights in resamples(labels, groups, seed=seed)
     ]
-    return Estimate(auc(labels, values), *interval(draws))
+    return np.array(draws)
 
 
 def group_kinds(labels: np.ndarray, number: np.ndarray) -> np.ndarray:

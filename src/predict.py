@@ -14,19 +14,20 @@ from src import InputError
 from src.cli import Verb
 from src.data import folders
 from src.data.corruptions import MILD
-from src.detector import bundle, load, verdict
+from src.detector import load, locate, verdict
 from src.detector.calibration import Calibration
 from src.detector.card import Card, read_card
 from src.detector.detector import CAREFUL
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
+from src.detector.location import MODEL_HELP
 from src.detector.prediction import Failure, Prediction
 
 
 def predict(
     paths: Sequence[str | Path],
-    model: str | Path = bundle.DEFAULT,
+    model: str | Path | None = None,
     *,
     batch_size: int = 32,
     faces: str = "auto",
@@ -38,7 +39,7 @@ def predict(
 
     Args:
         paths: files and folders; folders are searched to the bottom.
-        model: the bundle.
+        model: the bundle; see `location.locate`, also for what None takes.
         batch_size: faces at a time.
         faces: which faces are judged, one of `framing.FACES`.
         stability: mild re-encodings of each face that must get the same verdict.
@@ -77,7 +78,7 @@ def _is_folder(path: str | Path) -> bool:
 
 @click.command(cls=Verb)
 @click.argument("paths", nargs=-1, required=True)
-@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
+@click.option("--model", help=MODEL_HELP)
 @click.option("--batch-size", type=click.IntRange(1), default=32)
 @click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
 @click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
@@ -93,7 +94,7 @@ def _is_folder(path: str | Path) -> bool:
 def command(
     ctx: click.Context,
     paths: tuple[str, ...],
-    model: Path,
+    model: str | None,
     batch_size: int,
     faces: str,
     engine: str,
@@ -108,9 +109,10 @@ def command(
     """
     if stability is None:
         stability = CAREFUL if careful else 0
+    folder = locate(model)
     results = predict(
         list(_named(paths)),
-        model,
+        folder,
         batch_size=batch_size,
         faces=faces,
         stability=stability,
@@ -133,7 +135,7 @@ def command(
     for reason in sorted(told):
         click.echo(f"{reason}: {verdict.REASONS[reason]}", err=True)
     if not as_json:
-        click.echo("\n".join(_promises(read_card(model))), err=True)
+        click.echo("\n".join(_promises(read_card(folder))), err=True)
     ctx.exit(2 if failed else 0)
 
 

@@ -17,24 +17,27 @@ from src.audit import audit
 from src.auditing.findings import Audit
 from src.calibrate import RATE, calibrate_on, sentences, set_apart
 from src.cli import Verb
-from src.data import augment, dataset
+from src.data import augment, dataset, pixels
 from src.data.division import CALIBRATION
 from src.data.equalize import equalized
 from src.data.folders import Sample
-from src.detector import bundle, network
+from src.detector import bundle, halves, network
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
 from src.detector.detector import Detector
 from src.detector.framing import FACES, Framing
+from src.detector.location import DEFAULT
 from src.export import export as export_bundle
 from src.files import atomic_folder, refuse_existing, write_table, write_text
-from src.training import precision, record, weights
+from src.training import familiarity, precision, record, weights
 from src.training.framing import choose_framing
 from src.training.settings import SCRATCH, TWO_PHASE, Settings
 from src.training.state import RunFolder
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
+    from src.training.familiarity import Learnt
     from src.training.phases import Run
 
 log = logging.getLogger(__name__)
@@ -42,7 +45,7 @@ log = logging.getLogger(__name__)
 
 def train(
     settings: Settings,
-    output: Path = bundle.DEFAULT,
+    output: Path = DEFAULT,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -190,16 +193,22 @@ def _save(
     framing: Framing,
     overwrite: bool,
 ) -> None:
-    """Write the bundle with the weights of the best epoch, in float32."""
+    """Write the bundle with the weights of the best epoch, in float32 or rounded to float16."""
     from src.report import plots
 
     # A network of its own, so that neither a half-precision policy nor frozen layers are saved.
     model = _build(run.settings, None)
     dataclasses.replace(run, model=model).load_best()
+    if run.settings.half_weights:
+        halves.round_kernels(model)
     card = record.card(output.name, run, model, facts, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
-        detector = Detector.in_keras(card, network.probability(model))
-        card = dataclasses.replace(card, calibration=_calibration(run, detector))
+        learnt = _familiar(run, model, framing)
+        known = learnt.facts(learnt.familiarity.write(folder))
+        model = network.probability(model)
+        detector = Detector.in_keras(card, model, familiarity=learnt.familiarity)
+        calibration = _calibration(run, detector)
+        card = dataclasses.replace(card, familiarity=known, calibration=calibration)
         bundle.save(folder, detector.model, card)
         write_table(folder / "history.csv", run.state.history)
         write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
@@ -207,6 +216,21 @@ def _save(
         if run.dataset.skipped:
             rows = [dataclasses.asdict(skipped) for skipped in run.dataset.skipped]
             write_table(folder / "skipped.csv", rows)
+
+
+def _familiar(run: Run, model: keras.Model, framing: Framing) -> Learnt:
+    """Learn what is familiar from the training images, as they are in inference."""
+    data, settings = run.dataset, run.settings
+    indices = sorted(set(data.indices("train")))
+    samples = [data.samples[index] for index in indices]
+
+    def image(number: int) -> np.ndarray:
+        if not settings.equalize:
+            return data.cache[indices[number]]
+        path = samples[number].path
+        return framing.load(pixels.content(path), settings.image_size, str(path))
+
+    return familiarity.learn(samples, image, model, settings.seed)
 
 
 def _calibration(run: Run, detector: Detector) -> dict[str, Any] | None:
@@ -278,10 +302,10 @@ class Crop(click.ParamType):
 
 @click.command(cls=Verb)
 @click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), default=bundle.DEFAULT)
+@click.option("--output", type=click.Path(path_type=Path), default=DEFAULT)
 @click.option("--backbone", type=click.Choice(list(network.BACKBONES)), default=Settings.backbone)
 @click.option("--image-size", type=click.IntRange(1), default=Settings.image_size)
-@click.option("--weights", default=Settings.weights, help="auto, imagenet, none or a file.")
+@click.option("--weights", default=Settings.weights, help=f"{weights.CHOICES}.")
 @click.option(
     "--schedule",
     type=click.Choice([TWO_PHASE, SCRATCH]),
@@ -344,6 +368,7 @@ class Crop(click.ParamType):
 @click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
 @click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for its log.")
+@click.option("--half-weights", is_flag=True, help="Round the kernels to float16: half the file.")
 @click.option("--export/--no-export", default=True, help="Export to OpenVINO at the end.")
 @click.option("--resume", is_flag=True, help="Continue an unfinished run.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,8 +16,10 @@ import tiny
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from src.data.folders import Sample
 from src.detector import bundle, network
 from src.detector.card import Card
+from src.training.familiarity import learn
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SIZE = 32
@@ -72,6 +75,23 @@ def bundle_folder(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("bundle") / "detector"
     folder.mkdir()
     bundle.save(folder, network.probability(tiny_model), card())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def familiar_bundle(
+    tiny_model: Any, bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return the same bundle with a measure of familiarity; do not change it."""
+    samples = [
+        Sample(Path(f"{seed}.png"), seed % 2, "train", f"source {seed % 3}", str(seed))
+        for seed in range(60)
+    ]
+    learnt = learn(samples, lambda seed: picture(seed, SIZE, SIZE), tiny_model)
+    folder = tmp_path_factory.mktemp("familiar") / "detector"
+    shutil.copytree(bundle_folder, folder)
+    facts = learnt.facts(learnt.familiarity.write(folder))
+    bundle.save(folder, network.probability(tiny_model), card(familiarity=facts))
     return folder
 
 

@@ -67,7 +67,9 @@ def test_the_whole_way_without_tensorflow(run, backend, tmp_path):
     tiny.register()
     ours = bundle.load(model).predict_files(pictures)
     for line, expected in zip(lines, ours, strict=True):
-        assert json.loads(line)["p_fake"] == pytest.approx(expected.p_fake, abs=1e-4)
+        said = json.loads(line)
+        assert said["p_fake"] == pytest.approx(expected.p_fake, abs=1e-4)
+        assert said["unfamiliarity"] == pytest.approx(expected.unfamiliarity, rel=1e-3)
 
     run("gradcam", pictures[0], "--model", model, "--output", "map.png")
     run("gradcam", pictures[0], "--model", model, "--output", "conv.png", "--layer", "block1_conv")

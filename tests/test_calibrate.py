@@ -52,6 +52,29 @@ def test_it_makes_a_promise_that_predict_keeps(run, own, images):
                for one in judged)  # fmt: skip
 
 
+def test_it_learns_anew_from_where_on_a_face_is_unfamiliar(run, familiar_bundle, images, tmp_path):
+    own = shutil.copytree(familiar_bundle, tmp_path / "own")
+    call = ["calibrate", "--data-dir", images, "--model", own, "--split", "all"]
+    result = run(*call)
+    assert result.exit_code == 0, result.stderr
+    assert "99% of 150 calibration faces lie below it" in result.stdout
+    judged = list(bundle.load(own).predict_files(sorted(images.glob("*/*.png"))))
+    threshold = read_card(own).calibration["unfamiliar"]["threshold"]
+    # The 150th of 150: nothing that calibrated is unfamiliar.
+    assert max(one.unfamiliarity for one in judged) == pytest.approx(threshold, rel=1e-4)
+    path = tmp_path / "red.png"
+    Image.new("RGB", (48, 40), "red").save(path)
+    (red,) = bundle.load(own).predict_files([path])
+    assert red.unfamiliarity > threshold
+    assert (red.verdict, red.reasons) == ("inconclusive", ("unfamiliar",))
+    for name in ("real", "fake"):
+        shutil.copytree(images / name, tmp_path / "mixed" / name)
+        shutil.copy(path, tmp_path / "mixed" / name / "red.png")
+    call[2] = tmp_path / "mixed"
+    assert run(*call, "--overwrite").exit_code == 0
+    assert read_card(own).calibration["unfamiliar"]["threshold"] > threshold
+
+
 def test_too_few_images_say_how_many_are_needed(run, own, test_set):
     result = run("calibrate", "--data-dir", test_set, "--model", own, "--split", "test", "--json")
     assert result.exit_code == 0, result.stderr

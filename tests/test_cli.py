@@ -72,8 +72,8 @@ def test_underscores_in_values_are_left_alone(run, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("predict", "photo.jpg"),
-        ("gradcam", "photo.jpg"),
+        ("predict", "photo.jpg", "--model", "nowhere"),
+        ("gradcam", "photo.jpg", "--model", "nowhere"),
         ("evaluate", "--data-dir", "nowhere"),
     ],
 )
@@ -95,6 +95,6 @@ def test_failed_check_exits_1(run, monkeypatch):
         raise CheckFailed("half of it is missing")
 
     monkeypatch.setattr(predict, "predict", fail)
-    result = run("predict", "photo.jpg")
+    result = run("predict", "photo.jpg", "--model", "mine")
     assert result.exit_code == 1
     assert result.stderr == "Error: half of it is missing\n"

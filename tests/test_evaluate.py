@@ -46,10 +46,10 @@ def evaluate(run, bundle_folder, test_set, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def calibrated(bundle_folder, tmp_path_factory, make_picture):
-    """Return a calibrated bundle, and 30 real and 30 fake pictures with masks and a video."""
+def calibrated(familiar_bundle, tmp_path_factory, make_picture):
+    """Return a calibrated, familiar bundle, and 30 real and 30 fake pictures with masks."""
     root = tmp_path_factory.mktemp("calibrated")
-    own = shutil.copytree(bundle_folder, root / "detector")
+    own = shutil.copytree(familiar_bundle, root / "detector")
     for label, name in enumerate(("real", "fake")):
         for split, count in {"validation": 40, "test": 30}.items():
             (root / "data" / split / name).mkdir(parents=True)
@@ -192,6 +192,31 @@ def test_several_sets_have_a_row_each_and_one_over_all(evaluate, calibrated, tes
     assert (alarms["total"], facts["sets"][1]["verdicts"]["false_real"]) == (12, None)
     assert "photographs: AUC one class" in result.stdout
     assert "<td>photographs</td>" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_why_there_is_no_verdict_is_counted(evaluate, calibrated, tmp_path):
+    own, data = calibrated
+    copied = shutil.copytree(data, tmp_path / "data")
+    for colour in ("red", "blue", "magenta"):
+        plain = Image.new("RGB", (48, 40), colour)
+        plain.save(copied / "test" / "fake" / f"plain-{colour}.png")
+    assert evaluate(data=copied, model=own).exit_code == 0
+    out = tmp_path / "out"
+    with (out / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    reasons = valid(out)["reasons"]
+    assert set(reasons) == {code for row in rows for code in row["reasons"].split()}
+    for code, counts in reasons.items():
+        for label, name in enumerate(("real", "fake")):
+            named = [row for row in rows if row["label"] == str(label)]
+            assert counts[name] == sum(code in row["reasons"].split() for row in named)
+    plain = [row for row in rows if "plain-" in row["path"]]
+    assert all("unfamiliar" in row["reasons"] for row in plain)
+    others = [row for row in rows if "unfamiliar" not in row["reasons"]]
+    distances = [float(row["unfamiliarity"]) for row in others]
+    assert max(distances) < min(float(row["unfamiliarity"]) for row in plain)
+    said = f"{reasons['unfamiliar']['fake']} fake images are unfamiliar: What the detector sees"
+    assert said in (out / "report.html").read_text()
 
 
 def test_frames_of_one_video_are_one_to_the_promise(evaluate, calibrated, tmp_path):

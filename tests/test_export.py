@@ -10,6 +10,7 @@ from PIL import Image
 
 from src import InputError, processor
 from src.detector import exports, load
+from src.detector.calibration import Unfamiliar, calibrate
 from src.detector.card import read_card
 from src.detector.engines import reference
 from src.detector.engines.choice import choose
@@ -33,9 +34,9 @@ def images(tmp_path_factory, make_picture):
 
 
 @pytest.fixture(scope="module")
-def exported(bundle_folder, images, tmp_path_factory):
-    """Return a bundle with every float export; do not change it."""
-    own = shutil.copytree(bundle_folder, tmp_path_factory.mktemp("exported") / "detector")
+def exported(familiar_bundle, images, tmp_path_factory):
+    """Return a bundle with familiarity and every float export; do not change it."""
+    own = shutil.copytree(familiar_bundle, tmp_path_factory.mktemp("exported") / "detector")
     for format in ("onnx", "openvino", "litert", "saved_model"):
         export(own, format, [images])
     return own
@@ -75,12 +76,26 @@ def test_every_file_gives_what_keras_gives_with_the_evidence(exported, make_pict
         "saved_model": {name: value.numpy() for name, value in saved.serve(floats).items()},
     }
     for name, got in answers.items():
-        assert set(got) == {"logit", "p_fake", "evidence", "bias"}, name
+        assert set(got) == {"logit", "p_fake", "evidence", "bias", "unfamiliarity"}, name
         np.testing.assert_allclose(got["logit"], wanted.logit, atol=2e-4, err_msg=name)
         np.testing.assert_allclose(got["p_fake"], wanted.p_fake, atol=1e-4, err_msg=name)
         np.testing.assert_allclose(got["evidence"], wanted.evidence, atol=2e-4, err_msg=name)
         total = got["evidence"].sum((1, 2)) + got["bias"]
         np.testing.assert_allclose(total, got["logit"], atol=2e-4, err_msg=name)
+        assert got["unfamiliarity"].shape == (5,), name
+        np.testing.assert_allclose(
+            got["unfamiliarity"], wanted.unfamiliarity, rtol=1e-3, err_msg=name
+        )
+
+
+def test_the_card_has_the_hash_of_every_file(exported):
+    card = read_card(exported)
+    named = dict(card.files)
+    for made in card.exports.values():
+        named |= made["files"]
+    there = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
+    assert there - {"card.json"} == named.keys()
+    assert named["reference.npz"] == exports.sha256(exported / "reference.npz")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +109,9 @@ def test_engines_judge_alike_one_by_one_and_in_batches(exported, photos, engine,
     many = list(fast.predict_files(list(photos) * 5, batch_size=11))
     for path, said in zip(list(photos) * 5, many, strict=True):
         assert said.path == str(path)
-        assert said.p_fake == pytest.approx(plain.predict(path).p_fake, abs=tolerance)
+        alone = plain.predict(path)
+        assert said.p_fake == pytest.approx(alone.p_fake, abs=tolerance)
+        assert said.unfamiliarity == pytest.approx(alone.unfamiliarity, rel=10 * tolerance)
     assert fast.predict(photos[0]).p_fake == pytest.approx(many[0].p_fake, abs=tolerance)
 
 
@@ -110,6 +127,16 @@ def test_the_card_says_what_was_checked(exported):
         first = entry["checks"][entry["allowed"][0]]
         assert first["images"] == 256
         assert first["largest"] <= exports.LARGEST[entry["allowed"][0]]
+        assert first["unfamiliarity"] <= exports.UNFAMILIARITY[entry["allowed"][0]]
+        assert entry["familiarity"] == card.familiarity["sha256"]
+
+
+def test_one_file_of_a_format_is_made_alone(bundle_folder, images, run, tmp_path):
+    fresh = shutil.copytree(bundle_folder, tmp_path / "fresh")
+    result = run("export", "--model", fresh, "--format", "onnx-float16", "--data-dir", images)
+    assert result.exit_code == 0, result.stderr
+    assert list(read_card(fresh).exports) == ["onnx-float16"]
+    assert sorted(path.name for path in fresh.glob("*.onnx")) == ["model-float16.onnx"]
 
 
 def test_what_is_there_already_is_left_alone(own, images, run):
@@ -182,6 +209,18 @@ def test_a_missing_exporter_is_told_before_anything_is_written(
     assert result.exit_code == 2
     assert "pip install 'deepfake-detector[export]'" in result.stderr
     assert sorted(own.rglob("*")) == before
+
+
+def test_another_measure_of_familiarity_makes_an_export_anew(own, images, run):
+    card = read_card(own)
+    learnt = np.load(own / "familiarity.npz")
+    np.savez(own / "familiarity.npz", **(dict(learnt) | {"center": learnt["center"] + 1}))
+    facts = card.familiarity | {"sha256": exports.sha256(own / "familiarity.npz")}
+    (own / "card.json").write_text(replace(card, familiarity=facts).to_json())
+    assert load(own).engine.name == "keras", "no export may tell another distance"
+    result = run("export", "--model", own, "--format", "litert", "--data-dir", images)
+    assert "already" not in result.stdout
+    assert read_card(own).exports["litert"]["familiarity"] == facts["sha256"]
 
 
 def test_a_changed_file_is_never_run(own, photos):
@@ -300,4 +339,34 @@ def test_agreement_counts_what_a_person_would_miss():
     order = compared([0.0, 1.0], [1.0, 0.0], precision="float32", labels=[0, 1])
     assert order.auc_loss == 1.0
     broken = compared([0.0], [np.nan], precision="float32")
+    assert broken.fault("float32")
+
+
+def distances(before, after, threshold, precision):
+    def outputs(values):
+        values = np.array(values)
+        same = np.arange(len(values)) + 1.0
+        return {"logit": same, "evidence": np.stack([same] * 2, 1)[:, None] / 4, "bias": same / 2,
+                "unfamiliarity": values}  # fmt: skip
+
+    labels = np.repeat([0, 1], 10)
+    found = calibrate(np.arange(20.0), labels, ["set"] * 20, list(map(str, range(20))))
+    found = replace(found, unfamiliar=Unfamiliar(threshold, 0.99, 20))
+    nobody = np.array([-1] * len(before))
+    return agreement.compare(outputs(before), outputs(after), nobody, found, precision)
+
+
+def test_agreement_is_about_familiarity_too():
+    same = distances([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 2.5, "float32")
+    assert (same.unfamiliarity, same.unfamiliarity_tail, same.unfamiliar) == (0.0, 0.0, 0)
+    near = distances([1.0, 2.0, 2.99], [1.0, 2.0, 3.01], 3.0, "float16")
+    assert near.unfamiliar == 0
+    assert near.fault("float16") is None
+    assert "largest relative difference of the unfamiliarity" in near.fault("float32")
+    far = distances([1.0, 2.0, 4.0], [1.0, 2.0, 2.0], 3.0, "int8")
+    assert far.unfamiliar == 1
+    assert "1 images became familiar, or no longer are" in far.fault("int8")
+    # A training face has no distance to itself, and any other is infinitely far from that.
+    assert distances([0.0, 2.0, 3.0], [1e-4, 2.0, 3.0], 2.5, "float32").unfamiliarity < 1e-3
+    broken = distances([1.0, 2.0, 3.0], [np.nan, 2.0, 3.0], 2.5, "float32")
     assert broken.fault("float32")

@@ -63,3 +63,16 @@ def test_a_share_of_nothing_is_none():
 
 def test_a_share_reads_well():
     assert str(intervals.share(3, 20)) == "3 of 20: 15.0% [3.2%, 37.9%]"
+
+
+def test_a_loss_of_auc_is_measured_on_the_same_resamples():
+    labels, values = scores(300)
+    groups = [str(i // 2) for i in range(300)]
+    alike = values + 1e-3 * np.random.default_rng(1).normal(size=300)
+    loss = intervals.auc_loss(labels, values, alike, groups)
+    alone = intervals.auc_over_groups(labels, values, groups)
+    assert loss.value == pytest.approx(alone.value - roc_auc_score(labels, alike))
+    assert loss.low <= loss.value <= loss.high
+    assert loss.high - loss.low < 0.1 * (alone.high - alone.low)
+    worse = intervals.auc_loss(labels, values, -values, groups)
+    assert worse.low > 0.2

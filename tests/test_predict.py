@@ -16,7 +16,7 @@ from src.detector.prediction import Failure
 from src.predict import predict
 from tests import people
 
-KEYS = ["path", "sha256", "verdict", "p_fake", "logit", "reasons", "faces"]
+KEYS = ["path", "sha256", "verdict", "p_fake", "logit", "reasons", "faces", "unfamiliarity"]
 
 
 def rows(text: str) -> list[dict]:
@@ -197,7 +197,7 @@ def test_faces_of_a_photograph_are_judged_one_by_one(run, framed_bundle, tmp_pat
     Image.fromarray(image).save(tmp_path / "two.png")
     (row,) = rows(run("predict", tmp_path / "two.png", "--model", framed_bundle, "--json").stdout)
     assert len(row["faces"]) == 2
-    keys = ["box", "score", "landmarks", "verdict", "p_fake", "logit", "reasons"]
+    keys = ["box", "score", "landmarks", "verdict", "p_fake", "logit", "reasons", "unfamiliarity"]
     assert all(list(face) == keys for face in row["faces"])
     assert row["p_fake"] == max(face["p_fake"] for face in row["faces"])
     table = run("predict", tmp_path / "two.png", "--model", framed_bundle).stdout.splitlines()

@@ -1,6 +1,7 @@
 """Training as a person runs it: two phases, killed runs, weights from a file, bad input."""
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ import pytest
 from PIL import Image
 
 from src import CheckFailed, InputError
-from src.detector import bundle, network
+from src.detector import bundle, familiarity, location, network
 from src.detector.card import read_card
 from src.train import train as train_and_export
 from src.training.settings import Settings
@@ -29,6 +30,7 @@ from tests import tiny
 train = partial(train_and_export, export=False)
 
 REPOSITORY = Path(__file__).parent.parent
+SCHEMA = (REPOSITORY / "src/detector/card.schema.json").read_text()
 SIZE = 48
 
 
@@ -171,6 +173,40 @@ def test_two_phases_from_a_weights_file_raise_the_auc_as_one_history(data, weigh
     assert card.training["best_epoch"] == int(best["epoch"])
     assert card.metrics["validation"]["auc"] == float(best["val_auc"])
     assert card.metrics["validation"]["auc"] > read_card(before).metrics["validation"]["auc"]
+
+
+def test_training_may_start_from_the_detector_that_ships(data, weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(location, "STARTER", weights.parent)
+    output = train(settings(data, weights="starter"), tmp_path / "detector")
+    card = read_card(output)
+    assert card.training["schedule"] == "two-phase"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert card.initial_weights == {"kind": "starter", "name": "detector", "sha256": digest}
+    assert [row["phase"] for row in history_of(output)] == ["warm-up"] * 2 + ["fine-tune"] * 2
+    jsonschema.validate(json.loads((output / "card.json").read_text()), json.loads(SCHEMA))
+
+
+def test_weights_stored_in_half_are_those_that_were_measured(data, tmp_path, monkeypatch):
+    import keras
+
+    from src import train as verb
+
+    measured = []
+
+    def watched(samples, detector, **options):
+        measured.extend(detector.model.get_weights())
+        return calibrate_on(samples, detector, **options)
+
+    calibrate_on = verb.calibrate_on
+    monkeypatch.setattr(verb, "calibrate_on", watched)
+    chosen = settings(data, warmup_epochs=0, finetune_epochs=1, half_weights=True)
+    output = train(chosen, tmp_path / "detector")
+    stored = keras.models.load_model(output / "model.keras").get_weights()
+    for kept, seen in zip(stored, measured, strict=True):
+        np.testing.assert_array_equal(kept, seen)
+        if kept.ndim > 1:
+            np.testing.assert_array_equal(kept.astype(np.float16).astype(np.float32), kept)
+    assert json.loads((output / "config.json").read_text())["half_weights"] is True
 
 
 def test_saved_weights_are_those_of_the_best_epoch(data, weights, tmp_path):
@@ -391,10 +427,13 @@ def test_a_bundle_is_not_overwritten_unasked(data, weights):
 
 def test_the_bundle_is_complete(weights, data):
     names = {path.name for path in weights.parent.iterdir()}
-    assert names == {"model.keras", "card.json", "history.csv", "config.json", "curves.png"}
+    assert names == {
+        *("model.keras", "card.json", "familiarity.npz"),
+        *("history.csv", "config.json", "curves.png"),
+    }
     card = read_card(weights.parent)
-    schema = json.loads((REPOSITORY / "src/detector/card.schema.json").read_text())
-    jsonschema.validate(json.loads((weights.parent / "card.json").read_text()), schema)
+    written = json.loads((weights.parent / "card.json").read_text())
+    jsonschema.validate(written, json.loads(SCHEMA))
     assert card.classes == ("real", "fake")
     assert card.image_size == SIZE
     assert card.data["counts"] == {
@@ -425,6 +464,26 @@ def test_training_ends_with_a_promise_by_images_that_chose_nothing(weights, data
     logits = [one.logit for one in detector.predict_files(sorted(data.glob("validation/real/*")))]
     kept = card.calibration["scores"]["real"][data.name]
     assert sum(min(abs(x - y) for y in kept) < 1e-4 for x in logits) == 5
+
+
+def test_training_ends_with_knowing_what_is_familiar(weights, data):
+    card = read_card(weights.parent)
+    assert card.familiarity["images"] == 48
+    assert card.familiarity["aucs"] == {}, "there is one source"
+    detector = bundle.load(weights.parent)
+    limit = detector.calibration.unfamiliar
+    assert (limit.quantile, limit.images) == (0.99, 10)
+    judged = list(detector.predict_files(sorted(data.glob("validation/*/*"))))
+    # It is about the training images as they are, without augmentation.
+    images = np.stack([np.asarray(Image.open(path)) for path in data.glob("train/*/*")])
+    pooled = network.extractor(detector.model).predict_on_batch(images)
+    sums = familiarity.sums(np.asarray(pooled), detector.model)
+    known = detector.familiarity
+    np.testing.assert_allclose(sums.mean(axis=0), known.center, rtol=1e-3, atol=1e-3)
+    assert np.median(known.distance(sums)) < np.median([one.unfamiliarity for one in judged])
+    assert any(one.unfamiliarity == pytest.approx(limit.threshold, rel=1e-3) for one in judged)
+    for one in judged:
+        assert ("unfamiliar" in one.reasons) == (one.unfamiliarity > limit.threshold)
 
 
 def test_training_ends_with_an_export_that_judges_as_keras_does(data, tmp_path):

@@ -12,5 +12,6 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from src.detector.bundle import load
+from src.detector.location import locate
 
-__all__ = ["load"]
+__all__ = ["load", "locate"]

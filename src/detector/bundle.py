@@ -10,37 +10,44 @@ from typing import TYPE_CHECKING
 
 from src import InputError
 from src.data import faces
-from src.detector import network
-from src.detector.card import CARD_FILE, Card, read_card
+from src.detector import familiarity, halves, network
+from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, choose
+from src.detector.exports import sha256
+from src.detector.location import locate
 
 if TYPE_CHECKING:
     import keras
-
-DEFAULT = Path("models/detector")
-MODEL_FILE = "model.keras"
-FACES_FOLDER = "faces"
 
 
 def save(folder: Path, model: keras.Model, card: Card) -> None:
     """Write the model (ending in the probability of *fake*) and its card into `folder`.
 
-    The networks that find faces go with them, so that they are the same wherever the bundle goes.
+    Its measure of familiarity, if the card has one, stands there already. The networks that find
+    faces go with them, so that they are the same wherever the bundle goes, and the card gets the
+    hashes of all of them.
     """
     model.save(folder / MODEL_FILE)
+    halves.store(folder / MODEL_FILE)
+    files = [folder / MODEL_FILE]
     if card.framing is not None:
         faces.save_networks(folder / FACES_FOLDER)
+        files += sorted((folder / FACES_FOLDER).iterdir())
+    if card.familiarity is not None:
+        files.append(folder / familiarity.FILE)
+    digests = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    card = replace(card, files=digests)
     (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
 
 
 def load(
-    folder: str | Path = DEFAULT, engine: str = AUTO, precision: str | None = None
+    model: str | Path | None = None, engine: str = AUTO, precision: str | None = None
 ) -> Detector:
     """Load a detector from its bundle.
 
     Args:
-        folder: the bundle.
+        model: the bundle; see `location.locate`, also for what None takes.
         engine: what runs it, one of `choice.CHOICES`; `auto` takes the fastest that is installed
             and was checked.
         precision: one of `exports.PRECISIONS`; None takes the fastest, but never int8.
@@ -48,18 +55,19 @@ def load(
     Raises:
         InputError: no bundle there, or one that cannot be read, or not be run like that.
     """
-    folder = Path(folder)
+    folder = locate(model)
     card = read_card(folder)
     path = folder / MODEL_FILE
     if not path.is_file():
         raise InputError(f"{path} is missing: the bundle is incomplete; train it again")
     finder = partial(faces.Finder.from_folder, folder / FACES_FOLDER)
+    known = familiarity.read(folder, card.familiarity)
     chosen = choose(folder, card, engine, precision)
     if chosen is None:
-        return Detector.in_keras(card, _load_model(path, card), finder)
+        return Detector.in_keras(card, _load_model(path, card), finder, known)
     if chosen.calibration is not None:
         card = replace(card, calibration=chosen.calibration)
-    return Detector(card, chosen.engine, finder, partial(_load_model, path, card))
+    return Detector(card, chosen.engine, finder, partial(_load_model, path, card), known)
 
 
 def _load_model(path: Path, card: Card) -> keras.Model:

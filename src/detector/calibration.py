@@ -84,6 +84,21 @@ class Resolution:
 
 
 @dataclass(frozen=True)
+class Unfamiliar:
+    """From where on a face counts as unlike those that the detector learnt from.
+
+    Attributes:
+        threshold: the `familiarity` distance above which it does.
+        quantile: the share of the calibration faces that lies at or below it.
+        images: how many calibration faces (one a group and class) stand behind it.
+    """
+
+    threshold: float
+    quantile: float
+    images: int
+
+
+@dataclass(frozen=True)
 class Calibration:
     """How a detector's logits become verdicts.
 
@@ -96,6 +111,7 @@ class Calibration:
         scores: sorted calibration logits (not divided) by class and source.
         smallest_side: what the network judges must have so many pixels on its shorter side.
         resolutions: what that rests on, the largest first.
+        unfamiliar: from where on a face is unfamiliar; None where that is not known.
     """
 
     temperature: float
@@ -106,6 +122,7 @@ class Calibration:
     scores: dict[str, dict[str, list[float]]]
     smallest_side: int = 0
     resolutions: tuple[Resolution, ...] = ()
+    unfamiliar: Unfamiliar | None = None
 
     def promises(self) -> list[str]:
         """Say what is promised, and what it rests on, for people."""
@@ -123,7 +140,21 @@ class Calibration:
         """Take up what `to_dict` wrote down."""
         promises = {name: Promise(**fields[name]) for name in ("false_fake", "false_real")}
         resolutions = tuple(Resolution(**row) for row in fields["resolutions"])
-        return cls(**(fields | promises | {"resolutions": resolutions}))
+        known = fields.get("unfamiliar")
+        unfamiliar = Unfamiliar(**known) if known else None
+        own = {"resolutions": resolutions, "unfamiliar": unfamiliar}
+        return cls(**(fields | promises | own))
+
+    def is_unfamiliar(self, distance: float | None) -> bool:
+        """Tell whether a face is unlike the training faces; not where that is not known.
+
+        Args:
+            distance: of the face, see `familiarity`; None where the bundle has none.
+        """
+        if self.unfamiliar is None or distance is None:
+            return False
+        # What is no number is not familiar.
+        return not distance <= self.unfamiliar.threshold
 
     def p_value(self, logit: float, faces: int) -> float | None:
         """Return how unusual a logit is among real faces; small means *fake*.

@@ -10,7 +10,8 @@ from typing import Any
 
 from src import InputError
 
-CARD_FILE = "card.json"
+# What a bundle holds.
+CARD_FILE, MODEL_FILE, FACES_FOLDER = "card.json", "model.keras", "faces"
 CARD_FORMAT = 3
 
 
@@ -25,7 +26,8 @@ class Card:
         image_size: side of the square input in pixels.
         evidence_layer: the layer whose output the head averages.
         parameters: number of weights.
-        initial_weights: `kind` (`imagenet`, `file` or `random`) and, for a file, its `sha256`.
+        initial_weights: `kind` (`imagenet`, `starter`, `file` or `random`) and, but for the last,
+            `name` and `sha256`.
         training: schedule, epochs, best epoch, precision, seconds and the other settings.
         data: `fingerprint` of the images, `counts` by split and class, `sources`, `skipped`, and
             whether all of it is the `drawn_sample` that ships.
@@ -35,6 +37,10 @@ class Card:
         calibration: temperature, thresholds, the error rates that they promise and the scores
             behind them, see `calibration.Calibration`; None until calibrated.
         framing: share of the frame that the face filled in training; None until measured.
+        familiarity: of the measure of familiarity: `method`, `sha256` of its file, `images` behind
+            it, and the `aucs` that chose the method, see `familiarity.Choice`; None without one.
+            Its threshold is part of the calibration.
+        files: SHA-256 of the network and of what else goes with it, by path in the bundle.
         exports: files for other runtimes, see `exports.Export`; empty until exported.
         format: version of this layout.
     """
@@ -53,6 +59,8 @@ class Card:
     classes: tuple[str, str] = ("real", "fake")
     calibration: dict[str, Any] | None = None
     framing: float | None = None
+    familiarity: dict[str, Any] | None = None
+    files: dict[str, str] = field(default_factory=dict)
     exports: dict[str, Any] = field(default_factory=dict)
     format: int = CARD_FORMAT
 
@@ -60,6 +68,11 @@ class Card:
     def temperature(self) -> float:
         """What divides the logit before the sigmoid; 1 until calibrated."""
         return self.calibration["temperature"] if self.calibration else 1.0
+
+    @property
+    def familiarity_sha256(self) -> str | None:
+        """The SHA-256 of the measure of familiarity; None without one."""
+        return self.familiarity["sha256"] if self.familiarity else None
 
     @property
     def seed(self) -> int:

@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import keras
 
     from src.detector.card import Card
+    from src.detector.familiarity import Familiarity
 
 # A thread a core: finding faces in an image takes a core about half as long as judging it.
 DECODERS = os.cpu_count() or 4
@@ -59,6 +60,8 @@ class Detector:
         engine: runs it.
         finder: makes the finder of faces; called once, where faces are looked for.
         model: loads the network into Keras; called once, where a gradient or a layer is needed.
+        familiarity: what the distance to the training faces is computed with, if it is known; for
+            exports, because the engine has it already.
     """
 
     def __init__(
@@ -67,9 +70,11 @@ class Detector:
         engine: Engine,
         finder: Callable[[], Finder] = Finder.from_package,
         model: Callable[[], keras.Model] | None = None,
+        familiarity: Familiarity | None = None,
     ) -> None:
         self.card = card
         self.engine = engine
+        self.familiarity = familiarity
         self._make_finder = finder
         self._load_model = model
         self.calibration = None
@@ -78,7 +83,11 @@ class Detector:
 
     @classmethod
     def in_keras(
-        cls, card: Card, model: keras.Model, finder: Callable[[], Finder] = Finder.from_package
+        cls,
+        card: Card,
+        model: keras.Model,
+        finder: Callable[[], Finder] = Finder.from_package,
+        familiarity: Familiarity | None = None,
     ) -> Detector:
         """Return a detector that Keras runs.
 
@@ -86,8 +95,9 @@ class Detector:
             card: what is known about the network.
             model: a network of `network.build`, or one saved with its sigmoid.
             finder: makes the finder of faces.
+            familiarity: what the distance to the training faces is computed with.
         """
-        return cls(card, KerasEngine(model), finder, lambda: model)
+        return cls(card, KerasEngine(model, familiarity), finder, lambda: model, familiarity)
 
     @cached_property
     def model(self) -> keras.Model:
@@ -259,14 +269,11 @@ class Detector:
             self.score(np.stack(inputs[start : start + batch_size]))
             for start in range(0, len(inputs), batch_size)
         ]
-        logits = iter([logit for scores in scored for logit in scores.logit.tolist()])
-        p_fakes = iter([p_fake for scores in scored for p_fake in scores.p_fake.tolist()])
+        said = iter([output for scores in scored for output in scores.outputs()])
 
         def output(several: Sequence[np.ndarray]) -> Output:
-            (logit, *others), (p_fake, *_) = (
-                [next(values) for _ in several] for values in (logits, p_fakes)
-            )
-            return Output(logit, p_fake, tuple(others))
+            first, *others = [next(said) for _ in several]
+            return replace(first, again=tuple(other.logit for other in others))
 
         return [
             put_together(path, one.sha256, one.views, outputs, self.calibration)

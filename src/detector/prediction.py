@@ -22,12 +22,24 @@ class Scores:
         p_fake: `(N,)` float64 in [0, 1], temperature included.
         evidence: `(N, h, w)` float32; its sum plus `bias` is the logit.
         bias: `(N,)` float32.
+        unfamiliarity: `(N,)` float32, see `familiarity`; None where the bundle has none.
     """
 
     logit: np.ndarray
     p_fake: np.ndarray
     evidence: np.ndarray
     bias: np.ndarray
+    unfamiliarity: np.ndarray | None = None
+
+    def outputs(self) -> list[Output]:
+        """Return what is said of each image, without its map."""
+        known = self.unfamiliarity
+        distances = [None] * len(self.logit) if known is None else known.tolist()
+        columns = self.logit.tolist(), self.p_fake.tolist(), distances
+        return [
+            Output(logit, p_fake, unfamiliarity=distance)
+            for logit, p_fake, distance in zip(*columns, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,7 @@ class FacePrediction:
         p_fake: probability of *fake* in [0, 1].
         logit: the network's raw output.
         reasons: short codes behind the verdict.
+        unfamiliarity: distance to the training faces; None where the bundle has no measure of it.
     """
 
     box: tuple[float, float, float, float]
@@ -51,6 +64,7 @@ class FacePrediction:
     p_fake: float
     logit: float
     reasons: tuple[str, ...] = ()
+    unfamiliarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,8 @@ class Prediction:
         logit: the network's raw output for that face.
         reasons: short codes behind the verdict.
         faces: one entry a face, the largest first; empty where none was looked for or found.
+        unfamiliarity: distance to the training faces of that face; None where the bundle has no
+            measure of it.
     """
 
     path: str
@@ -74,6 +90,7 @@ class Prediction:
     logit: float
     reasons: tuple[str, ...] = ()
     faces: tuple[FacePrediction, ...] = ()
+    unfamiliarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,18 +109,23 @@ class Output:
         logit: the raw output.
         p_fake: probability of *fake* in [0, 1].
         again: the raw outputs for mild re-encodings of the same view.
+        unfamiliarity: distance to the training faces; None where the bundle has no measure of it.
     """
 
     logit: float
     p_fake: float
     again: tuple[float, ...] = ()
+    unfamiliarity: float | None = None
 
 
 def judge(view: View, output: Output, calibration: Calibration | None) -> Verdict:
     """Judge one view by what the network says of it."""
     reasons = view.reasons
-    if not reasons and calibration is not None and min(view.box[2:]) < calibration.smallest_side:
-        reasons = (verdict.FACE_TOO_SMALL,)
+    if calibration is not None:
+        if not reasons and min(view.box[2:]) < calibration.smallest_side:
+            reasons = (verdict.FACE_TOO_SMALL,)
+        if calibration.is_unfamiliar(output.unfamiliarity):
+            reasons = (*reasons, verdict.UNFAMILIAR)
     decided = verdict.decide(output.logit, calibration, reasons)
     if any(verdict.decide(logit, calibration, reasons) != decided for logit in output.again):
         return verdict.decide(output.logit, calibration, (*decided.reasons, verdict.UNSTABLE))
@@ -130,10 +152,18 @@ def put_together(
             p_fake=output.p_fake,
             logit=output.logit,
             reasons=said.reasons,
+            unfamiliarity=output.unfamiliarity,
         )
         for view, output, said in zip(views, outputs, verdicts, strict=True)
         if view.face is not None
     )
     return Prediction(
-        path, sha256, decided.word, highest.p_fake, highest.logit, decided.reasons, faces
+        path,
+        sha256,
+        decided.word,
+        highest.p_fake,
+        highest.logit,
+        decided.reasons,
+        faces,
+        highest.unfamiliarity,
     )

@@ -16,6 +16,7 @@ BETWEEN_THRESHOLDS = "between_thresholds"
 UNSTABLE = "unstable"
 AMONG_MANY_FACES = "among_many_faces"
 TOO_MANY_FACES = "too_many_faces"
+UNFAMILIAR = "unfamiliar"
 # What the codes in `reasons` mean.
 REASONS = {
     NO_FACE: "No face was found, and the detector judges faces: this is its score for the whole "
@@ -29,6 +30,8 @@ REASONS = {
     "too often.",
     TOO_MANY_FACES: "There are more faces than the calibration images suffice for, if the error "
     "rate is to hold for the image as a whole.",
+    UNFAMILIAR: "What the detector sees in it is unlike nearly all faces that it was calibrated "
+    "on: its error rates need not hold for such an image.",
 }
 
 

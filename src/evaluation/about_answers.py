@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from src.detector import verdict
 from src.detector.calibration import Calibration
 from src.evaluation.results import Evaluation, Result
 from src.evaluation.robustness import Row
@@ -64,6 +65,9 @@ def verdicts(found: Evaluation, pictures: Pictures) -> Section:
     text = f"Without a verdict: {_share(said.inconclusive)}. Right among those with one: " + (
         f"{_share(said.accuracy_decided)}."
     )
+    for reason, counts in found.whole.reasons.items():
+        text += f"\n{counts['real']} real and {counts['fake']} fake images are {reason}: "
+        text += verdict.REASONS[reason]
     rows = [(name, *(said.table[name][word] for word in WORDS)) for name in CLASSES]
     return Section(
         "Verdicts",

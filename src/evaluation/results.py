@@ -28,7 +28,7 @@ from src.intervals import Estimate
 from src.report import metrics, uncertainty, verdicts
 from src.report.metrics import Metrics
 from src.report.uncertainty import Uncertainty
-from src.report.verdicts import Verdicts
+from src.report.verdicts import CLASSES, Verdicts
 
 FORMAT = 2
 
@@ -62,6 +62,15 @@ class Result:
     baseline_inside: Estimate | None = None
     equalized: Metrics | None = None
 
+    @property
+    def reasons(self) -> dict[str, dict[str, int]]:
+        """Images without a verdict by reason, and by class; one may have several reasons."""
+        counts: dict[str, dict[str, int]] = {}
+        for sample, said in zip(self.judged.samples, self.judged.predictions, strict=True):
+            for reason in said.reasons:
+                counts.setdefault(reason, dict.fromkeys(CLASSES, 0))[CLASSES[sample.label]] += 1
+        return dict(sorted(counts.items()))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain types for JSON."""
         labels, predictions = self.judged.labels, self.judged.predictions
@@ -78,6 +87,7 @@ class Result:
             "groups": len(set(self.judged.groups)),
             "unreadable": len(self.judged.failures),
             "no_face": sum(verdict.NO_FACE in one.reasons for one in predictions),
+            "reasons": self.reasons,
             **(self.metrics.to_dict() if self.metrics else {}),
             "verdicts": self.verdicts.to_dict(),
             "without_temperature": untempered,

@@ -73,19 +73,20 @@ def corrupted(
     rows = [row(UNCHANGED, [judged.predictions[i] for i in chosen])]
     with bar("Changing images", len(CORRUPTIONS) * len(paths)) as advance:
         for name, change in CORRUPTIONS.items():
-            again = _judged_again(detector, paths, faces, batch_size, change, advance)
+            again = judged_again(detector, paths, faces, batch_size, change, advance)
             rows.append(row(name, list(again)))
     return rows
 
 
-def _judged_again(
+def judged_again(
     detector: Detector,
-    paths: list[str],
+    paths: Sequence[str],
     faces: str,
     batch_size: int,
     change: Callable[[np.ndarray], np.ndarray],
     advance: Callable[[], None],
 ) -> Iterator[Prediction]:
+    """Judge images that were read before, each after a change; see `Detector.predict_files`."""
     for result in detector.predict_files(paths, batch_size, faces, change=change):
         assert isinstance(result, Prediction), "it was read before"
         advance()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
 from src.detector.engines import Engine
-from src.detector.exports import INT8_TAIL, LARGEST, Agreement
+from src.detector.exports import INT8_TAIL, LARGEST, UNFAMILIARITY, Agreement
 from src.intervals import auc
 
 BATCH = 32
@@ -67,4 +69,41 @@ def compare(
         evidence=float(np.corrcoef(wanted["evidence"].ravel(), got["evidence"].ravel())[0, 1]),
         sum=float(np.abs(total - got["logit"]).max()),
         auc_loss=None if loss is None else float(loss),
+        **_unfamiliarity(wanted, got, calibration, precision),
     )
+
+
+def _unfamiliarity(
+    wanted: dict[str, np.ndarray],
+    got: dict[str, np.ndarray],
+    calibration: Calibration | None,
+    precision: str,
+) -> dict[str, Any]:
+    """Compare the distances to the training faces, where there are any."""
+    if "unfamiliarity" not in wanted:
+        return {}
+    before, after = wanted["unfamiliarity"], got["unfamiliarity"]
+    apart = relative(before, after)
+    changed = 0
+    if calibration is not None and calibration.unfamiliar is not None:
+        threshold = calibration.unfamiliar.threshold
+        strange = [np.array([calibration.is_unfamiliar(value) for value in values])
+                   for values in (before, after)]  # fmt: skip
+        far = np.abs(before - threshold) > UNFAMILIARITY[precision] * threshold
+        changed = int(np.sum((strange[0] != strange[1]) & far))
+    return {
+        "unfamiliarity": float(apart.max()),
+        "unfamiliarity_tail": float(np.quantile(apart, 0.99)),
+        "unfamiliar": changed,
+    }
+
+
+def relative(wanted: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """Return how far distances are apart, as shares of them.
+
+    Args:
+        wanted: `(N,)`; smaller ones than their median count as that, because a training face has
+            none to itself.
+        got: `(N,)`.
+    """
+    return np.abs(got - wanted) / np.maximum(wanted, np.median(wanted))

@@ -11,6 +11,7 @@ import numpy as np
 
 from src import InputError
 from src.detector import evidence
+from src.detector.familiarity import Familiarity, with_unfamiliarity
 
 if TYPE_CHECKING:
     import keras
@@ -24,21 +25,24 @@ KERAS_FORMATS = {
 }
 
 
-def with_outputs(model: keras.Model, temperature: float) -> keras.Model:
+def with_outputs(
+    model: keras.Model, temperature: float, familiarity: Familiarity | None = None
+) -> keras.Model:
     """Return the model that is exported.
 
     Args:
         model: a network of `network.build`, or one saved with its sigmoid.
         temperature: divides the logit before the sigmoid.
+        familiarity: what the distance to the training faces is computed with.
 
     Returns:
         A model from `(N, S, S, 3)` RGB in 0..255 to `logit (N,)`, `p_fake (N,)`, `evidence
-        (N, h, w)` and `bias (N,)`, all float32.
+        (N, h, w)`, `bias (N,)` and, with familiarity, `unfamiliarity (N,)`, all float32.
     """
     import keras
     from keras import ops
 
-    explained = evidence.with_evidence(model)
+    explained = with_unfamiliarity(evidence.with_evidence(model), familiarity)
 
     class Probability(keras.layers.Layer):
         def call(self, logit: Any) -> Any:
@@ -72,7 +76,13 @@ def require_exporter(format: str) -> None:
         )
 
 
-def write(model: keras.Model, temperature: float, path: Path, format: str) -> None:
+def write(
+    model: keras.Model,
+    temperature: float,
+    path: Path,
+    format: str,
+    familiarity: Familiarity | None = None,
+) -> None:
     """Write the network in float32 by Keras' own exporter, see `require_exporter`.
 
     Args:
@@ -80,8 +90,9 @@ def write(model: keras.Model, temperature: float, path: Path, format: str) -> No
         temperature: divides the logit before the sigmoid.
         path: the main file, or the folder of a SavedModel.
         format: key of `KERAS_FORMATS`.
+        familiarity: what the distance to the training faces is computed with.
     """
-    exported = with_outputs(model, temperature)
+    exported = with_outputs(model, temperature, familiarity)
     side = exported.input_shape[1]
     # Keras' ONNX exporter needs a model that has been called.
     exported(np.zeros((1, side, side, 3), np.float32))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from src import InputError
-from src.detector.engines import OUTPUTS
+from src.detector.engines import outputs_of
 
 
 class LiteRT:
@@ -36,7 +36,7 @@ class LiteRT:
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score faces, see `Engine.run`."""
         outputs = self._runner(image=np.asarray(images, np.float32))
-        return {name: outputs[name] for name in OUTPUTS}
+        return {name: outputs[name] for name in outputs_of(outputs)}
 
 
 class SavedModel:
@@ -58,4 +58,4 @@ class SavedModel:
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score faces, see `Engine.run`."""
         outputs = self._model.serve(np.asarray(images, np.float32))
-        return {name: outputs[name].numpy() for name in OUTPUTS}
+        return {name: outputs[name].numpy() for name in outputs_of(outputs)}

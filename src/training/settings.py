@@ -20,7 +20,7 @@ class Settings:
         data_dirs: folders with the images.
         backbone: key of `network.BACKBONES`.
         image_size: side of the square input in pixels.
-        weights: `auto`, `imagenet`, `none` or a path.
+        weights: `auto`, `imagenet`, `starter`, `none` or a path.
         schedule: `two-phase` or `scratch`; None takes two-phase where weights were loaded.
         warmup_epochs: frozen epochs; from scratch, epochs with a rising learning rate.
         finetune_epochs: epochs after those.
@@ -49,6 +49,8 @@ class Settings:
         allow_shortcut: go on past that gate.
         max_false_fake: share of real faces that the thresholds may call fake.
         max_false_real: share of fakes that they may call real.
+        half_weights: round the kernels of the best epoch to float16 before anything is measured,
+            and store them so.
     """
 
     data_dirs: tuple[str, ...]
@@ -81,6 +83,7 @@ class Settings:
     allow_shortcut: bool = False
     max_false_fake: float = MAX_FALSE_FAKE
     max_false_real: float = MAX_FALSE_REAL
+    half_weights: bool = False
 
     def __post_init__(self) -> None:
         network.backbone(self.backbone)

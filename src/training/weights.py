@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import socket
@@ -13,13 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from src import InputError
-from src.detector import network
+from src.detector import location, network
+from src.detector.card import MODEL_FILE, read_card
+from src.detector.exports import sha256
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 # A download in which nothing arrives for so long is given up.
 STALL_SECONDS = 30.0
+CHOICES = "auto, imagenet, starter, none or a file"
+OFFER = (
+    "--weights starter begins with the detector that ships. It is not taken unasked: images like\n"
+    "your test images, or of the same people, may be among those that it learnt from.\n"
+)
 
 
 def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, Any]]:
@@ -27,22 +33,25 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
 
     Args:
         wanted: `auto` (ImageNet where they can be had, else random with a warning), `imagenet`,
-            `none` or the path of a file.
+            `starter` (the detector that ships), `none` or the path of a file.
         backbone: key of `network.BACKBONES`.
 
     Returns:
         The file (None: random weights), and what the card says of it.
 
     Raises:
-        InputError: `imagenet` cannot be had, or there is no such file.
+        InputError: `imagenet` cannot be had, there is no starter or it has another backbone, or
+            there is no such file.
     """
     if wanted == "none":
         return None, {"kind": "random"}
+    if wanted == "starter":
+        return _starter(backbone)
     if wanted not in ("auto", "imagenet"):
         path = Path(wanted)
         if not path.is_file():
-            raise InputError(f"--weights {path}: no such file; give auto, imagenet, none or a file")
-        return path, _facts("file", path)
+            raise InputError(f"--weights {path}: no such file; give {CHOICES}")
+        return path, _facts("file", path.name, path)
     try:
         path = imagenet_weights(backbone)
     except InputError as error:
@@ -50,22 +59,38 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
             raise
         _warn(error)
         return None, {"kind": "random"}
-    return path, _facts("imagenet", path)
+    return path, _facts("imagenet", path.name, path)
 
 
-def _facts(kind: str, path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"kind": kind, "name": path.name, "sha256": digest}
+def _starter(backbone: str) -> tuple[Path, dict[str, Any]]:
+    """Return the network that ships, for its backbone."""
+    folder = location.STARTER
+    if not location.is_bundle(folder):
+        raise InputError(f"--weights starter: no starter in {folder}; it comes with the repository")
+    card = read_card(folder)
+    if card.backbone != backbone:
+        raise InputError(
+            f"--weights starter: its backbone is {card.backbone}; give --backbone {card.backbone} "
+            f"instead of {backbone}, or other weights"
+        )
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        raise InputError(f"--weights starter: {path} is missing; it comes with the repository")
+    return path, _facts("starter", card.name, path)
+
+
+def _facts(kind: str, name: str, path: Path) -> dict[str, Any]:
+    return {"kind": kind, "name": name, "sha256": sha256(path)}
 
 
 def _warn(error: InputError) -> None:
     rule = "=" * 78
     log.warning(
         "%s\nWARNING: NO PRETRAINED WEIGHTS. Training starts from RANDOM weights: expect a much\n"
-        "weaker detector for the same time.\n%s\n%s",
+        "weaker detector for the same time.\n%s\n%s%s",
         rule,
         error,
+        OFFER if location.is_bundle(location.STARTER) else "",
         rule,
     )
 

@@ -1,5 +1,6 @@
 """`make demo`: what it refuses to replace, and (slow) the whole of it on a clean clone."""
 
+import csv
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 from dataset import demo
 from src import InputError
+from src.detector import location
 from src.detector.card import Card, read_card
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,6 +49,31 @@ def test_it_leaves_an_unfinished_run_on_other_data_alone(tmp_path):
     demo.refuse_foreign(tmp_path / "detector")
 
 
+@pytest.mark.parametrize(("ships", "weights"), [(True, "starter"), (False, "none")])
+def test_it_starts_from_what_ships_and_from_scratch_without(
+    tmp_path, monkeypatch, bundle_folder, ships, weights
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(location, "STARTER", bundle_folder if ships else tmp_path / "starter")
+    ran = []
+    monkeypatch.setattr(demo, "run", lambda *arguments: ran.append(arguments))
+    monkeypatch.setattr(demo, "evidence_in_masks", lambda: (0.5, 0.2))
+    demo.main()
+    training, *others = ran
+    assert training[0] == "train"
+    assert training[training.index("--weights") + 1] == weights
+    assert ("--finetune-learning-rate" in training) is ships
+    # What it leaves knows drawings alone, and no verb takes that unasked.
+    assert all(verb[verb.index("--model") + 1] == "models/detector" for verb in others)
+
+
+def test_it_ends_where_a_verb_fails(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        demo.run("predict", "photo.jpg", "--model", str(tmp_path / "nowhere"))
+    assert stopped.value.code == 2
+    assert "no detector here" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_make_demo_on_a_clean_checkout(tmp_path):
     """Installs into a new environment, trains, and keeps what it promises."""
@@ -69,9 +96,17 @@ def test_make_demo_on_a_clean_checkout(tmp_path):
     assert inside > blob
     for name in ("metrics.json", "roc.png", "real_gradcam.png", "fake_gradcam.png"):
         assert (copy / "figures" / "demo" / name).is_file()
-    assert read_card(copy / "models" / "detector").data["drawn_sample"] is True
+    card = read_card(copy / "models" / "detector")
+    assert card.data["drawn_sample"] is True
+    with (copy / "models" / "detector" / "history.csv").open(newline="") as file:
+        phases = {row["phase"] for row in csv.DictReader(file)}
+    ships = location.is_bundle(copy / "models" / "starter")
+    assert phases == ({"warm-up", "fine-tune"} if ships else {"scratch"})
     plain = subprocess.run(
-        [copy / ".venv/bin/deepfake", "predict", "dataset/test/fake/0000.jpg", "--json"],
+        [
+            *(copy / ".venv/bin/deepfake", "predict", "dataset/test/fake/0000.jpg", "--json"),
+            *("--model", "models/detector"),
+        ],
         cwd=copy, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert '"verdict": "fake"' in plain.stdout

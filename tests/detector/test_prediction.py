@@ -1,11 +1,12 @@
 """What is said of a view, given what the network says and what is known of its size."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from src.detector.calibration import calibrate
+from src.detector.calibration import Calibration, Unfamiliar, calibrate
 from src.detector.framing import View
 from src.detector.prediction import Output, judge, put_together
 from src.detector.verdict import Verdict
@@ -48,6 +49,28 @@ def test_a_verdict_that_flips_under_mild_re_encoding_is_no_verdict(
     calibration, logit, again, verdict
 ):
     assert judge(LARGE, Output(logit, 0.5, again), calibration) == verdict
+
+
+@pytest.mark.parametrize(
+    ("distance", "reasons"),
+    [(1.9, ()), (2.0, ()), (2.1, ("unfamiliar",)), (np.nan, ("unfamiliar",)), (None, ())],
+)
+def test_an_unfamiliar_face_is_not_judged(calibration, distance, reasons):
+    knows = replace(calibration, unfamiliar=Unfamiliar(2.0, 0.99, 238))
+    output = Output(500.0, 1.0, unfamiliarity=distance)
+    assert judge(LARGE, output, knows).reasons == reasons
+    assert judge(LARGE, output, knows).word == ("inconclusive" if reasons else "fake")
+    assert judge(LARGE, output, calibration) == Verdict("fake"), "of old it knows no threshold"
+    assert judge(SMALL, output, knows).reasons == ("face_too_small", *reasons)
+    nobody = View((0, 0, 60, 50), reasons=("no_face",))
+    assert judge(nobody, output, knows).reasons == ("no_face", *reasons)
+
+
+def test_the_card_keeps_from_where_on_a_face_is_unfamiliar(calibration):
+    knows = replace(calibration, unfamiliar=Unfamiliar(2.0, 0.99, 238))
+    assert Calibration.from_dict(json.loads(json.dumps(knows.to_dict()))) == knows
+    before = {name: value for name, value in calibration.to_dict().items() if name != "unfamiliar"}
+    assert Calibration.from_dict(before) == calibration
 
 
 def test_stability_counts_without_calibration_too():

@@ -160,8 +160,8 @@ def images(tmp_path_factory, make_picture):
 
 
 @pytest.fixture(scope="module")
-def calibrated(bundle_folder, images, tmp_path_factory):
-    own = shutil.copytree(bundle_folder, tmp_path_factory.mktemp("calibrated") / "detector")
+def calibrated(familiar_bundle, images, tmp_path_factory):
+    own = shutil.copytree(familiar_bundle, tmp_path_factory.mktemp("calibrated") / "detector")
     calibrate([images], own)
     return own
 
@@ -220,6 +220,7 @@ def test_int8_is_calibrated_by_its_own_scores(exported, images):
     own, of_the_card = detector.calibration, load(exported, "keras").calibration
     assert own.scores != of_the_card.scores
     assert own.temperature != of_the_card.temperature
+    assert own.unfamiliar.threshold != of_the_card.unfamiliar.threshold
     paths = [sample.path for sample in folders.scan([images]) if sample.split == "validation"]
     judged = {round(detector.predict(path).logit, 3) for path in paths}
     kept = [score for sources in own.scores.values() for score in sources["mine"]]

@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 from src import InputError
-from src.detector import network
+from src.detector import bundle, location, network
 from src.training import weights
 
 
@@ -58,6 +58,59 @@ def test_auto_without_network_warns_once_and_says_random(home, offline, caplog):
     for said in ("NO PRETRAINED WEIGHTS", "RANDOM", str(home), "--weights"):
         assert said in record.getMessage()
     assert len(record.getMessage().splitlines()) >= 5
+
+
+@pytest.fixture
+def starter(trained, make_card, tmp_path, monkeypatch):
+    """Let a detector on the tiny backbone be the one that ships."""
+    folder = tmp_path / "models" / "starter"
+    folder.mkdir(parents=True)
+    bundle.save(folder, network.probability(trained), make_card(name="tiny starter"))
+    monkeypatch.setattr(location, "STARTER", folder)
+    return folder
+
+
+@pytest.fixture
+def no_starter(monkeypatch, tmp_path):
+    monkeypatch.setattr(location, "STARTER", tmp_path / "models" / "starter")
+
+
+def test_auto_names_the_starter_and_does_not_take_it(home, offline, caplog, starter):
+    with caplog.at_level(logging.WARNING, "src"):
+        found = weights.initial_weights("auto", tiny.NAME)
+    assert found == (None, {"kind": "random"})
+    (record,) = caplog.records
+    assert "--weights starter" in record.getMessage()
+    assert "test images" in record.getMessage()
+
+
+def test_starter_is_recorded_by_name_and_hash(starter, trained):
+    path, facts = weights.initial_weights("starter", tiny.NAME)
+    digest = hashlib.sha256((starter / "model.keras").read_bytes()).hexdigest()
+    assert facts == {"kind": "starter", "name": "tiny starter", "sha256": digest}
+    model = network.build(tiny.NAME, image_size=48, weights=path)
+    body, wanted = network.backbone_layers(model), network.backbone_layers(trained)
+    for layer, other in zip(body, wanted, strict=True):
+        for found, kept in zip(layer.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(found, kept)
+
+
+def test_starter_with_another_backbone(starter):
+    with pytest.raises(InputError, match=r"backbone is tiny; give --backbone tiny"):
+        weights.initial_weights("starter", "xception")
+
+
+def test_starter_that_is_not_there(no_starter, home, offline, caplog):
+    with pytest.raises(InputError, match=r"no starter in .*starter"):
+        weights.initial_weights("starter", "xception")
+    weights.initial_weights("auto", "xception")
+    assert "--weights starter" not in caplog.text
+
+
+def test_starter_without_its_network(starter):
+    (starter / "model.keras").unlink()
+    with pytest.raises(InputError, match=r"model\.keras is missing"):
+        weights.initial_weights("starter", tiny.NAME)
 
 
 def test_imagenet_without_network_is_an_error_that_names_the_place(home, offline):
@@ -162,7 +215,7 @@ def test_place_is_where_keras_itself_looks(python, tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match=r"no such file.*auto, imagenet, none"):
+    with pytest.raises(InputError, match=r"no such file.*auto, imagenet, starter, none"):
         weights.initial_weights(str(tmp_path / "missing.h5"), "xception")
 
 

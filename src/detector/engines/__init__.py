@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,13 @@ import numpy as np
 KERAS, OPENVINO, ONNXRUNTIME = "keras", "openvino", "onnxruntime"
 ENGINES = (KERAS, OPENVINO, ONNXRUNTIME)
 OUTPUTS = ("logit", "evidence", "bias")
+# What only bundles with a measure of familiarity have.
+OPTIONAL = ("unfamiliarity",)
+
+
+def outputs_of(names: Collection[str]) -> tuple[str, ...]:
+    """Return which outputs are taken from a graph that has those of some names."""
+    return (*OUTPUTS, *(name for name in OPTIONAL if name in names))
 
 
 class Engine(Protocol):
@@ -29,5 +37,6 @@ class Engine(Protocol):
             images: `(N, S, S, 3)` RGB in [0, 255], uint8 or float32.
 
         Returns:
-            float32 by name: `logit (N,)`, `evidence (N, h, w)` and `bias (N,)`.
+            float32 by name: `logit (N,)`, `evidence (N, h, w)`, `bias (N,)` and, where the bundle
+            has a measure of it, `unfamiliarity (N,)`.
         """

@@ -64,6 +64,8 @@ def choose(
         export = Export.of(card.exports, name)
         if export is None or computed not in export.allowed:
             continue
+        if export.familiarity != card.familiarity_sha256:
+            continue
         if not _present(variant.runner, computed):
             continue
         export.require_whole(folder)

@@ -9,19 +9,25 @@ import numpy as np
 
 from src.detector import evidence
 from src.detector.engines import KERAS
+from src.detector.familiarity import Familiarity, with_unfamiliarity
 
 if TYPE_CHECKING:
     import keras
 
 
 class KerasEngine:
-    """Runs a network of `network.build`, or one saved with its sigmoid, in float32."""
+    """Runs a network of `network.build`, or one saved with its sigmoid, in float32.
+
+    Args:
+        model: the network.
+        familiarity: what the distance to the training faces is computed with; None: it is not.
+    """
 
     name, precision = KERAS, "float32"
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, familiarity: Familiarity | None = None) -> None:
         self.model = model
-        self._explained = evidence.with_evidence(model)
+        self._explained = with_unfamiliarity(evidence.with_evidence(model), familiarity)
         # Keras makes its compiled function in the first call, and may change its state in each.
         self._lock = Lock()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from src import InputError
-from src.detector.engines import ONNXRUNTIME, OUTPUTS
+from src.detector.engines import ONNXRUNTIME, outputs_of
 
 
 class ONNXRuntimeEngine:
@@ -40,9 +40,10 @@ class ONNXRuntimeEngine:
             failures.NotImplemented,
         ) as error:
             raise InputError(f"{path}: ONNX Runtime cannot run it ({error})") from error
+        self._outputs = outputs_of([output.name for output in self._session.get_outputs()])
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score faces, see `Engine.run`."""
         images = np.asarray(images, np.float32)
-        values = self._session.run(list(OUTPUTS), {"image": images})
-        return dict(zip(OUTPUTS, values, strict=True))
+        values = self._session.run(list(self._outputs), {"image": images})
+        return dict(zip(self._outputs, values, strict=True))

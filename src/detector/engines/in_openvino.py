@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from src import InputError
-from src.detector.engines import OPENVINO, OUTPUTS
+from src.detector.engines import OPENVINO, outputs_of
 
 HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
@@ -24,16 +24,22 @@ class _Requests:
     """
 
     def __init__(self, compiled: Any) -> None:
+        named = [name for output in compiled.outputs for name in output.get_names()]
+        self._outputs = outputs_of(named)
         count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._pool = ThreadPoolExecutor(count, "openvino")
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(count):
-            self._free.put(compiled.create_infer_request())
+            request = compiled.create_infer_request()
+            # OpenVINO's binding prepares itself at the first look at a tensor's data, and two
+            # threads that look first at once wait for each other for ever.
+            _ = request.get_input_tensor().data
+            self._free.put(request)
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score images, see `Engine.run`; several threads may do so at once."""
         results = list(self._pool.map(self._one, images))
-        return {name: np.concatenate([result[name] for result in results]) for name in OUTPUTS}
+        return {name: np.concatenate([one[name] for one in results]) for name in self._outputs}
 
     def _one(self, image: np.ndarray) -> dict[str, np.ndarray]:
         request = self._free.get()
@@ -41,7 +47,7 @@ class _Requests:
             # Written straight into the network's input, which is float32, whatever the image is.
             request.infer({"image": image[None]})
             # Copied, because the request will be used again.
-            return {name: request.get_tensor(name).data.copy() for name in OUTPUTS}
+            return {name: request.get_tensor(name).data.copy() for name in self._outputs}
         finally:
             self._free.put(request)
 

@@ -1,0 +1,90 @@
+"""What a detector learns of the faces that are familiar to it, when its training ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src.data.folders import Sample
+from src.detector import familiarity, network
+from src.detector.familiarity import Choice, Familiarity
+from src.progress import bar
+
+if TYPE_CHECKING:
+    import keras
+
+# Some ten for each hidden unit tell their covariance; more only take time.
+IMAGES = 3000
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What is familiar to a detector.
+
+    Attributes:
+        familiarity: what distances are computed with.
+        choice: which distance it is, and why.
+        images: how many training images it was learnt from.
+    """
+
+    familiarity: Familiarity
+    choice: Choice
+    images: int
+
+    def facts(self, sha256: str) -> dict[str, Any]:
+        """Return what the card says of it.
+
+        Args:
+            sha256: of its file in the bundle.
+        """
+        return {
+            "method": self.choice.method,
+            "sha256": sha256,
+            "images": self.images,
+            "aucs": self.choice.aucs,
+        }
+
+
+def learn(
+    samples: Sequence[Sample],
+    image: Callable[[int], np.ndarray],
+    model: keras.Model,
+    seed: int = 0,
+) -> Learnt:
+    """Learn what is familiar from training images, as many of each source.
+
+    Args:
+        samples: the training images.
+        image: returns image number i as inference sees it, `(S, S, 3)` uint8 RGB.
+        model: the trained network, a network of `network.build`.
+        seed: of the choice of at most `IMAGES` of them, and of what `familiarity` chooses.
+    """
+    import keras
+
+    chosen = _choose([sample.source for sample in samples], seed)
+    extractor = network.extractor(model)
+    parts = []
+    with bar("Learning what is familiar", len(chosen)) as advance:
+        for start in range(0, len(chosen), _BATCH):
+            batch = chosen[start : start + _BATCH]
+            pooled = extractor.predict_on_batch(np.stack([image(i) for i in batch]))
+            parts.append(keras.ops.convert_to_numpy(pooled))
+            for _ in batch:
+                advance()
+    sums = familiarity.sums(np.concatenate(parts), model)
+    some = [samples[i] for i in chosen]
+    choice = familiarity.choose(sums, [s.source for s in some], [s.group for s in some], seed)
+    return Learnt(familiarity.fit(sums, choice.method, seed), choice, len(some))
+
+
+def _choose(sources: Sequence[str], seed: int) -> list[int]:
+    """Return which images are looked at, so that no source counts more than another by its size."""
+    names = np.asarray(sources)
+    order = np.random.default_rng(seed).permutation(len(names))
+    each = max(1, IMAGES // len(np.unique(names)))
+    kept = [order[names[order] == name][:each] for name in np.unique(names)]
+    return np.sort(np.concatenate(kept)).tolist()
