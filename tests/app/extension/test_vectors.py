@@ -6,9 +6,6 @@ import subprocess
 import pytest
 import vectors
 
-EXTENSION = vectors.FOLDER.parents[1]
-
-
 def test_the_vectors_are_those_of_this_code():
     for name, content in vectors.vectors().items():
         kept = (vectors.FOLDER / name).read_text(encoding="utf-8")
@@ -16,13 +13,13 @@ def test_the_vectors_are_those_of_this_code():
 
 
 @pytest.mark.skipif(
-    shutil.which("node") is None or not (EXTENSION / "node_modules").is_dir(),
+    shutil.which("node") is None or not (vectors.EXTENSION / "node_modules").is_dir(),
     reason="needs Node, and `npm ci` in app/extension",
 )
 def test_the_modules_pass_their_own_tests():
     done = subprocess.run(
         ["node", "node_modules/vitest/vitest.mjs", "run"],
-        cwd=EXTENSION,
+        cwd=vectors.EXTENSION,
         capture_output=True,
         text=True,
         timeout=300,

@@ -19,7 +19,8 @@ from src.detector.calibration import Calibration, Unfamiliar, calibrate, probabi
 from src.detector.framing import View
 from src.detector.prediction import Output, judge, put_together
 
-FOLDER = Path(__file__).resolve().parents[3] / "app/extension/tests/vectors"
+EXTENSION = Path(__file__).resolve().parents[3] / "app/extension"
+FOLDER = EXTENSION / "tests/vectors"
 WHOLE = (0, 0, 96, 80)
 
 
