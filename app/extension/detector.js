@@ -5,7 +5,7 @@ import { probability, putTogether } from "../web/verdict.js";
 import { about, file, sha256, status } from "./bundle.js";
 import { drawn, views } from "./framing.js";
 import { find } from "./mtcnn.js";
-import { onWhite, read, turned } from "./pixels.js";
+import { read } from "./pixels.js";
 import { cut, resize } from "./resize.js";
 import { open } from "./runtime.js";
 
@@ -16,6 +16,8 @@ const GRAPH = "model.onnx";
 const FACES = ["pnet", "rnet", "onet"];
 // Faces that the network takes at once: more only take memory.
 const BATCH = 4;
+// What the probability of the probe may differ by, as what an export may.
+const PROBE = 0.01;
 
 export class Detector {
   /**
@@ -54,40 +56,41 @@ export class Detector {
   /**
    * Judge a picture by the bytes of its file.
    * @param {Uint8Array} bytes
-   * @param {number[] | null} box of a face that the visitor drew: left, top, width and height in
-   *   pixels of the upright picture.
+   * @param {{box?: number[] | null, notes?: string[]}} more the box of a face that the visitor
+   *   drew (left, top, width and height in pixels of the upright picture), and what is to be said
+   *   of how the bytes were come by (codes).
    * @throws {Problem} it cannot be read.
    */
-  async judge(bytes, box = null) {
-    const began = performance.now();
-    const { picture, notes } = await read(bytes);
-    const decoded = performance.now() - began;
-    return this.#judge(picture, notes, await sha256(bytes), box, { decoded });
-  }
-
-  /**
-   * Judge a picture of which only the pixels can be had, and say so.
-   * @param {ImageBitmap} bitmap
-   */
-  async judgeDrawn(bitmap, box = null) {
-    const picture = turned(onWhite(bitmap), 1);
-    return this.#judge(picture, ["from_canvas"], await sha256(picture.data), box, {});
-  }
-
-  async #judge(picture, notes, digest, box, parts) {
-    const share = this.packed.card.framing;
+  async judge(bytes, { box = null, notes = [] } = {}) {
+    const milliseconds = {};
     let began = performance.now();
     const lap = (name) => {
       const now = performance.now();
-      parts[name] = now - began;
+      milliseconds[name] = Math.round(now - began);
       began = now;
     };
+    const { picture, notes: more } = await read(bytes);
+    const digest = await sha256(bytes);
+    lap("decoding");
+    const share = this.packed.card.framing;
     const faces = share === null || box ? [] : await find(picture, this.networks);
     lap("faces");
     const seen = box ? [drawn(picture, share, box)] : views(picture, share, faces);
     const outputs = await this.score(seen.map((view) => resize(cut(picture, view.box), this.side)));
     lap("network");
-    return answer(this.packed, picture, seen, outputs, { notes, sha256: digest, milliseconds: parts });
+    const rest = { notes: [...notes, ...more], sha256: digest, milliseconds };
+    return answer(this.packed, picture, seen, outputs, rest);
+  }
+
+  /**
+   * Judge a known picture, so that a runtime that computes something else is not believed.
+   * @throws {Problem} the score is not that of the bundle.
+   */
+  async probe() {
+    const [{ logit }] = await this.score([probePicture(this.side)]);
+    const { probe, temperature } = this.packed;
+    const away = Math.abs(probability(logit, temperature) - probability(probe, temperature));
+    if (!(away <= PROBE)) throw new Problem("damaged", `the probe has ${logit}, not ${probe}`);
   }
 
   get side() {
@@ -110,6 +113,16 @@ export class Detector {
     }
     return found;
   }
+}
+
+/** The picture by which a runtime is checked, as `pack.probe_picture` makes it. */
+export function probePicture(side) {
+  const data = new Uint8Array(3 * side * side);
+  for (let i = 0; i < data.length; i++) {
+    const [x, y, colour] = [Math.floor(i / 3) % side, Math.floor(i / 3 / side), i % 3];
+    data[i] = Math.floor((x * x + 3 * x * y + 5 * y + 40 * colour) / 7) % 256;
+  }
+  return { width: side, height: side, data };
 }
 
 /** The outputs of one picture out of a batch. */
