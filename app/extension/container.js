@@ -1,6 +1,6 @@
 // What a picture's file says beside its pixels. Browsers differ in what they make of it, and Python
 // reads the colour profile and the orientation alone; so the file is handed to the browser without
-// the rest, and the orientation is applied here.
+// the rest, and those two are applied here.
 
 /** @typedef {"jpeg" | "png" | "webp" | "gif" | "bmp" | "avif" | "tiff" | "heic" | "svg"} Format */
 /**
@@ -8,6 +8,8 @@
  * @property {Uint8Array} bytes of the file without orientation and animation, and of a PNG without
  *   colours but its profile.
  * @property {number} orientation of EXIF, 1 to 8.
+ * @property {Uint8Array | null} profile of its colours (ICC), in a PNG compressed.
+ * @property {"grey" | "rgb" | "cmyk"} colours that the profile would have to be of.
  * @property {boolean} animated there is more than the first frame.
  */
 
@@ -52,13 +54,16 @@ export function plain(bytes, kind) {
   if (kind === "jpeg") return plainJpeg(bytes.slice());
   if (kind === "png") return plainPng(bytes);
   if (kind === "webp") return plainWebp(bytes.slice());
-  return { bytes, orientation: 1, animated: kind === "gif" && frames(bytes) > 1 };
+  const animated = kind === "gif" && frames(bytes) > 1;
+  return { bytes, orientation: 1, profile: null, colours: "rgb", animated };
 }
 
 function plainJpeg(bytes) {
   const view = viewOf(bytes);
   let found = null;
   let packet = null;
+  let colours = "rgb";
+  const profile = [];
   for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff; ) {
     const marker = bytes[at + 1];
     if (marker === 0xff) {
@@ -73,9 +78,27 @@ function plainJpeg(bytes) {
         packet ??= orientationOfXmp(bytes.subarray(at + 33, end));
       }
     }
+    if (marker === 0xe2 && text(bytes, at + 4, at + 16) === "ICC_PROFILE\0") {
+      profile[bytes[at + 16]] = bytes.subarray(at + 18, end);
+    }
+    if (isFrame(marker)) colours = { 1: "grey", 4: "cmyk" }[bytes[at + 9]] ?? "rgb";
     at = end;
   }
-  return { bytes, orientation: found ?? packet ?? 1, animated: false };
+  const whole = profile.length ? joined(profile.filter(Boolean)) : null;
+  return { bytes, orientation: found ?? packet ?? 1, profile: whole, colours, animated: false };
+}
+
+/** Whether a JPEG's marker begins what says how many colours there are. */
+const isFrame = (marker) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+
+function joined(parts) {
+  const found = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let to = 0;
+  for (const part of parts) {
+    found.set(part, to);
+    to += part.length;
+  }
+  return found;
 }
 
 function plainPng(bytes) {
@@ -84,6 +107,7 @@ function plainPng(bytes) {
   let found = null;
   let packet = null;
   let animated = false;
+  let profile = null;
   for (let at = 8; at + 12 <= bytes.length; ) {
     const end = at + 12 + view.getUint32(at);
     const name = text(bytes, at + 4, at + 8);
@@ -92,18 +116,16 @@ function plainPng(bytes) {
     if (name === "iTXt" && text(content, 0, 18) === "XML:com.adobe.xmp\0") {
       packet ??= orientationOfXmp(content);
     }
+    // A name, a zero and the method come before the compressed profile.
+    if (name === "iCCP") profile ??= content.subarray(content.indexOf(0) + 2);
     animated ||= name === "acTL";
     if (!DROPPED.includes(name)) kept.push(bytes.subarray(at, end));
     at = end;
   }
-  const size = kept.reduce((sum, part) => sum + part.length, 0);
-  const joined = new Uint8Array(size);
-  let to = 0;
-  for (const part of kept) {
-    joined.set(part, to);
-    to += part.length;
-  }
-  return { bytes: joined, orientation: found ?? packet ?? 1, animated };
+  // Colour types 0 and 4 are grey.
+  const colours = bytes[25] % 4 ? "rgb" : "grey";
+  const orientation = found ?? packet ?? 1;
+  return { bytes: joined(kept), orientation, profile, colours, animated };
 }
 
 function plainWebp(bytes) {
@@ -111,6 +133,7 @@ function plainWebp(bytes) {
   let found = null;
   let packet = null;
   let animated = false;
+  let profile = null;
   for (let at = 12; at + 8 <= bytes.length; ) {
     const name = text(bytes, at, at + 4);
     const size = view.getUint32(at + 4, true);
@@ -119,11 +142,12 @@ function plainWebp(bytes) {
       const prefix = text(content, 0, 6) === "Exif\0\0" ? 6 : 0;
       found ??= upright(content.subarray(prefix));
     }
+    if (name === "ICCP") profile ??= content;
     if (name === "XMP ") packet ??= orientationOfXmp(content);
     animated ||= name === "ANIM";
     at += 8 + size + (size % 2);
   }
-  return { bytes, orientation: found ?? packet ?? 1, animated };
+  return { bytes, orientation: found ?? packet ?? 1, profile, colours: "rgb", animated };
 }
 
 /**

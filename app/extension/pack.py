@@ -39,6 +39,7 @@ RUNTIME = (
     "ort-wasm-simd-threaded.asyncify.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
+COLOURS = ("lcms.js", "lcms.wasm")
 BROWSERS = ("chromium", "firefox")
 # int8 only where it passed its check.
 PREFERRED = {"int8": "onnx-int8", "float16": "onnx-float16"}
@@ -111,6 +112,8 @@ def _copy_code(folder: Path, browser: str) -> None:
             _copy(path, folder / "extension" / path.name)
     for name in RUNTIME:
         _copy(PACKAGES / "onnxruntime-web/dist" / name, folder / "ort" / name)
+    for name in COLOURS:
+        _copy(PACKAGES / "lcms-wasm/dist" / name, folder / "lcms" / name)
     for name in ("icons", "_locales"):
         shutil.copytree(SOURCE / name, folder / name)
     # What is put into pages can have no imports.

@@ -1,6 +1,7 @@
 // From the bytes of a picture to upright sRGB, as `src.data.pixels` reads it.
 
 import { Problem } from "../web/service.js";
+import { transformTo } from "./colour.js";
 import { format, plain } from "./container.js";
 
 /** @typedef {import("./resize.js").Picture} Picture */
@@ -23,37 +24,70 @@ export async function read(bytes) {
   if (!kind) throw new Problem("not_an_image", "");
   if (kind === "svg") throw new Problem("svg", "");
   const file = plain(bytes, kind);
-  let bitmap;
+  // What a browser does with a profile differs from Python in the last bit; but only a browser has
+  // the inks of a CMYK picture, and the profile of an AVIF.
+  const theirs = file.colours === "cmyk" || kind === "avif";
+  const transform = theirs ? null : await transformTo(file.profile, file.colours, kind === "png");
+  const bitmap = await decoded(file.bytes, kind, theirs ? "default" : "none");
   try {
-    bitmap = await createImageBitmap(new Blob([file.bytes]), { premultiplyAlpha: "none" });
-  } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
-    const unread = kind === "tiff" || kind === "heic" || kind === "avif";
-    throw new Problem(unread ? "format" : "undecodable", String(error));
-  }
-  try {
-    const picture = turned(onWhite(bitmap), file.orientation);
-    return { picture, notes: file.animated ? ["first_frame"] : [] };
+    const image = transform ? transformed(bitmap, transform) : onWhite(bitmap);
+    return { picture: turned(image, file.orientation), notes: file.animated ? ["first_frame"] : [] };
   } finally {
     bitmap.close();
+    transform?.close();
   }
 }
 
-/**
- * Lay what a browser drew over white.
- * @param {ImageBitmap} bitmap
- * @returns {ImageData}
- */
-export function onWhite(bitmap) {
+async function decoded(bytes, kind, colorSpaceConversion) {
+  const options = { premultiplyAlpha: "none", colorSpaceConversion };
+  try {
+    const bitmap = await createImageBitmap(new Blob([bytes]), options);
+    if (bitmap.width * bitmap.height <= MAX_PIXELS) return bitmap;
+    bitmap.close();
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    const unread = ["tiff", "heic", "avif"].includes(kind);
+    throw new Problem(unread ? "format" : "undecodable", String(error));
+  }
+  throw new Problem("too_many_pixels", "");
+}
+
+/** A canvas on which a browser drew, over a colour or over nothing. */
+function drawn(bitmap, ground) {
   const { width, height } = bitmap;
-  if (width * height > MAX_PIXELS) throw new Problem("too_many_pixels", "");
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
   if (!context) throw new Problem("too_many_pixels", "");
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, width, height);
+  if (ground) {
+    context.fillStyle = ground;
+    context.fillRect(0, 0, width, height);
+  }
   context.drawImage(bitmap, 0, 0);
   return context.getImageData(0, 0, width, height);
+}
+
+/** @returns {ImageData} laid over white. */
+function onWhite(bitmap) {
+  return drawn(bitmap, "#fff");
+}
+
+/**
+ * In sRGB, then laid over white. Where a pixel is nearly transparent, the canvas has rounded its
+ * colour, which its opacity then hides.
+ * @returns {ImageData}
+ */
+function transformed(bitmap, transform) {
+  const image = drawn(bitmap, null);
+  transform.apply(image.data);
+  const { data } = image;
+  for (let at = 0; at < data.length; at += 4) {
+    const alpha = data[at + 3];
+    if (alpha === 255) continue;
+    for (let i = at; i < at + 3; i++) {
+      data[i] = Math.round((data[i] * alpha + 255 * (255 - alpha)) / 255);
+    }
+  }
+  return image;
 }
 
 /**
