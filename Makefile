@@ -68,3 +68,12 @@ starter: .venv/installed-test
 
 starter-report: .venv/installed-test
 	$(BIN)/python -m benchmarks.starter.report --data-dir $(SOURCES) --model $(STARTER) --overwrite
+
+# The browser extension with a bundle: folders to load unpacked, and zips, in build/extension.
+BUNDLE ?= models/starter
+
+extension: install app/extension/node_modules/.package-lock.json
+	$(BIN)/python -m app.extension.pack --model $(BUNDLE) --overwrite
+
+app/extension/node_modules/.package-lock.json: app/extension/package-lock.json
+	cd app/extension && npm ci --ignore-scripts --no-audit --no-fund

@@ -52,11 +52,12 @@ class Browser:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Browser]:
+def opened(folder: Path, proxy: str | None = None) -> Iterator[Browser]:
     """Open Chromium with an unpacked extension.
 
     Args:
         folder: with its manifest.
+        proxy: takes every request of the browser, those to this machine among them.
 
     Raises:
         InputError: there is no Chromium, or no Playwright.
@@ -81,6 +82,8 @@ def opened(folder: Path) -> Iterator[Browser]:
             args=arguments,
             # Playwright turns extensions off unless it is told not to.
             ignore_default_args=["--disable-extensions"],
+            proxy={"server": proxy, "bypass": "<-loopback>"} if proxy else None,
+            viewport={"width": 1000, "height": 900},
         )
         try:
             yield Browser(context)

@@ -100,7 +100,7 @@ def _graph(bundle: Path, card: Card, precision: str | None) -> tuple[str, Export
             return name, export
     raise InputError(
         f"{bundle}: no ONNX graph in {precision or 'float16'} that passed its check; run "
-        f"`deepfake export --model {bundle} --format onnx --precision float16`"
+        f"`deepfake export --model {bundle} --format onnx-{precision or 'float16'}`"
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-
+import zlib
 import numpy as np
 import people
 from PIL import Image, ImageCms
@@ -17,11 +16,25 @@ def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def oriented(picture: Image.Image, kind: str, orientation: int) -> bytes:
-    """Return a picture with an EXIF orientation."""
+# How an upright picture is stored that an EXIF orientation turns upright again.
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def oriented(picture: Image.Image, kind: str, orientation: int, **options: object) -> bytes:
+    """Return a picture that lies in its file as EXIF says."""
+    if orientation in STORED:
+        picture = picture.transpose(STORED[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(picture, kind, exif=exif, **({"quality": 92} if kind != "PNG" else {}))
+    return encoded(picture, kind, exif=exif, **options)
 
 
 def wide_gamut() -> bytes:
@@ -61,8 +74,6 @@ def _matrix_profile(columns: tuple[tuple[float, float, float], ...], gamma: floa
 
 def with_chunk(png: bytes, name: bytes, content: bytes) -> bytes:
     """Return a PNG with one more chunk behind its header."""
-    import zlib
-
     chunk = len(content).to_bytes(4, "big") + name + content
     chunk += zlib.crc32(name + content).to_bytes(4, "big")
     return png[:33] + chunk + png[33:]
@@ -98,11 +109,7 @@ def files() -> dict[str, bytes]:
         "wide gamut.jpg": encoded(colour, "JPEG", quality=92, icc_profile=profile),
         "srgb.jpg": encoded(colour, "JPEG", quality=92, icc_profile=srgb),
         "broken profile.jpg": encoded(colour, "JPEG", quality=92, icc_profile=b"none" * 40),
-        "wide gamut, rotated.jpg": encoded(
-            colour, "JPEG", quality=92, icc_profile=profile, exif=bytes.fromhex(
-                "4578696600004d4d002a000000080001011200030000000100060000000000"
-            ) + b"\0",
-        ),
+        "wide gamut, rotated.jpg": oriented(colour, "JPEG", 6, icc_profile=profile),
         "plain.png": encoded(colour, "PNG"),
         "wide gamut.png": encoded(colour, "PNG", icc_profile=profile),
         "veiled.png": encoded(veiled, "PNG"),
@@ -125,9 +132,7 @@ def files() -> dict[str, bytes]:
         "nobody.jpg": encoded(colour.crop((0, 260, 120, 360)), "JPEG", quality=90),
         "large.jpg": encoded(colour.resize((3001, 3001)), "JPEG", quality=85),
     }
-    frames: list[Callable[[], Image.Image]] = [lambda: colour, lambda: small.resize(colour.size)]
-    first, second = (frame() for frame in frames)
-    made["moving.gif"] = encoded(first, "GIF", save_all=True, append_images=[second])
-    made["moving.webp"] = encoded(first, "WEBP", save_all=True, append_images=[second])
-    made["moving.png"] = encoded(first, "PNG", save_all=True, append_images=[second])
+    moving = {"save_all": True, "append_images": [small.resize(colour.size)]}
+    for kind in ("GIF", "WEBP", "PNG"):
+        made[f"moving.{kind.lower()}"] = encoded(colour, kind, **moving)
     return made
