@@ -6,13 +6,15 @@ import { probability } from "../web/verdict.js";
 /**
  * What `pack.py` wrote about the files beside it.
  * @typedef {Object} Packed
- * @property {{name: string, image_size: number, framing: number | null, drawn_sample: boolean}} card
+ * @property {Object} card what is told of the bundle's card, and how it frames faces.
  * @property {string} version start of the SHA-256 of the graph.
  * @property {string} precision the graph's.
  * @property {number} temperature of the graph.
  * @property {Object | null} calibration of the graph.
  * @property {Object<string, string>} reasons what the codes mean.
  * @property {Object<string, string>} sha256 by file.
+ * @property {Object<string, number>} bytes by file.
+ * @property {number} probe the logit of `probePicture`.
  */
 
 /**

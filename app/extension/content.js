@@ -33,17 +33,33 @@ class Panel {
     document.documentElement.append(this.host);
     this.element.focus();
     this.tell(this.say("judging"));
+    this.wait();
+  }
+
+  /** Say how far the detector is loaded, while that takes its time. */
+  async wait() {
+    this.waiting = true;
+    while (this.waiting) {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      if (!this.waiting) return;
+      const share = await ask("background", "progress");
+      if (this.waiting && share < 1) this.tell(this.say("loading", { share: this.say.share(share) }));
+      else if (this.waiting) this.tell(this.say("judging"));
+    }
   }
 
   close() {
+    this.waiting = false;
     this.host.remove();
   }
 
   tell(text, className = "progress") {
+    if (className !== "progress") this.waiting = false;
     this.body.replaceChildren(make("p", { className, role: "status" }, text));
   }
 
   show(url, judged) {
+    this.waiting = false;
     const name = url.startsWith("data:") ? "" : url.split(/[?#]/)[0].split("/").pop();
     const parts = verdictView(this.say, judged, url, name, this.prevalence);
     const frame = parts.flatMap((part) => [...part.querySelectorAll(".frame")])[0];

@@ -1,5 +1,6 @@
 // Where pictures are judged: in Chromium the offscreen document, in Firefox the background page.
 
+import { about } from "./bundle.js";
 import { Detector } from "./detector.js";
 import { toBytes } from "./messages.js";
 
@@ -14,7 +15,8 @@ const VARIANTS = {
 
 let loading = null;
 let last = Promise.resolve();
-const progress = { bytes: 0 };
+let read = 0;
+let total = 0;
 
 /** The detector, loaded once and kept. */
 function detector() {
@@ -26,7 +28,6 @@ function detector() {
 }
 
 async function load() {
-  progress.bytes = 0;
   if (await hasGraphics()) {
     try {
       return await start("webgpu");
@@ -48,7 +49,9 @@ async function start(provider) {
   const threads = Math.min(MOST_THREADS, navigator.hardwareConcurrency ?? 1);
   ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? threads : 1;
   const providers = provider === "wasm" ? ["wasm"] : [provider, "wasm"];
-  const loaded = await Detector.load(ort, BUNDLE, providers, (bytes) => (progress.bytes += bytes));
+  read = 0;
+  total = Object.values((await about(BUNDLE)).bytes).reduce((sum, bytes) => sum + bytes);
+  const loaded = await Detector.load(ort, BUNDLE, providers, (bytes) => (read += bytes));
   await loaded.probe();
   loaded.status.engine = provider === "wasm" ? `WASM × ${ort.env.wasm.numThreads}` : "WebGPU";
   return loaded;
@@ -63,7 +66,8 @@ async function hasGraphics() {
 /** What the judge answers, by what is asked. */
 export const answers = {
   status: async () => (await detector()).status,
-  progress: () => progress,
+  // The share of the bundle that has been read, in [0, 1].
+  progress: () => (total ? Math.min(1, read / total) : 0),
   check: ({ base64, box, notes }) => {
     // One at a time: two would only wait for each other's threads, and hold twice the memory.
     const judged = last.then(async () => {

@@ -1,6 +1,6 @@
 """Pack the browser extension with a bundle, for Chromium browsers and for Firefox.
 
-    python -m app.extension.pack --model models/starter --output build/extension
+python -m app.extension.pack --model models/starter --output build/extension
 """
 
 from __future__ import annotations
@@ -164,6 +164,7 @@ def _copy_bundle(folder: Path, bundle: Path, card: Card, precision: str, export:
         "calibration": export.calibration or card.calibration,
         "reasons": REASONS,
         "sha256": hashes,
+        "bytes": {name: (folder / name).stat().st_size for name in hashes},
         "probe": _probe(folder / "model.onnx", card.image_size),
     }
     (folder / "packed.json").write_text(json.dumps(packed) + "\n", encoding="utf-8")

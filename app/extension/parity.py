@@ -1,6 +1,6 @@
 """Judge the same files in Python and in the extension, and compare.
 
-    python -m app.extension.parity --model models/starter --data-dir FOLDER --limit 200
+python -m app.extension.parity --model models/starter --data-dir FOLDER --limit 200
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+
 import numpy as np
 import people
 from PIL import Image, ImageCms
@@ -53,13 +54,17 @@ def _matrix_profile(columns: tuple[tuple[float, float, float], ...], gamma: floa
     def point(values: tuple[float, float, float]) -> bytes:
         return b"XYZ \0\0\0\0" + b"".join(map(number, values))
 
-    curve = b"curv\0\0\0\0" + (1).to_bytes(4, "big") + round(gamma * 256).to_bytes(2, "big") + b"\0\0"
+    curve = (
+        b"curv\0\0\0\0" + (1).to_bytes(4, "big") + round(gamma * 256).to_bytes(2, "big") + b"\0\0"
+    )
     words = b"desc\0\0\0\0" + (5).to_bytes(4, "big") + b"made\0" + bytes(78)
     words += bytes(-len(words) % 4)
     right = b"text\0\0\0\0none"
     white = point((0.9642, 1.0, 0.8249))
     tags = {b"desc": words, b"cprt": right, b"wtpt": white}
-    tags |= {name: point(xyz) for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
+    tags |= {
+        name: point(xyz) for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)
+    }
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     at = 128 + 4 + 12 * len(tags)
     table, content = len(tags).to_bytes(4, "big"), b""
@@ -88,13 +93,13 @@ def files() -> dict[str, bytes]:
     veiled = colour.copy()
     veiled.putalpha(Image.fromarray(alpha))
     cut_out = colour.copy()
-    cut_out.putalpha(Image.fromarray(((np.indices((360, 360)).sum(0) % 50 > 3) * 255).astype(np.uint8)))
+    cut_out.putalpha(
+        Image.fromarray(((np.indices((360, 360)).sum(0) % 50 > 3) * 255).astype(np.uint8))
+    )
     profile = wide_gamut()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     deep = Image.fromarray(np.asarray(colour.convert("L")).astype(np.uint16) * 257 + 100)
-    made: dict[str, bytes] = {
-        f"rotated {i}.jpg": oriented(colour, "JPEG", i) for i in range(1, 9)
-    }
+    made: dict[str, bytes] = {f"rotated {i}.jpg": oriented(colour, "JPEG", i) for i in range(1, 9)}
     made |= {
         "rotated 6.png": oriented(colour, "PNG", 6),
         "rotated 8.webp": oriented(colour, "WEBP", 8),

@@ -1,9 +1,11 @@
 """The extension says of files of all kinds what Python says."""
 
 import made
+import numpy as np
 import pytest
 
 from app.extension.parity import compare
+from src.data.faces import Face, crop_box
 from src.detector import bundle
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -18,6 +20,15 @@ def test_made_files_have_the_same_score_faces_and_verdict(browser, framed_bundle
     pairs = list(compare(bundle.load(framed_bundle, "keras"), browser, paths))
     assert [f"{pair.path}: {pair.fault}" for pair in pairs if pair.fault] == []
     assert sum(pair.faces[0] > 0 for pair in pairs) >= 40
+
+
+def test_a_rectangle_of_the_visitors_own_is_framed_like_a_face(browser):
+    box = (100.0, 80.0, 60.0, 70.0)
+    answer = browser.check(made.files()["plain.png"], box=list(box))["answer"]
+    face = Face(box, 1.0, np.zeros((5, 2)))
+    assert [tuple(found["region"]) for found in answer["faces"]] == [
+        crop_box((360, 360), face, 0.5)
+    ]
 
 
 @pytest.mark.parametrize(

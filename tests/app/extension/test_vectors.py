@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import vectors
 
+
 def test_the_vectors_are_those_of_this_code():
     for name, content in vectors.vectors().items():
         kept = (vectors.FOLDER / name).read_text(encoding="utf-8")
