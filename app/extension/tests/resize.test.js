@@ -1,5 +1,6 @@
 // Scaling and cutting give the very pixels that Python's give.
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { cropBox, rounded, views } from "../framing.js";
@@ -9,10 +10,20 @@ const read = (name) => JSON.parse(readFileSync(new URL(`vectors/${name}.json`, i
 const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
 
 describe("resize", () => {
-  test.each(read("resize"))("$name", ({ width, height, size, image, expected }) => {
+  test.each(read("resize").small)("$name", ({ width, height, size, image, expected }) => {
     const found = resize({ width, height, data: bytes(image) }, size);
     expect([found.width, found.height]).toEqual([size, size]);
     expect(Buffer.from(found.data).equals(Buffer.from(expected, "base64"))).toBe(true);
+  });
+
+  test.each(read("resize").large)("$width × $height to $size", ({ width, height, size, sha256 }) => {
+    const data = new Uint8Array(3 * width * height);
+    for (let i = 0; i < data.length; i++) {
+      const [x, y, colour] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width), i % 3];
+      data[i] = Math.floor((x * x + 3 * x * y + 5 * y + 40 * colour) / 7) % 256;
+    }
+    const found = resize({ width, height, data }, size);
+    expect(createHash("sha256").update(found.data).digest("hex")).toBe(sha256);
   });
 
   test("a part is cut out where it stands", () => {
@@ -37,6 +48,9 @@ describe("framing", () => {
   test("a picture that is framed already is judged whole", () => {
     expect(views(picture, 0.5, [face(50)])[0].box).toEqual([0, 0, 100, 100]);
     expect(views(picture, 0.5, [face(30)])[0].box).toEqual([5, 5, 60, 60]);
+    expect(views(picture, 0.5, [face(62)])[0].box).toEqual([0, 0, 100, 100]);
+    // What is framed far more tightly is cut out, though no more of it can be had.
+    expect(views({ width: 100, height: 90 }, 0.5, [face(63)])[0].box).toEqual([6, 0, 90, 90]);
     expect(views({ width: 100, height: 120 }, 0.5, [face(50)])[0].box[3]).toBe(100);
   });
 

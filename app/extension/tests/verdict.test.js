@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { putTogether } from "../../web/verdict.js";
+import { putTogether, rejected } from "../../web/verdict.js";
 
 const path = new URL("vectors/verdict.json", import.meta.url);
 const { calibrations, cases } = JSON.parse(readFileSync(path, "utf-8"));
@@ -14,6 +14,7 @@ describe("verdict", () => {
     expect(found.verdict).toBe(expected.verdict);
     expect(found.reasons).toEqual(expected.reasons);
     expect(found.parts).toEqual(expected.parts);
+    if (used) expect(rejected(outputs.map(({ logit }) => logit), used)).toEqual(expected.rejected);
     expect(found.logit).toBe(expected.logit);
     expect(found.p_fake).toBeCloseTo(expected.p_fake, 12);
   });

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def verdicts() -> dict[str, Any]:
                     "p_fake": said.p_fake,
                     "logit": said.logit,
                     "parts": [asdict(part) for part in parts],
+                    "rejected": used and used.rejected([o.logit for o in outputs]),
                 },
             }
         )
@@ -113,12 +115,37 @@ def verdicts() -> dict[str, Any]:
     case("reasons in order", "strict", _face(9.0, unfamiliarity=20.0), _face(between),
          _face(-9.0, (), (0, 0, 9, 9)))  # fmt: skip
     case("fake beside what cannot be judged", "strict", _face(50.0), _face(9.0, (), (0, 0, 9, 9)))
+    # The most unusual face cannot be judged; the next stands out only once that one is set aside.
+    tiny = _face(500.0, (), (0, 0, 9, 9))
+    for logit in real[-12:]:
+        case(f"set aside, {logit}", "strict", tiny, _face(logit))
+        case(f"set aside, {logit}, three", "strict", tiny, _face(logit), _face(-3.0))
+    case("too many, with reasons", "strict", _face(50.0), tiny, *[_face(-3.0)] * 9)
     case("among, with reasons", "strict", _face(real[-5]), _face(9.0, (), (0, 0, 9, 9)))
     rng = np.random.default_rng(1)
     for number in range(80):
         logits = rng.normal(0, 4, int(rng.integers(1, 7))).round(3).tolist()
         case(f"drawn {number}", ("drawn", "strict")[number % 2], *map(_face, logits))
     return {"calibrations": [{"name": n, **c.to_dict()} for n, c in known.items()], "cases": cases}
+
+
+def patterned(width: int, height: int) -> np.ndarray:
+    """Return a picture that JavaScript can make as well, `(height, width, 3)` uint8."""
+    y, x, colour = np.indices((height, width, 3))
+    return ((x * x + 3 * x * y + 5 * y + 40 * colour) // 7 % 256).astype(np.uint8)
+
+
+def digests() -> list[dict[str, Any]]:
+    """Return the SHA-256 of large scaled pictures: in small ones no last bit tips the scales."""
+    return [
+        {
+            "width": width,
+            "height": height,
+            "size": size,
+            "sha256": sha256(pixels.resize(patterned(width, height), size).tobytes()).hexdigest(),
+        }
+        for width, height, size in ((613, 407, 299), (407, 613, 128), (200, 150, 299))
+    ]
 
 
 def scaled() -> list[dict[str, Any]]:
@@ -172,7 +199,11 @@ def cut() -> list[dict[str, Any]]:
 
 def vectors() -> dict[str, str]:
     """Return the content of every file by its name."""
-    made = {"verdict.json": verdicts(), "resize.json": scaled(), "crop.json": cut()}
+    made = {
+        "verdict.json": verdicts(),
+        "resize.json": {"small": scaled(), "large": digests()},
+        "crop.json": cut(),
+    }
     return {name: _lines(value) + "\n" for name, value in made.items()}
 
 
