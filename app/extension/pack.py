@@ -112,6 +112,8 @@ def _copy_code(folder: Path, browser: str) -> None:
             _copy(path, folder / "extension" / path.name)
     for name in RUNTIME:
         _copy(PACKAGES / "onnxruntime-web/dist" / name, folder / "ort" / name)
+    _copy(SOURCE / "NOTICES.md", folder / "NOTICES.md")
+    _copy(SOURCE.parents[1] / "LICENSE", folder / "LICENSE")
     for name in COLOURS:
         _copy(PACKAGES / "lcms-wasm/dist" / name, folder / "lcms" / name)
     for name in ("icons", "_locales"):

@@ -16,9 +16,12 @@ def test_each_browser_gets_its_own_manifest_and_the_same_bundle(packed):
     for browser in ("chromium", "firefox"):
         with zipfile.ZipFile(packed / f"{browser}.zip") as archive:
             manifests[browser] = json.loads(archive.read("manifest.json"))
-            assert {"bundle/model.onnx", "bundle/faces/onet.onnx", "web/verdict.js"} <= set(
-                archive.namelist()
-            )
+            assert {
+                "bundle/model.onnx",
+                "bundle/faces/onet.onnx",
+                "web/verdict.js",
+                "LICENSE",
+            } <= set(archive.namelist())
     assert manifests["chromium"]["cross_origin_embedder_policy"] == {"value": "require-corp"}
     assert "offscreen" not in manifests["firefox"]["permissions"]
     for manifest in manifests.values():
