@@ -40,6 +40,7 @@ class Pair:
         path: of the file.
         p_fake: Python's, then the extension's; None where it cannot be read there.
         verdicts: likewise.
+        reasons: likewise, codes.
         faces: how many, likewise.
         overlap: of the worst matching boxes, in [0, 1]; 1 without faces.
         near: Python's `p_fake` lies within `LARGEST` of a threshold.
@@ -49,6 +50,7 @@ class Pair:
     path: str
     p_fake: tuple[float | None, float | None]
     verdicts: tuple[str | None, str | None]
+    reasons: tuple[tuple[str, ...], tuple[str, ...]]
     faces: tuple[int, int]
     overlap: float
     near: bool
@@ -98,9 +100,10 @@ def command(
         click.echo(json.dumps([asdict(pair) for pair in pairs], indent=1))
     differences = np.array([pair.difference for pair in pairs])
     changed = sum(pair.verdicts[0] != pair.verdicts[1] for pair in pairs)
+    others = sum(pair.reasons[0] != pair.reasons[1] for pair in pairs)
     click.echo(
         f"{len(pairs)} pictures: p_fake differs by at most {differences.max():.4f}, on average by "
-        f"{differences.mean():.5f}; {changed} verdicts changed",
+        f"{differences.mean():.5f}; {changed} verdicts and {others} reasons changed",
         err=as_json,
     )
     faults = [f"{pair.path}: {pair.fault}" for pair in pairs if pair.fault]
@@ -125,6 +128,7 @@ def compare(detector: Detector, browser: Browser, paths: Sequence[Path]) -> Iter
             str(path),
             (ours.p_fake if ours else None, theirs["p_fake"] if theirs else None),
             (ours.verdict if ours else None, theirs["verdict"] if theirs else None),
+            (ours.reasons if ours else (), tuple(theirs["reasons"]) if theirs else ()),
             (len(boxes), len(others)),
             min(map(overlap, boxes, others), default=1.0),
             near,

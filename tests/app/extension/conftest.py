@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import made
 import numpy as np
 import pytest
 import vectors
@@ -16,6 +17,7 @@ from PIL import Image
 from app.extension.browser import CHROMIUM, Browser, opened
 from app.extension.pack import pack
 from src.data.faces import save_networks
+from src.detector.bundle import load
 from src.detector.calibration import Unfamiliar, calibrate
 from src.detector.card import CARD_FILE, read_card
 from src.export import export
@@ -32,16 +34,30 @@ def framed_bundle(
     logits = np.concatenate([rng.normal(-1, 1, 300), rng.normal(1, 1, 300)])
     names = [str(number) for number in range(600)]
     found = calibrate(logits, np.repeat([0, 1], 300), ["made"] * 600, names)
-    found = replace(found, unfamiliar=Unfamiliar(1e6, 0.99, 300))
     card = replace(read_card(own), framing=0.5, calibration=found.to_dict())
     (own / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
     save_networks(own / "faces")
+    found = replace(found, unfamiliar=Unfamiliar(_middle(own, root), 0.99, 300))
+    card = replace(card, calibration=found.to_dict())
+    (own / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
     for number in range(40):
         folder = root / "images/validation" / ("real", "fake")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(make_picture(7000 + number)).save(folder / f"{number}.png")
     export(own, "onnx-float16", [root / "images"])
     return own
+
+
+def _middle(bundle: Path, root: Path) -> float:
+    """Return a distance with made pictures on both sides of it, and none near."""
+    paths = []
+    for name, content in made.files().items():
+        paths.append(root / name)
+        paths[-1].write_bytes(content)
+    found = load(bundle, "keras").predict_files(paths)
+    distances = np.sort([said.unfamiliarity for said in found])
+    widest = int(np.argmax(np.diff(distances)))
+    return float(distances[widest : widest + 2].mean())
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ def test_made_files_have_the_same_score_faces_and_verdict(browser, framed_bundle
     assert len(paths) >= 40
     pairs = list(compare(bundle.load(framed_bundle, "keras"), browser, paths))
     assert [f"{pair.path}: {pair.fault}" for pair in pairs if pair.fault] == []
+    assert [pair.path for pair in pairs if pair.reasons[0] != pair.reasons[1]] == []
+    assert {reason for pair in pairs for reason in pair.reasons[0]} >= {"no_face", "unfamiliar"}
     assert sum(pair.faces[0] > 0 for pair in pairs) >= 40
 
 
