@@ -28,11 +28,15 @@ demo: install
 serve: install
 	$(BIN)/deepfake serve $(OPTIONS)
 
-test: install-test
-	$(BIN)/python -m pytest -m 'not slow'
+# What the extension's tests need; without npm they are skipped and say so.
+PACKAGES := app/extension/node_modules/.package-lock.json
+NPM := $(if $(shell command -v npm),$(PACKAGES))
 
-test-slow: .venv/installed-slow
-	$(BIN)/python -m pytest -m slow
+test: install-test $(NPM)
+	$(BIN)/python -m pytest --timeout 300 -m 'not slow'
+
+test-slow: .venv/installed-slow $(NPM)
+	$(BIN)/python -m pytest --timeout 1800 -m slow
 
 check: install-test
 	$(BIN)/ruff check .
@@ -72,8 +76,8 @@ starter-report: .venv/installed-test
 # The browser extension with a bundle: folders to load unpacked, and zips, in build/extension.
 BUNDLE ?= models/starter
 
-extension: install app/extension/node_modules/.package-lock.json
+extension: install $(PACKAGES)
 	$(BIN)/python -m app.extension.pack --model $(BUNDLE) --overwrite
 
-app/extension/node_modules/.package-lock.json: app/extension/package-lock.json
+$(PACKAGES): app/extension/package-lock.json
 	cd app/extension && npm ci --ignore-scripts --no-audit --no-fund

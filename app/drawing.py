@@ -16,6 +16,7 @@ from app.judging import UPLOAD, Judgement
 from src import gradcam
 from src.data import pixels
 from src.detector import verdict
+from src.explain import Explanation
 from src.report import page
 
 # Longest side of a picture that is drawn, in pixels: enough for print.
@@ -25,6 +26,10 @@ _drawing = Lock()
 
 WORDS = {"fake": "Fake", "real": "Real", "inconclusive": "Inconclusive"}
 MARKS = {"fake": "bad", "real": "good", "inconclusive": "warning"}
+WRITTEN = {
+    "template": "",
+    "llm": "A language model worded this. Sentences that did not hold were left out.",
+}
 LIMITS = (
     "A heatmap shows what the detector looked at. It does not prove where a picture was "
     "manipulated.\n"
@@ -70,18 +75,21 @@ def _explanation(image: np.ndarray, judgement: Judgement) -> gradcam.Explanation
     return gradcam.Explanation(image, judgement.prediction.verdict, tuple(regions), "")
 
 
-def report(data: bytes, name: str, judgement: Judgement, status: Status) -> str:
+def report(
+    drawn: bytes, name: str, judgement: Judgement, explanation: Explanation, status: Status
+) -> str:
     """Return a page that stands alone: verdict, reasons, picture, heatmap and how it came about.
 
     Args:
-        data: the image file.
+        drawn: the image with its heatmap, out of `overlay`.
         name: what whoever sent it calls it.
         judgement: what was said of it.
+        explanation: the same in words.
         status: of the service that said so.
     """
     said = judgement.prediction
     picture = page.Picture(
-        overlay(data, judgement, "verdict"),
+        drawn,
         "The evidence for the likelier class, scaled to its maximum.",
         f"The image with its heatmap; verdict {said.verdict}, p_fake {said.p_fake:.3f}",
     )
@@ -89,6 +97,7 @@ def report(data: bytes, name: str, judgement: Judgement, status: Status) -> str:
         page.Section(WORDS[said.verdict], _why(judgement, status), MARKS[said.verdict]),
         page.Section("Where it comes from", figures=[picture]),
         *_faces(judgement),
+        _explained(explanation),
         page.Section("How it was judged", rows=_facts(judgement, status), header=("", "")),
         page.Section("What it does not say", LIMITS),
     ]
@@ -105,6 +114,35 @@ def _why(judgement: Judgement, status: Status) -> str:
     if status.drawn_sample:
         warning = ["The detector learnt from drawn pictures: it says nothing about real ones."]
     return "\n".join([*reasons, *warning, known.false_fake.sentence, known.false_real.sentence])
+
+
+def _explained(explanation: Explanation) -> page.Section:
+    """Return the explanation in paragraphs, every sentence with its footnotes."""
+    numbers: dict[str, int] = {}
+    paragraphs: dict[str, list[page.Sentence]] = {}
+    for one in explanation.sentences:
+        marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
+        said = page.Sentence(one.text, marks)
+        paragraphs.setdefault(explanation.part(one), []).append(said)
+    return page.Section(
+        "Why",
+        WRITTEN[explanation.source],
+        cited=list(paragraphs.values()),
+        footnotes=[_footnote(name, explanation) for name in numbers],
+    )
+
+
+def _footnote(name: str, explanation: Explanation) -> page.Footnote:
+    if name in explanation.notes:
+        source = explanation.notes[name].source
+        return page.Footnote(str(source), source.url)
+    measured = explanation.measured.measurements[name]
+    # Text from templates says what was measured word for word.
+    what = name if explanation.source == "template" else measured.sentence
+    where = ""
+    if measured.box is not None:
+        where = " ({2} × {3} pixels at {0}, {1})".format(*measured.box)
+    return page.Footnote(f"measured: {what}{where}")
 
 
 def _faces(judgement: Judgement) -> list[page.Section]:

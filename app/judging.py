@@ -6,6 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from src.detector.prediction import FacePrediction, Output, Prediction, Scores, 
 
 # What the upload goes by in messages; its own name stays out of them.
 UPLOAD = "the upload"
+Said = TypeVar("Said")
 BLANK = (64, 64, 3)
 
 
@@ -107,16 +109,18 @@ def judge(detector: Detector, seen: Sequence[Seen], batch_size: int) -> list[Jud
     inputs = np.stack([image for one in seen for image in one.inputs])
     starts = range(0, len(inputs), batch_size)
     scored = [detector.score(inputs[start : start + batch_size]) for start in starts]
-    rows = iter([(scores, i) for scores in scored for i in range(len(scores.logit))])
+    rows = iter([(scores, i, said) for scores in scored for i, said in enumerate(scores.outputs())])
     return [_judgement(detector, one, [next(rows) for _ in one.views]) for one in seen]
 
 
-def _judgement(detector: Detector, seen: Seen, rows: Sequence[tuple[Scores, int]]) -> Judgement:
-    outputs = [Output(float(s.logit[i]), float(s.p_fake[i])) for s, i in rows]
+def _judgement(
+    detector: Detector, seen: Seen, rows: Sequence[tuple[Scores, int, Output]]
+) -> Judgement:
+    outputs = [output for _, _, output in rows]
     said = put_together("", seen.sha256, seen.views, outputs, detector.calibration)
     faces = iter(said.faces)
     parts = []
-    for view, (scores, i), output in zip(seen.views, rows, outputs, strict=True):
+    for view, (scores, i, output) in zip(seen.views, rows, strict=True):
         face = next(faces) if view.face is not None else None
         source = face or said
         parts.append(
@@ -149,8 +153,8 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class Remembered:
-    """The latest judgements, by what was asked.
+class Remembered(Generic[Said]):
+    """What was said latest, by what was asked.
 
     Args:
         limit: how many are kept.
@@ -158,17 +162,17 @@ class Remembered:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: OrderedDict[tuple[str, str], Judgement] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Said] = OrderedDict()
 
-    def get(self, sha256: str, faces: str) -> Judgement | None:
+    def get(self, sha256: str, faces: str) -> Said | None:
         """Return what was said of the same bytes before."""
         found = self._kept.get((sha256, faces))
         if found is not None:
             self._kept.move_to_end((sha256, faces))
         return found
 
-    def keep(self, sha256: str, faces: str, judgement: Judgement) -> None:
+    def keep(self, sha256: str, faces: str, said: Said) -> None:
         """Keep an answer, and let go of the one that was asked for longest ago."""
-        self._kept[sha256, faces] = judgement
+        self._kept[sha256, faces] = said
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)

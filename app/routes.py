@@ -13,12 +13,14 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.security import HTTPBearer
 
 from app import answers, drawing, uploads
+from app.explaining import Explained
 from app.judging import Judgement
 from app.problems import Problem, documented
 from app.service import Service
 from app.settings import Settings
 from app.uploads import Form, Upload
 from src.detector.framing import FACES
+from src.explain import Explanation
 from src.gradcam import TARGETS
 
 # For everybody, and for those with a key where the service has keys.
@@ -116,6 +118,12 @@ async def _judge(service: Service, upload: Upload, faces: str) -> Judgement:
     return await service.judge(upload.data, faces)
 
 
+async def _explain(
+    service: Service, upload: Upload, faces: str, judgement: Judgement
+) -> Explanation:
+    return await service.explaining.explain(upload.data, judgement.prediction.sha256, faces)
+
+
 def _require_size(service: Service, upload: Upload) -> None:
     limit = service.settings.max_bytes
     if not upload.data:
@@ -169,6 +177,21 @@ async def predict_batch(request: Request, service: Serving) -> answers.Batch:
 
 
 @keyed.post(
+    "/explain",
+    responses=IMAGE_PROBLEMS,
+    openapi_extra=_form(faces=JUDGED),
+)
+async def explain(request: Request, service: Serving) -> Explained:
+    """Say in words why one image is judged as it is, every sentence with what it rests on."""
+    async with _upload(request, service) as (form, upload):
+        faces = _faces(form, service)
+        async with service.queue.place(service.settings.deadline):
+            judgement = await _judge(service, upload, faces)
+            explained = await _explain(service, upload, faces, judgement)
+    return Explained.of(await service.explaining.reword(explained, faces))
+
+
+@keyed.post(
     "/gradcam",
     response_class=Response,
     responses=_content("image/png") | IMAGE_PROBLEMS,
@@ -197,9 +220,12 @@ async def report(request: Request, service: Serving) -> HTMLResponse:
         faces = _faces(form, service)
         async with service.queue.place(service.settings.deadline):
             judgement = await _judge(service, upload, faces)
-            written = await service.queue.run(
-                drawing.report, upload.data, upload.name, judgement, service.status
-            )
+            explained = await _explain(service, upload, faces, judgement)
+            drawn = await service.queue.run(drawing.overlay, upload.data, judgement, "verdict")
+        explained = await service.explaining.reword(explained, faces)
+        written = await service.queue.run(
+            drawing.report, drawn, upload.name, judgement, explained, service.status
+        )
         return HTMLResponse(written, headers=service.pages.report_headers)
 
 

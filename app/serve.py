@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,10 +14,11 @@ import click
 from app.settings import LOOPBACK, Settings
 from src import InputError
 from src.cli import Verb
-from src.detector import bundle, load
-from src.detector.card import read_card
+from src.detector import load, locate
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
+from src.detector.location import MODEL_HELP
+from src.explaining.rewriting import Endpoint
 
 if TYPE_CHECKING:
     import socket
@@ -27,22 +29,13 @@ log = logging.getLogger(__name__)
 
 VARIABLES = "DEEPFAKE_SERVE"
 INSTALL = "pip install 'deepfake-detector[serve]'"
+# After that the text from templates is better than a better one.
+LLM_SECONDS = 15.0
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "sqlalchemy")
 
 
-def find_bundle(model: Path | None) -> Path:
-    """Return the folder of the detector that is served.
-
-    Raises:
-        InputError: there is none; the message says how to get one.
-    """
-    folder = model or bundle.DEFAULT
-    read_card(folder)
-    return folder
-
-
 def make_app(
-    settings: Settings, model: Path | None, engine: str = AUTO, precision: str | None = None
+    settings: Settings, model: str | None, engine: str = AUTO, precision: str | None = None
 ) -> FastAPI:
     """Load the detector and return the service around it.
 
@@ -53,14 +46,14 @@ def make_app(
         raise InputError(f"the service needs {', '.join(missing)}, not installed here: {INSTALL}")
     from app.application import create
 
-    folder = find_bundle(model)
+    folder = locate(model)
     detector = load(folder, engine, precision)
     log.info("%s judges, by %s in %s", folder, detector.engine.name, detector.engine.precision)
     return create(detector, folder, settings)
 
 
 @click.command(cls=Verb, context_settings={"auto_envvar_prefix": VARIABLES})
-@click.option("--model", type=click.Path(path_type=Path), help="Bundle.  [default: as predict]")
+@click.option("--model", help=MODEL_HELP)
 @click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
@@ -71,6 +64,13 @@ def make_app(
 @click.option("--api-key-file", type=click.Path(path_type=Path), help="See app/README.md.")
 @click.option("--rate", type=click.IntRange(1), default=Settings.rate, help="Images/min a key.")
 @click.option("--history", type=click.Path(path_type=Path), help="SQLite file for verdicts.")
+@click.option(
+    "--trust-anchors",
+    type=click.Path(path_type=Path),
+    help="PEM file with trusted roots of Content Credentials.",
+)
+@click.option("--llm-model", help="A language model may reword explanations: its name.")
+@click.option("--llm-url", help="Base URL of an OpenAI-like server; key: OPENAI_API_KEY.")
 @click.option("--max-megabytes", type=click.IntRange(1, 200), default=20, help="Of one file.")
 @click.option("--max-megapixels", type=click.IntRange(1, 89), default=50, help="Of one image.")
 @click.option("--max-files", type=click.IntRange(1), default=Settings.max_files, help="A batch.")
@@ -80,7 +80,7 @@ def make_app(
     "--deadline", type=click.FloatRange(0.001), default=Settings.deadline, help="Seconds."
 )
 def command(
-    model: Path | None, engine: str, precision: str | None, host: str, port: int, **options: Any
+    model: str | None, engine: str, precision: str | None, host: str, port: int, **options: Any
 ) -> None:
     """Judge images over HTTP, with a web page.
 
@@ -137,6 +137,8 @@ def _settings(
     cors_origin: tuple[str, ...],
     frame_ancestor: tuple[str, ...],
     api_key_file: Path | None,
+    llm_model: str | None,
+    llm_url: str | None,
     max_megabytes: int,
     max_megapixels: int,
     **same: Any,
@@ -150,10 +152,25 @@ def _settings(
         origins=cors_origin,
         frame_ancestors=frame_ancestor,
         api_keys=api_key_file,
+        endpoint=_endpoint(llm_model, llm_url),
         max_bytes=max_megabytes * 1_000_000,
         max_pixels=max_megapixels * 1_000_000,
         **same,
     )
+
+
+def _endpoint(model: str | None, url: str | None) -> Endpoint | None:
+    """Return the language model that was asked for; what other programs use is none of ours."""
+    if model is None:
+        if url is not None:
+            raise InputError("--llm-url needs --llm-model: the model's name")
+        return None
+    if find_spec("openai") is None:
+        raise InputError("--llm-model needs openai: pip install 'deepfake-detector[llm]'")
+    key = os.environ.get("OPENAI_API_KEY")
+    if url is None and not key:
+        raise InputError("--llm-model needs a server (--llm-url) or a key (OPENAI_API_KEY)")
+    return Endpoint(model, url, key, LLM_SECONDS)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from app import answers, drawing, judging, problems
 from app.answers import Status
+from app.explaining import Explaining
 from app.history import History
 from app.judging import Judgement, Seen
 from app.keys import Keys
@@ -26,9 +27,9 @@ from app.settings import Settings
 from app.uploads import Held
 from src import __version__
 from src.data import pixels
-from src.detector import bundle, verdict
+from src.detector import verdict
 from src.detector.calibration import Calibration, probability
-from src.detector.card import CARD_FILE
+from src.detector.card import CARD_FILE, MODEL_FILE
 from src.detector.detector import Detector
 from src.detector.framing import FACES
 
@@ -58,7 +59,8 @@ class Service:
         self.faces = [way for way in FACES if _offers(detector, way)]
         self.keys = Keys.read(settings.api_keys, settings.rate) if settings.api_keys else None
         self.history = History(settings.history) if settings.history else None
-        self.remembered = judging.Remembered(settings.remembered)
+        self.remembered = judging.Remembered[Judgement](settings.remembered)
+        self.explaining = Explaining(detector, settings)
         self.held = Held(settings.max_held_bytes)
         self.pages = Pages(settings, drawing.style_hash())
         self.metrics = Metrics(lambda: self.queue.inside)
@@ -159,18 +161,20 @@ class Service:
         finally:
             warming.cancel()
             await self.queue.stop()
+            self.explaining.stop()
             if self.history is not None:
                 self.history.close()
 
     async def _warm_up(self) -> None:
         await self.queue.run(judging.warm_up, self.detector, self.settings.batch_size)
         self.ready = True
+        await self.explaining.warm_up()
 
 
 def _version(folder: Path) -> str:
     """Return the SHA-256 of a bundle's card and weights."""
     digest = hashlib.sha256()
-    for name in (CARD_FILE, bundle.MODEL_FILE):
+    for name in (CARD_FILE, MODEL_FILE):
         digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
     return digest.hexdigest()
 

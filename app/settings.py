@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.explaining.rewriting import Endpoint
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -26,6 +28,8 @@ class Settings:
         api_keys: file with the hashes of the keys; None lets everybody ask.
         rate: images a minute for each key.
         history: SQLite file in which verdicts are kept; None keeps none.
+        trust_anchors: PEM file with trusted roots of Content Credentials; None trusts nobody.
+        endpoint: a language model that puts explanations into better words; None asks none.
     """
 
     max_bytes: int = 20_000_000
@@ -41,6 +45,8 @@ class Settings:
     api_keys: Path | None = None
     rate: int = 600
     history: Path | None = None
+    trust_anchors: Path | None = None
+    endpoint: Endpoint | None = None
 
     @property
     def max_batch_bytes(self) -> int:

@@ -32,8 +32,9 @@ import numpy as np
 
 from src import CheckFailed, processor
 from src.cli import Verb
-from src.detector import bundle, load
+from src.detector import load, locate
 from src.detector.detector import AT_ONCE, Detector
+from src.detector.location import MODEL_HELP
 
 PARTS = ("throughput", "overload")
 SIDE = 256
@@ -286,21 +287,22 @@ def _memory(process: int) -> int:
 
 
 @click.command(cls=Verb)
-@click.option("--model", type=click.Path(path_type=Path), default=bundle.DEFAULT, help="Bundle.")
+@click.option("--model", help=MODEL_HELP)
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="Some of the parts.")
 @click.option("--seconds", type=click.FloatRange(1), default=20.0, help="Of each load.")
 @click.option("--places", type=click.IntRange(2), default=64, help="Of the service's queue.")
 @click.option("--capacity", type=float, help="Images a second, where it was measured before.")
 def command(
-    model: Path, only: tuple[str, ...], seconds: float, places: int, capacity: float | None
+    model: str | None, only: tuple[str, ...], seconds: float, places: int, capacity: float | None
 ) -> None:
     """Print how much of the engine the service keeps, and how it bears too much load."""
+    folder = locate(model)
     click.echo(f"{processor.describe()}\n")
     if not only or "throughput" in only or capacity is None:
-        lines, capacity = throughput(model, seconds, places)
+        lines, capacity = throughput(folder, seconds, places)
         click.echo("\n".join(lines) + "\n")
     if not only or "overload" in only:
-        click.echo("\n".join(overload(model, seconds, places, capacity)))
+        click.echo("\n".join(overload(folder, seconds, places, capacity)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from PIL import Image
 
 from src import InputError, progress
 from src.cli import Verb
-from src.data import faces, folders, layout, pixels, tracks, videos
+from src.data import faces, folders, footage, layout, pixels, tracks, videos
 from src.data.faces import Finder
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 
@@ -163,7 +163,7 @@ def crop_videos(
     jobs = [_Job(video.path, name, video.group) for video, name in zip(found, plain, strict=True)]
 
     def work(job: _Job, write: Callable[[str, np.ndarray], None]) -> None:
-        seen = list(videos.frames(job.path, frames))
+        seen = list(footage.frames(job.path, frames))
         persons = tracks.link([finder.find(image) for _, image in seen])
         chosen: Iterable[int] = range(len(persons))
         if persons and style.choice == "largest":
@@ -229,7 +229,7 @@ def _one(job: _Job, work: _Work, folder: Path, style: Style) -> tuple[list[str],
 
     try:
         work(job, write)
-    except (pixels.ImageError, videos.VideoError) as error:
+    except (pixels.ImageError, footage.VideoError) as error:
         return written, str(error)
     return written, ""
 

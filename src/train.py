@@ -15,22 +15,21 @@ import click
 from src import CheckFailed, InputError
 from src.audit import audit
 from src.auditing.findings import Audit
-from src.calibrate import RATE, calibrate_on, sentences, set_apart
+from src.calibrate import calibrate_on, sentences, set_apart
 from src.cli import Verb
-from src.data import augment, dataset, pixels
+from src.data import dataset, pixels
 from src.data.division import CALIBRATION
 from src.data.equalize import equalized
 from src.data.folders import Sample
 from src.detector import bundle, halves, network
-from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
 from src.detector.detector import Detector
-from src.detector.framing import FACES, Framing
+from src.detector.framing import Framing
 from src.detector.location import DEFAULT
 from src.export import export as export_bundle
 from src.files import atomic_folder, refuse_existing, write_table, write_text
 from src.training import familiarity, precision, record, weights
 from src.training.framing import choose_framing
-from src.training.settings import SCRATCH, TWO_PHASE, Settings
+from src.training.settings import SCRATCH, TWO_PHASE, Settings, options
 from src.training.state import RunFolder
 
 if TYPE_CHECKING:
@@ -286,89 +285,10 @@ def _report(run: Run, output: Path) -> None:
     )
 
 
-class Crop(click.ParamType):
-    """`SIDE:EPOCHS`, two whole numbers."""
-
-    name = "SIDE:EPOCHS"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        side, _, epochs = str(value).partition(":")
-        if not (side.isdecimal() and epochs.isdecimal()):
-            self.fail(f"expected SIDE:EPOCHS such as 96:10, got {value!r}", param, ctx)
-        return int(side), int(epochs)
-
-
 @click.command(cls=Verb)
-@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), default=DEFAULT)
-@click.option("--backbone", type=click.Choice(list(network.BACKBONES)), default=Settings.backbone)
-@click.option("--image-size", type=click.IntRange(1), default=Settings.image_size)
-@click.option("--weights", default=Settings.weights, help=f"{weights.CHOICES}.")
-@click.option(
-    "--schedule",
-    type=click.Choice([TWO_PHASE, SCRATCH]),
-    help="Default: two-phase where weights were loaded, else scratch.",
-)
-@click.option("--warmup-epochs", type=click.IntRange(0), default=Settings.warmup_epochs)
-@click.option("--finetune-epochs", type=click.IntRange(0), default=Settings.finetune_epochs)
-@click.option("--unfreeze-layers", type=click.IntRange(0), default=Settings.unfreeze_layers)
-@click.option("--batch-size", type=click.IntRange(1), default=Settings.batch_size)
-@click.option(
-    "--learning-rate", type=click.FloatRange(0, min_open=True), default=Settings.learning_rate
-)
-@click.option(
-    "--finetune-learning-rate",
-    type=click.FloatRange(0, min_open=True),
-    default=Settings.finetune_learning_rate,
-)
-@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=Settings.dropout)
-@click.option("--augment", type=click.Choice(augment.LEVELS), default=Settings.augment)
-@click.option(
-    "--crop",
-    "crops",
-    type=Crop(),
-    multiple=True,
-    help="SIDE:EPOCHS at first, from scratch, on random squares; repeatable.",
-)
-@click.option("--balance", is_flag=True, help="Show images of small sources more often.")
-@click.option("--self-blend", is_flag=True, help="Make fakes out of the real faces, too.")
-@click.option(
-    "--views",
-    type=click.IntRange(0),
-    default=Settings.views,
-    help="Warm-up on features of N views computed once; 0: fresh every epoch.",
-)
-@click.option("--patience", type=click.IntRange(1), default=Settings.patience)
-@click.option("--precision", type=click.Choice(precision.PRECISIONS), default=Settings.precision)
-@click.option(
-    "--faces",
-    type=click.Choice(FACES),
-    default=Settings.faces,
-    help="auto: images framed otherwise than most are cropped to their largest face.",
-)
-@click.option(
-    "--framing",
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Share of the frame that the face fills.  [default: measured]",
-)
-@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class in each split.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
-@click.option("--seed", type=click.IntRange(0), default=Settings.seed)
-@click.option("--deterministic", is_flag=True, help="Repeatable to the last bit, and slower.")
-@click.option(
-    "--max-shortcut-auc",
-    type=click.FloatRange(0.5, 1),
-    default=Settings.max_shortcut_auc,
-    help="Stop where the files alone tell the classes better than this.",
-)
-@click.option("--equalize", is_flag=True, help="Learn from images that are re-encoded alike.")
-@click.option("--allow-shortcut", is_flag=True, help="Go on where the files tell the classes.")
-@click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
-@click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
+@options
+@click.option("--output", type=click.Path(path_type=Path), default=DEFAULT, help="The bundle.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for its log.")
-@click.option("--half-weights", is_flag=True, help="Round the kernels to float16: half the file.")
 @click.option("--export/--no-export", default=True, help="Export to OpenVINO at the end.")
 @click.option("--resume", is_flag=True, help="Continue an unfinished run.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")

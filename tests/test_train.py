@@ -229,7 +229,7 @@ def test_phase_two_starts_where_phase_one_was_best(data, weights, tmp_path, monk
 
     def spying(self, phase, *others):
         if phase.name == "fine-tune":
-            validation = self._batches("validation")
+            validation = self._batches(self.dataset.positions("validation"))
             losses.append(self.model.evaluate(validation, verbose=0, return_dict=True)["loss"])
         return original(self, phase, *others)
 
@@ -576,7 +576,7 @@ def test_classes_weigh_alike_with_self_blends_among_the_fakes(photographs, tmp_p
     labels = data.labels("train")
     assert (labels.count(0), labels.count(1)) == (32, 32)
     assert class_weight(labels) == {0: 1, 1: 1}
-    indices, landmarks = data.indices("train"), data.landmarks("train")
+    indices, landmarks = data.indices("train"), [p.landmarks for p in data.positions("train")]
     assert len(indices) == len(landmarks) == len(data.groups("train")) == 64
     for index, label, face in zip(indices[40:], labels[40:], landmarks[40:], strict=True):
         assert label == 1 and face is not None and data.samples[index].label == 0

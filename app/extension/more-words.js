@@ -4,8 +4,6 @@ import { speaker } from "../web/words.js";
 
 const MORE = {
   en: {
-    "reason.unfamiliar":
-      "What the detector sees is unlike nearly all faces that it was calibrated on: its error rates need not hold here.",
     "note.first_frame": "The picture moves; its first frame was judged.",
     "note.from_canvas":
       "The file itself could not be had; the pixels that the page shows were judged, which may have been changed on their way.",
@@ -40,8 +38,6 @@ const MORE = {
     "error.unexpected": "Something unforeseen happened: {detail}",
   },
   fr: {
-    "reason.unfamiliar":
-      "Ce que voit le détecteur ne ressemble à presque aucun visage de sa calibration : ses taux d’erreur peuvent ne pas valoir ici.",
     "note.first_frame": "L’image est animée ; sa première vue a été jugée.",
     "note.from_canvas":
       "Le fichier lui-même n’était pas accessible ; les pixels montrés par la page ont été jugés, et peuvent avoir été modifiés en chemin.",

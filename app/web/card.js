@@ -123,9 +123,11 @@ export function picture(say, answer, source, name) {
   const shade = () => (canvas.style.opacity = slider.value / 100);
   slider.addEventListener("input", shade);
   shade();
+  // Says what was measured in a part of the picture while that is framed.
+  const told = make("p", { className: "told", role: "status" });
   const legend = make("span", { className: "legend" }, say("legend"));
   const control = make("label", { className: "control" }, make("span", {}, say("heatmap")), slider, legend);
-  return make("div", { className: "picture" }, frame, missing, control);
+  return make("div", { className: "picture" }, frame, told, missing, control);
 }
 
 function boxes(answer) {

@@ -2,6 +2,7 @@
 
 import { make, picture, verdict, worthSaid } from "./card.js";
 import { Problem, Service } from "./service.js";
+import { explanation, frame } from "./why.js";
 import { WORDS, speaker } from "./words.js";
 
 const AT_ONCE = 2;
@@ -48,7 +49,7 @@ class Card {
     if (this.state === "judged") {
       parts.push(picture(say, this.answer, this.source, this.name));
       this.words = make("div", { className: "words" }, ...verdict(say, this.answer, status, prevalence));
-      parts.push(this.words);
+      parts.push(this.words, this.why());
       buttons.append(button("report", this.name, () => this.report()));
     } else if (this.state === "failed") {
       parts.push(make("p", { className: "error" }, inWords(this.problem)));
@@ -61,6 +62,52 @@ class Card {
     buttons.append(button("remove", this.name, () => this.remove()));
     this.element.replaceChildren(...parts, this.complaint, buttons);
     this.element.setAttribute("aria-busy", String(this.state === "judging"));
+  }
+
+  // What opens on the question why; the service is asked when it does for the first time.
+  why() {
+    this.reasons = make("div", { className: "reasons" });
+    const summary = make("summary", { ariaLabel: say("why.of", { name: this.name }) }, say("why"));
+    // Asked of the one before, because its event comes later than its change.
+    const open = this.details?.open ?? false;
+    const details = make("details", { className: "why", open }, summary, this.reasons);
+    details.addEventListener("toggle", () => {
+      if (details.open && !this.asked) this.explain();
+    });
+    this.details = details;
+    if (this.explained) this.tellWhy();
+    else if (this.asked) this.tellReason("explaining");
+    return details;
+  }
+
+  async explain() {
+    this.asked = true;
+    this.tellReason("explaining");
+    try {
+      this.explained = await service.explain(this.file, this.faces, () => this.tellReason("waiting"));
+      this.tellWhy();
+      news(say("explained", { name: this.name }));
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      this.asked = false;
+      const retry = () => {
+        // The button goes away; what has the focus stays.
+        this.element.querySelector("summary").focus();
+        this.explain();
+      };
+      const again = make("button", { type: "button", onclick: retry }, say("again"));
+      this.reasons.replaceChildren(make("p", { className: "error" }, inWords(problem)), again);
+      news(say("failed", { name: this.name, error: inWords(problem) }));
+    }
+  }
+
+  tellReason(key) {
+    this.reasons.replaceChildren(make("p", { className: "progress" }, say(key)));
+  }
+
+  tellWhy() {
+    const highlight = (box, words) => frame(this.element, box, words);
+    this.reasons.replaceChildren(...explanation(say, this.explained, highlight));
   }
 
   // Say it again for another prevalence, without touching what may have the focus.

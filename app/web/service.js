@@ -26,6 +26,10 @@ export class Service {
     return this.#send("predict", file, faces, waiting).then((r) => r.json());
   }
 
+  explain(file, faces, waiting) {
+    return this.#send("explain", file, faces, waiting).then((r) => r.json());
+  }
+
   report(file, faces) {
     return this.#send("report", file, faces, () => {}).then((r) => r.blob());
   }

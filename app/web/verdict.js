@@ -39,18 +39,49 @@ export function decide(logit, calibration = null, reasons = []) {
 }
 
 /**
- * Judge an image by its faces, so that its error rate does not grow with their number.
+ * Judge one person by several frames of a video.
+ * @param {number} logit the mean over the frames; it decides alone where there is no calibration.
+ * @param {number | null} amongReal how unusual they are for a real person, a p-value; null where
+ *   there are too few calibration images for one.
+ * @param {number | null} amongFake the same for a fake.
+ * @param {Calibration | null} calibration
+ * @param {string[]} reasons why it cannot be judged.
+ * @returns {Verdict}
+ */
+export function decideByFrames(logit, amongReal, amongFake, calibration = null, reasons = []) {
+  if (reasons.length || !calibration) return decide(logit, null, reasons);
+  const fake = amongReal !== null && passes(amongReal, calibration, "real");
+  const real = amongFake !== null && passes(amongFake, calibration, "fake");
+  // Between all fakes and all real faces is one threshold, and either answer keeps its promise.
+  if (fake && real) return decide(logit, calibration);
+  if (fake || real) return { word: fake ? "fake" : "real", reasons: [] };
+  const few = [amongReal, amongFake].includes(null);
+  return { word: "inconclusive", reasons: [few ? "too_few_for_video" : "between_thresholds"] };
+}
+
+/**
+ * Judge an image by its faces.
  * @param {Verdict[]} faces what was said of each, at least one.
  * @param {number[]} logits of the same faces.
  * @param {Calibration | null} calibration
  * @returns {Verdict}
  */
 export function combine(faces, logits, calibration = null) {
+  const all = () => faces.map(() => true);
+  return together(faces, !calibration || faces.length === 1 ? all() : rejected(logits, calibration));
+}
+
+/**
+ * Judge an image by its faces, or a video by its persons, so that the error rate does not grow with
+ * their number.
+ * @param {Verdict[]} faces what was said of each, at least one.
+ * @param {boolean[] | null} standsOut which do among all, see `standOut`; null: they are too many.
+ * @returns {Verdict}
+ */
+export function together(faces, standsOut) {
   if (faces.every((face) => face.word === "real")) return { word: "real", reasons: [] };
   const reasons = [...new Set(faces.flatMap((face) => face.reasons))];
   if (!faces.some((face) => face.word === "fake")) return { word: "inconclusive", reasons };
-  if (!calibration || faces.length === 1) return { word: "fake", reasons: [] };
-  const standsOut = rejected(logits, calibration);
   if (!standsOut) return { word: "inconclusive", reasons: [...reasons, "too_many_faces"] };
   if (faces.some((face, i) => face.word === "fake" && standsOut[i])) {
     return { word: "fake", reasons: [] };
@@ -58,30 +89,50 @@ export function combine(faces, logits, calibration = null) {
   return { word: "inconclusive", reasons: [...reasons, "among_many_faces"] };
 }
 
+const promise = (calibration, among) =>
+  among === "real" ? calibration.false_fake : calibration.false_real;
+
 /**
- * How unusual a logit is among real faces, by the source where it is least so; null where no
- * source is large enough for so many faces.
+ * How unusual a logit is among real faces, or among fakes, by the source where it is least so; null
+ * where no source is large enough for so many faces.
+ * @param {"real" | "fake"} among real faces, where small means fake; or fakes, where it means real.
+ * @returns {number | null}
  */
-export function pValue(logit, faces, calibration) {
-  const least = faces / calibration.false_fake.rate - 1 - ROUNDING;
-  const values = Object.values(calibration.scores.real)
-    .filter((real) => real.length >= least)
-    .map((real) => (1 + real.filter((score) => score >= logit).length) / (real.length + 1));
+export function pValue(logit, faces, calibration, among = "real") {
+  const least = faces / promise(calibration, among).rate - 1 - ROUNDING;
+  const asExtreme = among === "real" ? (score) => score >= logit : (score) => score <= logit;
+  const values = Object.values(calibration.scores[among])
+    .filter((scores) => scores.length >= least)
+    .map((scores) => (1 + scores.filter(asExtreme).length) / (scores.length + 1));
   return values.length ? Math.max(...values) : null;
 }
 
+/** Whether a p-value is so small that its promise allows to speak. */
+export function passes(value, calibration, among = "real") {
+  return value <= promise(calibration, among).rate + ROUNDING;
+}
+
 /**
- * Which faces of one image cannot pass for real (Holm's step-down procedure); null where there are
- * too many for the calibration set.
+ * Which faces of one image cannot pass for real, with one error rate for the image.
  * @returns {boolean[] | null}
  */
 export function rejected(logits, calibration) {
   const values = logits.map((logit) => pValue(logit, logits.length, calibration));
+  return standOut(values, calibration);
+}
+
+/**
+ * Which of several p-values among real faces are too small (Holm's step-down procedure); null where
+ * one is missing, because there are too many for the calibration set.
+ * @param {(number | null)[]} values
+ * @returns {boolean[] | null}
+ */
+export function standOut(values, calibration) {
   if (values.includes(null)) return null;
-  const answers = logits.map(() => false);
+  const answers = values.map(() => false);
   const order = [...values.keys()].sort((a, b) => values[a] - values[b]);
   for (const [rank, face] of order.entries()) {
-    const limit = calibration.false_fake.rate / (logits.length - rank);
+    const limit = calibration.false_fake.rate / (values.length - rank);
     if (values[face] > limit + ROUNDING) break;
     answers[face] = true;
   }

@@ -44,6 +44,10 @@ export const WORDS = {
       "One face looks fake, but among so many faces one does by chance too often.",
     "reason.too_many_faces":
       "There are more faces than the calibration suffices for, if the error rate is to hold for the whole picture.",
+    "reason.unfamiliar":
+      "The picture is unlike nearly all faces that the detector was calibrated on: its error rates need not hold.",
+    "reason.too_few_for_video":
+      "The detector is calibrated on stills, on too few to judge a person by many frames.",
     face: "Face {number}: {verdict}, probability of fake {p}",
     heatmap: "Heatmap",
     legend: "blue speaks for real, red for fake",
@@ -53,6 +57,17 @@ export const WORDS = {
     "place.3": "on the left", "place.4": "in the middle", "place.5": "on the right",
     "place.6": "in the lower left", "place.7": "at the bottom", "place.8": "in the lower right",
     unseen: "This browser cannot show pictures of this format; the service could read it.",
+    why: "Why?",
+    "why.of": "Why? {name}",
+    explaining: "Explaining …",
+    explained: "{name}: explained",
+    in_english: "The explanation is in English.",
+    measured: "Measured:",
+    "measured.mark": "Measurement {number}",
+    sources: "Sources",
+    "source.mark": "Source {number}: {source} (new tab)",
+    "written.template": "Put together from the measurements and from notes on research. It changes nothing about the verdict.",
+    "written.llm": "Worded by a language model and checked; sentences left out because they did not hold: {removed}. It changes nothing about the verdict.",
     report: "Printable report",
     "report.of": "Printable report on {name}",
     remove: "Remove",
@@ -119,6 +134,10 @@ export const WORDS = {
       "Un visage paraît faux, mais parmi tant de visages cela arrive trop souvent par hasard.",
     "reason.too_many_faces":
       "Il y a plus de visages que la calibration n’en permet pour que le taux d’erreur vaille pour l’image entière.",
+    "reason.unfamiliar":
+      "L’image ne ressemble guère aux visages de la calibration : les taux d’erreur peuvent ne pas valoir.",
+    "reason.too_few_for_video":
+      "Le détecteur est calibré sur des photos, trop peu pour juger une personne sur de nombreuses images.",
     face: "Visage {number} : {verdict}, probabilité de faux {p}",
     heatmap: "Carte de chaleur",
     legend: "le bleu parle pour réel, le rouge pour faux",
@@ -128,6 +147,17 @@ export const WORDS = {
     "place.3": "à gauche", "place.4": "au milieu", "place.5": "à droite",
     "place.6": "en bas à gauche", "place.7": "en bas", "place.8": "en bas à droite",
     unseen: "Ce navigateur ne sait pas montrer ce format ; le service a pu le lire.",
+    why: "Pourquoi ?",
+    "why.of": "Pourquoi ? {name}",
+    explaining: "Explication en cours …",
+    explained: "{name} : expliqué",
+    in_english: "L’explication est en anglais.",
+    measured: "Mesuré :",
+    "measured.mark": "Mesure {number}",
+    sources: "Sources",
+    "source.mark": "Source {number} : {source} (nouvel onglet)",
+    "written.template": "Composé à partir des mesures et de notes sur la recherche. Le verdict n’en dépend pas.",
+    "written.llm": "Rédigé par un modèle de langue et vérifié ; phrases écartées parce qu’elles ne tenaient pas : {removed}. Le verdict n’en dépend pas.",
     report: "Rapport à imprimer",
     "report.of": "Rapport à imprimer sur {name}",
     remove: "Retirer",
@@ -158,6 +188,7 @@ export function speaker(language, more = {}) {
   const words = { ...WORDS[language], ...more[language] };
   const say = (key, values = {}) =>
     (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  say.language = language;
   say.knows = (key) => key in words;
   say.number = (value, digits = 3) =>
     new Intl.NumberFormat(language, {

@@ -98,12 +98,6 @@ class Dataset:
         """Return the groups of `positions(split)`."""
         return [position.group for position in self.positions(split)]
 
-    def landmarks(self, split: str) -> list[np.ndarray | None] | None:
-        """Return the landmarks of `positions(split)`; None without self-blending."""
-        if self.faces is None:
-            return None
-        return [position.landmarks for position in self.positions(split)]
-
     def facts(self) -> dict[str, Any]:
         """Return what the card says of the data.
 

@@ -1,14 +1,12 @@
-"""Find the videos of a data set with class, split and group, and read frames out of them."""
+"""Find the videos of a data set with class, split and group."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from src import InputError
 from src.data import folders, layout, listing
@@ -23,10 +21,6 @@ _SPLIT_FILES = {"train": "train.json", "validation": "val.json", "test": "test.j
 # "000", "000_003" (the face of 003 put into 000), "01__kitchen_pan", "01_02__kitchen_pan__AB12"
 _NUMBERED = re.compile(r"(\d{3})(?:_(\d{3}))?$|(\d{2})(?:_(\d{2}))?__")
 _NAMED = re.compile(r"(?<![A-Za-z0-9])id\d+")  # Celeb-DF: "id0_0001", "id0_id16_0001"
-
-
-class VideoError(InputError):
-    """A file cannot be read as a video; the message names the file and what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -159,62 +153,3 @@ def _grouped(videos: Sequence[Video]) -> Iterator[Video]:
     representative = representatives(keys)
     for video, ids in zip(videos, keys, strict=True):
         yield replace(video, group=representative[ids[0]])
-
-
-def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Read frames that are evenly spread over a video.
-
-    The video is decoded from start to end, because jumping lands beside the frame in many files.
-
-    Args:
-        path: the video.
-        count: how many frames; all of them where the video has fewer.
-
-    Yields:
-        The number of the frame and the frame: (H, W, 3) uint8 RGB in [0, 255], turned upright.
-
-    Raises:
-        VideoError: the file cannot be read as a video, or it ends before the first frame wanted.
-    """
-    import cv2
-
-    wanted = set(_spread(_length(path), count))
-    capture = cv2.VideoCapture(str(path))
-    try:
-        found = False
-        for number in range(max(wanted) + 1):
-            if not capture.grab():
-                break
-            if number in wanted:
-                read, frame = capture.retrieve()
-                if read and frame is not None:
-                    found = True
-                    yield number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-        if not found:
-            raise VideoError(f"{path}: the video is damaged: none of its frames can be read")
-    finally:
-        capture.release()
-
-
-def _spread(length: int, count: int) -> Iterable[int]:
-    """Return the numbers of the frames in the middle of `count` equal parts."""
-    return ((2 * part + 1) * length // (2 * count) for part in range(count))
-
-
-def _length(path: Path) -> int:
-    """Return the number of frames, counted where the file does not say."""
-    import cv2
-
-    if not path.is_file() or path.stat().st_size == 0:
-        raise VideoError(f"{path}: the file is missing or empty")
-    capture = cv2.VideoCapture(str(path))
-    try:
-        length = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        if not length:
-            while capture.grab():
-                length += 1
-    finally:
-        capture.release()
-    if not length:
-        raise VideoError(f"{path}: not a video, or in a format that cannot be read")
-    return length

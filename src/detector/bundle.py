@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from src import InputError
 from src.data import faces
-from src.detector import familiarity, halves, network
+from src.detector import familiarity, halves, network, resnext
 from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, choose
@@ -84,6 +84,7 @@ def _load_model(path: Path, card: Card) -> keras.Model:
             f"{path}: not a detector of ours: expected layers named "
             f"{', '.join(sorted(missing))}; train one with `deepfake train`"
         )
+    resnext.use_fast_groups(model)
     shape = (None, card.image_size, card.image_size, 3)
     if model.input_shape != shape:
         raise InputError(

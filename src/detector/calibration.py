@@ -156,8 +156,8 @@ class Calibration:
         # What is no number is not familiar.
         return not distance <= self.unfamiliar.threshold
 
-    def p_value(self, logit: float, faces: int) -> float | None:
-        """Return how unusual a logit is among real faces; small means *fake*.
+    def p_value(self, logit: float, faces: int, among: str = "real") -> float | None:
+        """Return how unusual a logit is among real faces, or among fakes.
 
         The largest of the conformal p-values over the sources that are large enough for so many
         faces; None where none is.
@@ -165,34 +165,57 @@ class Calibration:
         Args:
             logit: of one face, not divided by the temperature.
             faces: number of faces in the image.
+            among: `real`, where small means *fake*; or `fake`, where small means *real*.
         """
+        promise = self.false_fake if among == "real" else self.false_real
+
+        def as_extreme(scores: Sequence[float]) -> int:
+            if among == "real":
+                return len(scores) - int(np.searchsorted(scores, logit, "left"))
+            return int(np.searchsorted(scores, logit, "right"))
+
         values = [
-            (1 + len(real) - int(np.searchsorted(real, logit, "left"))) / (len(real) + 1)
-            for real in self.scores["real"].values()
-            if len(real) >= faces / self.false_fake.rate - 1 - _ROUNDING
+            (1 + as_extreme(scores)) / (len(scores) + 1)
+            for scores in self.scores[among].values()
+            if len(scores) >= faces / promise.rate - 1 - _ROUNDING
         ]
         return max(values) if values else None
 
+    def passes(self, p_value: float, among: str = "real") -> bool:
+        """Tell whether a p-value is so small that its promise allows to speak."""
+        promise = self.false_fake if among == "real" else self.false_real
+        return p_value <= promise.rate + _ROUNDING
+
     def rejected(self, logits: Sequence[float]) -> list[bool] | None:
         """Tell which faces of one image cannot pass for real, with one error rate for the image.
-
-        Holm's step-down procedure (1979) on the p-values of the faces: the chance that any real
-        face is among them is at most `false_fake.rate`, however many there are.
 
         Args:
             logits: of the faces, not divided by the temperature.
 
         Returns:
+            What `stand_out` says of their p-values.
+        """
+        return self.stand_out([self.p_value(logit, len(logits)) for logit in logits])
+
+    def stand_out(self, found: Sequence[float | None]) -> list[bool] | None:
+        """Tell which of several p-values among real faces are too small, with one error rate.
+
+        Holm's step-down procedure (1979): the chance that any real face is among them is at most
+        `false_fake.rate`, however many there are.
+
+        Args:
+            found: one p-value a face; None where there are too few calibration images for one.
+
+        Returns:
             One answer a face, or None where there are too many faces for the calibration set.
         """
-        found = [self.p_value(logit, len(logits)) for logit in logits]
         p_values = np.array([p for p in found if p is not None])
-        if len(p_values) < len(logits):
+        if len(p_values) < len(found):
             return None
         order = np.argsort(p_values, kind="stable")
-        limits = self.false_fake.rate / np.arange(len(logits), 0, -1)
+        limits = self.false_fake.rate / np.arange(len(found), 0, -1)
         passed = np.cumprod(p_values[order] <= limits + _ROUNDING).astype(bool)
-        answers = np.zeros(len(logits), bool)
+        answers = np.zeros(len(found), bool)
         answers[order] = passed
         return answers.tolist()
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import random
 import zipfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from src import InputError
+from src.detector import resnext
+from src.detector.torch_file import read_tensors
 
 if TYPE_CHECKING:
     import keras
@@ -26,26 +29,30 @@ SCRATCH_BATCH_NORM_MOMENTUM = 0.9
 # A layer is deep when its map is at least this many times smaller than the image.
 DEEP = 12
 
+APPLICATIONS = "keras.applications"
 _HOST = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network of `keras.applications` and what we need to know of it.
+    """A network and what we need to know of it.
 
     Attributes:
-        constructor: its name in `keras.applications`.
+        constructor: the name of the function that builds it.
         evidence_layer: the layer whose output the head averages.
-        scaling: scale and offset that bring 0..255 to what it expects; None where it scales itself.
-        weights_url: its ImageNet weights without the top.
+        scaling: scale and offset, of all channels or of each, that bring 0..255 to what it expects;
+            None where it scales itself.
+        weights_url: its ImageNet weights; the top, if there is one, is left out.
         smallest: smallest side of the input in pixels.
+        module: where that function stands.
     """
 
     constructor: str
     evidence_layer: str
-    scaling: tuple[float, float] | None
+    scaling: tuple[float, float] | tuple[list[float], list[float]] | None
     weights_url: str
     smallest: int
+    module: str = APPLICATIONS
 
 
 BACKBONES = {
@@ -62,6 +69,14 @@ BACKBONES = {
         None,
         _HOST + "efficientnet_v2/efficientnetv2-s_notop.h5",
         32,
+    ),
+    resnext.NAME: Backbone(
+        "resnext50",
+        "layer4_2_out",
+        resnext.SCALING,
+        "https://download.pytorch.org/models/resnext50_32x4d-7cdf4587.pth",
+        32,
+        "src.detector.resnext",
     ),
 }
 
@@ -90,8 +105,8 @@ def build(
         name: a key of `BACKBONES`.
         image_size: side of the square input in pixels.
         dropout: share of hidden units dropped in training, in [0, 1).
-        weights: file with weights of the backbone (`.h5`, `.weights.h5` without the top) or a
-            `.keras` model of ours; None starts at random.
+        weights: file with weights of the backbone (`.h5`, `.weights.h5` without the top; `.pth`
+            from torchvision) or a `.keras` model of ours; None starts at random.
 
     Returns:
         A model from `(N, S, S, 3)` RGB in 0..255 to `(N, 1)` float32 logits.
@@ -110,9 +125,8 @@ def build(
     x = image
     if spec.scaling is not None:
         x = keras.layers.Rescaling(*spec.scaling, name="scaling")(x)
-    body = getattr(keras.applications, spec.constructor)(
-        include_top=False, weights=None, input_tensor=x
-    )
+    constructor = getattr(import_module(spec.module), spec.constructor)
+    body = constructor(include_top=False, weights=None, input_tensor=x)
     x = body.output
     x = keras.layers.GlobalAveragePooling2D(name=POOLING)(x)
     x = keras.layers.Dense(HIDDEN_UNITS, activation="relu", name=HIDDEN)(x)
@@ -123,6 +137,7 @@ def build(
     # float32 also under mixed precision: half precision would quantise large logits.
     logit = keras.layers.Dense(1, dtype="float32", name=LOGIT)(x)
     model = keras.Model(image, logit, name=name)
+    resnext.use_fast_groups(model)
     if weights is not None:
         _load_backbone(body, Path(weights))
     else:
@@ -156,6 +171,9 @@ def _load_backbone(body: keras.Model, path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path}: no such weights file")
     try:
+        if path.suffix in (".pth", ".pt"):
+            resnext.set_torch_weights(body, read_tensors(path))
+            return
         if path.suffix != ".keras":
             body.load_weights(path)
             return
@@ -179,6 +197,7 @@ def of_any_size(model: keras.Model) -> keras.Model:
     image = keras.Input((None, None, 3), name=model.inputs[0].name)
     copy = keras.models.clone_model(model, input_tensors=image)
     copy.set_weights(model.get_weights())
+    resnext.use_fast_groups(copy)
     return copy
 
 

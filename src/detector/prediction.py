@@ -118,14 +118,22 @@ class Output:
     unfamiliarity: float | None = None
 
 
-def judge(view: View, output: Output, calibration: Calibration | None) -> Verdict:
-    """Judge one view by what the network says of it."""
+def hindrances(
+    view: View, unfamiliarity: float | None, calibration: Calibration | None
+) -> tuple[str, ...]:
+    """Return why a view cannot be judged, codes out of `verdict.REASONS`; often none."""
     reasons = view.reasons
     if calibration is not None:
         if not reasons and min(view.box[2:]) < calibration.smallest_side:
             reasons = (verdict.FACE_TOO_SMALL,)
-        if calibration.is_unfamiliar(output.unfamiliarity):
+        if calibration.is_unfamiliar(unfamiliarity):
             reasons = (*reasons, verdict.UNFAMILIAR)
+    return reasons
+
+
+def judge(view: View, output: Output, calibration: Calibration | None) -> Verdict:
+    """Judge one view by what the network says of it."""
+    reasons = hindrances(view, output.unfamiliarity, calibration)
     decided = verdict.decide(output.logit, calibration, reasons)
     if any(verdict.decide(logit, calibration, reasons) != decided for logit in output.again):
         return verdict.decide(output.logit, calibration, (*decided.reasons, verdict.UNSTABLE))

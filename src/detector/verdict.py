@@ -17,6 +17,7 @@ UNSTABLE = "unstable"
 AMONG_MANY_FACES = "among_many_faces"
 TOO_MANY_FACES = "too_many_faces"
 UNFAMILIAR = "unfamiliar"
+TOO_FEW_FOR_VIDEO = "too_few_for_video"
 # What the codes in `reasons` mean.
 REASONS = {
     NO_FACE: "No face was found, and the detector judges faces: this is its score for the whole "
@@ -32,6 +33,8 @@ REASONS = {
     "rate is to hold for the image as a whole.",
     UNFAMILIAR: "What the detector sees in it is unlike nearly all faces that it was calibrated "
     "on: its error rates need not hold for such an image.",
+    TOO_FEW_FOR_VIDEO: "The detector is calibrated on stills, and to judge a person by many frames "
+    "takes at least twice as many calibration images as to judge one still.",
 }
 
 
@@ -71,19 +74,63 @@ def decide(
     return Verdict("inconclusive", (BETWEEN_THRESHOLDS,))
 
 
+def decide_by_frames(
+    logit: float,
+    among_real: float | None,
+    among_fake: float | None,
+    calibration: Calibration | None = None,
+    reasons: Sequence[str] = (),
+) -> Verdict:
+    """Judge one person by several frames.
+
+    Args:
+        logit: the mean over the frames; it decides alone where there is no calibration.
+        among_real: how unusual the frames are for a real person, a p-value; small means fake.
+            None where there are too few calibration images for one.
+        among_fake: the same for a fake; small means real.
+        calibration: holds the error rates that the p-values are held against.
+        reasons: why it cannot be judged, codes out of `REASONS`; any makes it inconclusive.
+    """
+    if reasons or calibration is None:
+        return decide(logit, None, reasons)
+    fake = among_real is not None and calibration.passes(among_real, "real")
+    real = among_fake is not None and calibration.passes(among_fake, "fake")
+    if fake and real:
+        # Beyond all fakes on one side and all real faces on the other: between them is one
+        # threshold, and either answer keeps its promise.
+        return decide(logit, calibration)
+    if fake or real:
+        return Verdict("fake" if fake else "real")
+    if None in (among_real, among_fake):
+        return Verdict("inconclusive", (TOO_FEW_FOR_VIDEO,))
+    return Verdict("inconclusive", (BETWEEN_THRESHOLDS,))
+
+
 def combine(
     faces: Sequence[Verdict], logits: Sequence[float], calibration: Calibration | None = None
 ) -> Verdict:
-    """Judge an image by its faces.
-
-    It is fake if a face is that stands out among all of them (see `Calibration.rejected`), real
-    only if every one is, else inconclusive: so the rate of false alarms is that of an image and
-    does not grow with the number of faces.
+    """Judge an image by its faces, see `together`.
 
     Args:
         faces: what was said of each, at least one.
         logits: of the same faces.
         calibration: holds the scores to compare with; without it any fake face is enough.
+    """
+    if calibration is None or len(faces) == 1:
+        return together(faces, [True] * len(faces))
+    return together(faces, calibration.rejected(logits))
+
+
+def together(faces: Sequence[Verdict], stands_out: Sequence[bool] | None) -> Verdict:
+    """Judge an image by its faces, or a video by its persons.
+
+    It is fake if a face is that stands out among all of them, real only if every one is, else
+    inconclusive: so the rate of false alarms is that of an image and does not grow with the number
+    of faces.
+
+    Args:
+        faces: what was said of each, at least one.
+        stands_out: which of them do, see `Calibration.stand_out`; None where they are too many.
     """
     words = [face.word for face in faces]
     if set(words) == {"real"}:
@@ -91,9 +138,6 @@ def combine(
     reasons = tuple(dict.fromkeys(reason for face in faces for reason in face.reasons))
     if "fake" not in words:
         return Verdict("inconclusive", reasons)
-    if calibration is None or len(faces) == 1:
-        return Verdict("fake")
-    stands_out = calibration.rejected(logits)
     if stands_out is None:
         return Verdict("inconclusive", (*reasons, TOO_MANY_FACES))
     if any(out and word == "fake" for out, word in zip(stands_out, words, strict=True)):

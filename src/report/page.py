@@ -34,6 +34,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Sentence:
+    """A sentence with the numbers of its footnotes, from 1."""
+
+    text: str
+    marks: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Footnote:
+    """What a sentence rests on, and the address where it is found; empty for none."""
+
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of a page.
 
@@ -45,6 +61,8 @@ class Section:
         rows: of the table.
         figures: large pictures, one under the other or side by side.
         pictures: rows of small pictures that belong together.
+        cited: paragraphs of sentences with footnotes.
+        footnotes: in the order of their numbers; of one section of a page alone.
     """
 
     title: str
@@ -54,6 +72,8 @@ class Section:
     rows: Sequence[Sequence[object]] = ()
     figures: Sequence[Picture] = ()
     pictures: Sequence[Sequence[Picture]] = ()
+    cited: Sequence[Sequence[Sentence]] = ()
+    footnotes: Sequence[Footnote] = ()
 
 
 def render(title: str, lead: str, sections: Sequence[Section]) -> str:

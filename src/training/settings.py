@@ -1,89 +1,139 @@
-"""What decides a training run."""
+"""What decides a training run, and how each of it is asked for on the command line."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import click
 
 from src import InputError
 from src.auditing.findings import MAX_SHORTCUT_AUC
+from src.data import augment
 from src.detector import network
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
+from src.detector.framing import FACES
+from src.training import precision, weights
 
 TWO_PHASE, SCRATCH = "two-phase", "scratch"
+
+_COUNT, _COUNT_OR_NONE = click.IntRange(1), click.IntRange(0)
+_POSITIVE = click.FloatRange(0, min_open=True)
+_SHARE = click.FloatRange(0, 1, min_open=True)
+_RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+class Crop(click.ParamType):
+    """`SIDE:EPOCHS`, two whole numbers."""
+
+    name = "SIDE:EPOCHS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        side, _, epochs = str(value).partition(":")
+        if not (side.isdecimal() and epochs.isdecimal()):
+            self.fail(f"expected SIDE:EPOCHS such as 96:10, got {value!r}", param, ctx)
+        return int(side), int(epochs)
+
+
+def _setting(default: Any, kind: Any, help: str, **option: Any) -> Any:
+    """Declare a setting with its type on the command line, and what is said of it there."""
+    return field(default=default, metadata={"type": kind, "help": help} | option)
 
 
 @dataclass(frozen=True)
 class Settings:
     """What decides a training run; `config.json` in the bundle.
 
-    Attributes:
-        data_dirs: folders with the images.
-        backbone: key of `network.BACKBONES`.
-        image_size: side of the square input in pixels.
-        weights: `auto`, `imagenet`, `starter`, `none` or a path.
-        schedule: `two-phase` or `scratch`; None takes two-phase where weights were loaded.
-        warmup_epochs: frozen epochs; from scratch, epochs with a rising learning rate.
-        finetune_epochs: epochs after those.
-        unfreeze_layers: backbone layers trained in phase 2, counted from the head.
-        batch_size: images a step.
-        learning_rate: of the warm-up, and the highest from scratch.
-        finetune_learning_rate: of phase 2.
-        dropout: share of hidden units dropped, in [0, 1).
-        augment: one of `augment.LEVELS`.
-        crops: side in pixels and number of epochs, of the first epochs from scratch: they see
-            random squares of that side at full scale, in less time; the others see whole images.
-        balance: show the images of smaller sources several times an epoch.
-        self_blend: give each real image with a face a self-blended fake, anew in every epoch.
-        views: 0 runs the frozen backbone in every warm-up epoch; N computes its features once for
-            each of N views of every image (the plain one and N - 1 augmented ones).
-        patience: epochs without a better validation AUC after which a phase ends.
-        precision: `auto`, `float32`, `bfloat16` or `float16`.
-        faces: `auto` frames every image alike around its largest face, `off` takes it whole.
-        framing: share of the frame that the face fills; None measures the training images.
-        limit_per_class: at most so many images of a class in each split.
-        fraction: share of the images used.
-        seed: of everything random.
-        deterministic: use operations that always agree, at some cost in speed.
-        equalize: learn from images that are re-encoded alike; the audit's gate judges those.
-        max_shortcut_auc: above this, what the files alone give away stops the run.
-        allow_shortcut: go on past that gate.
-        max_false_fake: share of real faces that the thresholds may call fake.
-        max_false_real: share of fakes that they may call real.
-        half_weights: round the kernels of the best epoch to float16 before anything is measured,
-            and store them so.
+    Every setting is an option of `deepfake train`; what it says there is said here.
     """
 
-    data_dirs: tuple[str, ...]
-    backbone: str = "xception"
-    image_size: int = 299
-    weights: str = "auto"
-    schedule: str | None = None
-    warmup_epochs: int = 5
-    finetune_epochs: int = 10
-    unfreeze_layers: int = 40
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    finetune_learning_rate: float = 1e-4
-    dropout: float = 0.5
-    augment: str = "full"
-    crops: tuple[tuple[int, int], ...] = ()
-    balance: bool = False
-    self_blend: bool = False
-    views: int = 0
-    patience: int = 5
-    precision: str = "auto"
-    faces: str = "auto"
-    framing: float | None = None
-    limit_per_class: int | None = None
-    fraction: float | None = None
-    seed: int = 0
-    deterministic: bool = False
-    equalize: bool = False
-    max_shortcut_auc: float = MAX_SHORTCUT_AUC
-    allow_shortcut: bool = False
-    max_false_fake: float = MAX_FALSE_FAKE
-    max_false_real: float = MAX_FALSE_REAL
-    half_weights: bool = False
+    data_dirs: tuple[str, ...] = field(
+        metadata={"name": "--data-dir", "multiple": True, "required": True,
+                  "help": "Folder with images; repeatable."}
+    )  # fmt: skip
+    backbone: str = _setting(
+        "xception", str, f"Network under the head: {', '.join(network.BACKBONES)}."
+    )
+    image_size: int = _setting(299, _COUNT, "Side of the square input in pixels.")
+    weights: str = _setting("auto", str, f"To start from: {weights.CHOICES}.")
+    schedule: str | None = _setting(
+        None,
+        click.Choice([TWO_PHASE, SCRATCH]),
+        "Frozen and then the last layers, or the whole network.  [default: two-phase where "
+        "weights were loaded, else scratch]",
+    )
+    warmup_epochs: int = _setting(
+        5, _COUNT_OR_NONE, "Frozen epochs; from scratch, epochs with a rising learning rate."
+    )
+    finetune_epochs: int = _setting(10, _COUNT_OR_NONE, "Epochs after those.")
+    unfreeze_layers: int = _setting(
+        40, _COUNT_OR_NONE, "Backbone layers trained in phase 2, counted from the head."
+    )
+    batch_size: int = _setting(32, _COUNT, "Images a step.")
+    learning_rate: float = _setting(
+        1e-3, _POSITIVE, "Of the warm-up, and the highest from scratch."
+    )
+    finetune_learning_rate: float = _setting(1e-4, _POSITIVE, "Of phase 2.")
+    dropout: float = _setting(
+        0.5, click.FloatRange(0, 1, max_open=True), "Share of hidden units dropped."
+    )
+    augment: str = _setting("full", click.Choice(augment.LEVELS), "How images are varied.")
+    crops: tuple[tuple[int, int], ...] = _setting(
+        (),
+        Crop(),
+        "SIDE:EPOCHS of the first epochs from scratch: random squares of that side in pixels at "
+        "full scale, in less time; the others see whole images. Repeatable.",
+        name="--crop",
+        multiple=True,
+    )
+    balance: bool = _setting(
+        False, None, "Show the images of smaller sources several times an epoch."
+    )
+    self_blend: bool = _setting(
+        False, None, "Give each real face a self-blended fake, anew in every epoch."
+    )
+    views: int = _setting(
+        0,
+        _COUNT_OR_NONE,
+        "Warm up on features of N views of every image, computed once; 0: fresh every epoch.",
+    )
+    patience: int = _setting(
+        5, _COUNT, "Epochs without a better validation AUC after which a phase ends."
+    )
+    precision: str = _setting("auto", click.Choice(precision.PRECISIONS), "To compute in.")
+    faces: str = _setting(
+        "auto",
+        click.Choice(FACES),
+        "auto: images framed otherwise than most are cropped to their largest face.",
+    )
+    framing: float | None = _setting(
+        None, _SHARE, "Share of the frame that the face fills.  [default: measured]"
+    )
+    limit_per_class: int | None = _setting(None, _COUNT, "Images of a class in each split.")
+    fraction: float | None = _setting(None, _SHARE, "Share of the images used.")
+    seed: int = _setting(0, _COUNT_OR_NONE, "Of everything random.")
+    deterministic: bool = _setting(False, None, "Repeatable to the last bit, and slower.")
+    equalize: bool = _setting(
+        False, None, "Learn from images that are re-encoded alike; the audit judges those."
+    )
+    max_shortcut_auc: float = _setting(
+        MAX_SHORTCUT_AUC,
+        click.FloatRange(0.5, 1),
+        "Stop where the files alone tell the classes better than this.",
+    )
+    allow_shortcut: bool = _setting(False, None, "Go on where the files tell the classes.")
+    max_false_fake: float = _setting(
+        MAX_FALSE_FAKE, _RATE, "Share of real faces that may be called fake."
+    )
+    max_false_real: float = _setting(
+        MAX_FALSE_REAL, _RATE, "Share of fakes that may be called real."
+    )
+    half_weights: bool = _setting(
+        False, None, "Round the best epoch's kernels to float16 before all else: half the file."
+    )
 
     def __post_init__(self) -> None:
         network.backbone(self.backbone)
@@ -116,3 +166,16 @@ class Settings:
                 )
         if sum(epochs for _, epochs in self.crops) > self.warmup_epochs + self.finetune_epochs:
             raise InputError("--crop: more epochs of crops than epochs in all")
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for every setting to a click command."""
+    for setting in reversed(fields(Settings)):
+        chosen = dict(setting.metadata)
+        name = chosen.pop("name", f"--{setting.name.replace('_', '-')}")
+        if setting.type == "bool":
+            chosen["is_flag"] = True
+        if not chosen.get("multiple"):
+            chosen["default"] = setting.default
+        command = click.option(name, setting.name, **chosen)(command)
+    return command

@@ -108,6 +108,8 @@ def imagenet_weights(name: str) -> Path:
     if cached.is_file():
         return cached
     advice = f"fetch {spec.weights_url} yourself and put it at {cached}, or give --weights PATH"
+    if spec.module != network.APPLICATIONS:
+        raise InputError(f"no ImageNet weights for {name}: Keras has none to download; {advice}")
     if not _answers(spec.weights_url):
         raise InputError(
             f"no ImageNet weights for {name}: {cached} does not exist and the download server "

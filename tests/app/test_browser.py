@@ -148,6 +148,62 @@ def test_prevalence_changes_what_a_verdict_is_worth(page, address):
     assert f"{100 * found / (found + alarms):.2g}% of those called fake" in said[0]
 
 
+def why(card: Any) -> Any:
+    """Ask why, by keyboard, and return the explanation."""
+    card.locator("summary").press("Enter")
+    card.locator(".reasons .note").first.wait_for()
+    return card.locator(".reasons")
+
+
+def test_footnotes_frame_what_was_measured_and_open_sources(page, make_picture):
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/explain" in one.url else None)
+    drop(page, files(make_picture)[:1])
+    card = judged(page, 1)[0]
+    found = why(card)
+    assert found.locator("> p [lang=en]").count() > 3
+    pressed = page.locator("[aria-pressed=true]")
+    # Where the evidence lies is about a part of the picture, the probability about all of it.
+    evidence = found.locator("span", has_text="Half of the evidence").locator("+ sup button")
+    evidence.press("Enter")
+    assert card.locator("rect.shown").count() == 2
+    assert float(card.locator("rect.shown").last.get_attribute("width")) < 120
+    caption = card.locator(".picture").get_by_role("status")
+    assert "Half of the evidence" in caption.inner_text()
+    assert pressed.count() == 1
+    found.get_by_role("button", name="Measurement 2", exact=True).click()
+    assert card.locator("rect.shown").count() == 0
+    assert caption.inner_text() == ""
+    assert pressed.count() == 1
+    told = found.get_by_role("status").filter(has_text="probability of a fake")
+    assert told.count() == 1
+    found.get_by_role("button", name="Measurement 2", exact=True).click()
+    assert pressed.count() == told.count() == 0
+    link = found.get_by_role("link", name="Source").first
+    assert re.match(r"https://(arxiv|doi)\.org/", link.get_attribute("href"))
+    assert link.get_attribute("target") == "_blank"
+    assert "noopener" in link.get_attribute("rel")
+    for _ in range(2):
+        card.locator("summary").press("Enter")
+    page.select_option("#language", "fr")
+    assert found.get_by_text("L’explication est en anglais").is_visible()
+    assert found.get_by_role("button", name="Mesure 1", exact=True).first.is_visible()
+    assert len(asked) == 1
+
+
+def test_explanation_that_fails_can_be_asked_for_again(page, make_picture):
+    drop(page, files(make_picture)[:1])
+    card = judged(page, 1)[0]
+    page.route("**/explain", lambda route: route.abort())
+    card.locator("summary").press("Enter")
+    card.locator(".reasons .error").wait_for()
+    assert "cannot be reached" in card.locator(".reasons").inner_text()
+    page.unroute("**/explain")
+    card.locator(".reasons").get_by_role("button", name="Try again").press("Enter")
+    card.locator(".reasons .note").first.wait_for()
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+
+
 def test_report_opens_with_its_style_and_picture(page, make_picture):
     drop(page, files(make_picture)[:1])
     card = judged(page, 1)[0]
@@ -184,7 +240,9 @@ def test_page_is_accessible_and_fits(page, make_picture, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     drop(page, files(make_picture))
-    judged(page, 3)
+    for card in judged(page, 3)[:2]:
+        why(card)
+    page.locator(".reasons button").first.click()
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 

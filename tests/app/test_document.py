@@ -26,4 +26,4 @@ def test_schemathesis_finds_nothing(make_app, tmp_path, kept):
             check=False,
         )
     assert result.returncode == 0, result.stdout
-    assert "Tested: 10" in result.stdout
+    assert "Tested: 11" in result.stdout

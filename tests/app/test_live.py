@@ -29,7 +29,7 @@ from src.detector.detector import Detector
 
 class Slow(Redness):
     def run(self, images):
-        time.sleep(0.05)
+        time.sleep(0.4)
         return super().run(images)
 
 folder = Path({folder!r})

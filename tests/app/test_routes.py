@@ -6,6 +6,7 @@ import sys
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from redness import BLUE, GREY, RED, SIZE, encoded, plain, post, problem
 
 from src.data import pixels
 
-POSTS = ("/predict", "/predict/batch", "/gradcam", "/report")
+POSTS = ("/predict", "/predict/batch", "/gradcam", "/report", "/explain")
 
 
 def two_faces() -> bytes:
@@ -145,11 +146,26 @@ def test_report_stands_alone_and_escapes_names(client):
     assert response.headers["content-type"].startswith("text/html")
     assert "<script" not in response.text
     assert "&lt;script&gt;" in response.text
-    assert not re.findall(r'(?:src|href)="(?!data:)', response.text)
+    assert not re.findall(r'src="(?!data:)', response.text)
+    assert "http-equiv" not in response.text
     answer = post(client, "/predict", RED).json()
     assert answer["sha256"] in response.text
     assert f"{answer['p_fake']:.3f}" in response.text
     assert "On average over calibration sets" in response.text
+
+
+def test_report_says_why_with_footnotes(client):
+    text = post(client, "/report", RED).text
+    found = post(client, "/explain", RED).json()
+    for sentence in found["sentences"]:
+        assert escape(sentence["text"]) in text
+    marks = set(re.findall(r'href="#footnote-(\d+)"', text))
+    assert marks == set(re.findall(r'id="footnote-(\d+)"', text))
+    assert len(marks) == len({name for one in found["sentences"] for name in one["citations"]})
+    assert "measured: p_fake" in text
+    links = re.findall(r'<a href="(http[^"]*)" target="_blank" rel="noopener noreferrer">', text)
+    assert set(links) == {note["url"] for note in found["notes"].values()}
+    assert text.count("http") == len(links)
 
 
 def test_root_is_a_page_for_browsers_and_json_for_others(client):
@@ -205,7 +221,7 @@ def bomb() -> bytes:
     )
 
 
-@pytest.mark.parametrize("path", ["/predict", "/gradcam", "/report"])
+@pytest.mark.parametrize("path", ["/predict", "/gradcam", "/report", "/explain"])
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -349,7 +365,7 @@ def test_uploads_stay_in_memory(serve, tmp_path):
     sys.addaudithook(watch)
     watching = True
     try:
-        for path in ("/predict", "/gradcam", "/report"):
+        for path in ("/predict", "/gradcam", "/report", "/explain"):
             assert post(client, path, large).status_code == 200
         assert post(client, "/predict/batch", large, BLUE, name="files").status_code == 200
         assert opened == []

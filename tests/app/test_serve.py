@@ -1,6 +1,5 @@
 import json
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -92,7 +91,7 @@ def test_options_come_from_the_environment(monkeypatch):
     import app
 
     assert app.app == "app"
-    assert made["model"] == Path("some/where")
+    assert made["model"] == "some/where"
     assert made["settings"].max_bytes == 7_000_000
     assert made["settings"].hosts[-2:] == ("a.example", "*.b.example")
 

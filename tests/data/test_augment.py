@@ -98,5 +98,5 @@ def test_full_does_not_lean_on_a_global_generator(photo):
 
 
 def test_an_unknown_level_is_refused(photo):
-    with pytest.raises(InputError, match="none, light, full"):
+    with pytest.raises(InputError, match="none, light, traces, full"):
         augment.augment(photo, np.random.default_rng(0), "heavy")

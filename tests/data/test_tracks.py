@@ -45,3 +45,41 @@ def test_the_main_person_fills_most_of_the_video():
 
 def test_without_faces_there_are_no_tracks():
     assert tracks.link([[], []]) == []
+
+
+BOX, ELSEWHERE = (0.0, 100.0, 50.0, 65.0), (400.0, 20.0, 80.0, 104.0)
+# Descriptions of two persons, of the first after a while, and of one between them.
+ANN, BOB = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+ANN_LATER, NEITHER = np.array([0.8, 0.6]), np.array([0.6, 0.8]) * [1, -1]
+
+
+def test_a_person_who_was_away_comes_back_elsewhere_by_looks():
+    tracker = tracks.Tracker()
+    assert tracker.follow([BOX], [ANN]) == [0]
+    for _ in range(5):
+        assert tracker.follow([], []) == []
+    assert tracker.follow([ELSEWHERE, BOX], [ANN_LATER, BOB]) == [0, 1]
+
+
+def test_the_same_place_means_nothing_after_long_or_after_a_cut():
+    for missed, cut in ((tracks.PATIENCE + 1, False), (0, True)):
+        tracker = tracks.Tracker()
+        tracker.follow([BOX], [ANN])
+        for _ in range(missed):
+            tracker.follow([], [])
+        assert tracker.follow([BOX], [NEITHER], cut) == [1]
+    tracker = tracks.Tracker()
+    tracker.follow([BOX], [ANN])
+    assert tracker.follow([BOX], [NEITHER]) == [0]
+
+
+def test_somebody_who_looks_wholly_different_is_somebody_else_in_the_same_place():
+    tracker = tracks.Tracker()
+    tracker.follow([BOX], [ANN])
+    assert tracker.follow([BOX], [BOB]) == [1]
+
+
+def test_two_who_look_alike_at_the_same_time_are_two():
+    tracker = tracks.Tracker()
+    assert tracker.follow([BOX, ELSEWHERE], [ANN, ANN]) == [0, 1]
+    assert tracker.follow([ELSEWHERE, BOX], [ANN, ANN]) == [1, 0]

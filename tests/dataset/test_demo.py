@@ -1,6 +1,7 @@
 """`make demo`: what it refuses to replace, and (slow) the whole of it on a clean clone."""
 
 import csv
+import json
 import re
 import shutil
 import subprocess
@@ -104,9 +105,11 @@ def test_make_demo_on_a_clean_checkout(tmp_path):
     assert phases == ({"warm-up", "fine-tune"} if ships else {"scratch"})
     plain = subprocess.run(
         [
-            *(copy / ".venv/bin/deepfake", "predict", "dataset/test/fake/0000.jpg", "--json"),
+            *(copy / ".venv/bin/deepfake", "predict", "dataset/test/fake", "--json"),
             *("--model", "models/detector"),
         ],
         cwd=copy, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert '"verdict": "fake"' in plain.stdout
+    # A few may be inconclusive: what one in a few dozen calibration faces exceeds is unfamiliar.
+    verdicts = [json.loads(line)["verdict"] for line in plain.stdout.splitlines()]
+    assert verdicts.count("fake") > 0.75 * len(verdicts)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.report.page import Picture, Section, render
+from src.report.page import Footnote, Picture, Section, Sentence, render
 
 NASTY = "<script>alert('x')</script> & \"quotes\".png"
 VOID = {"meta", "img", "br"}
@@ -132,3 +132,16 @@ def test_pictures_that_belong_together_stand_in_one_row():
     page = Read(render("t", "l", [Section("s", pictures=[row("a", "b"), row("c")])]))
     assert [div["class"] for div in page.all("div")] == ["row", "row"]
     assert page.text("figcaption") == ["a", "b", "c"]
+
+
+def test_sentences_have_footnotes_that_are_there():
+    cited = [[Sentence(f"It is {NASTY}.", [1, 2])], [Sentence("And so.", [2])]]
+    footnotes = [Footnote("measured: it"), Footnote(NASTY, 'https://a.example/"x')]
+    read = Read(render("t", "l", [Section("Why", cited=cited, footnotes=footnotes)]))
+    marks = [link["href"] for link in read.all("a") if "target" not in link]
+    assert marks == [f"#footnote-{number}" for number in (1, 2, 2)]
+    assert [item["id"] for item in read.all("li")] == ["footnote-1", "footnote-2"]
+    (source,) = (link for link in read.all("a") if "target" in link)
+    assert source["href"] == 'https://a.example/"x'
+    assert source["rel"] == "noopener noreferrer"
+    assert ("a", NASTY) in read.texts

@@ -2,10 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { putTogether, rejected } from "../../web/verdict.js";
+import { decideByFrames, pValue, putTogether, rejected, standOut, together } from "../../web/verdict.js";
 
 const path = new URL("vectors/verdict.json", import.meta.url);
-const { calibrations, cases } = JSON.parse(readFileSync(path, "utf-8"));
+const { calibrations, reasons, cases, persons } = JSON.parse(readFileSync(path, "utf-8"));
 
 describe("verdict", () => {
   test.each(cases)("$name", ({ calibration, views, outputs, expected }) => {
@@ -19,12 +19,20 @@ describe("verdict", () => {
     expect(found.p_fake).toBeCloseTo(expected.p_fake, 12);
   });
 
+  test.each(persons)("person $calibration $logit $among_real $among_fake", (person) => {
+    const { calibration, logit, among_real: real, among_fake: fake, expected } = person;
+    const used = calibrations.find(({ name }) => name === calibration) ?? null;
+    const found = decideByFrames(logit, real, fake, used, person.reasons);
+    expect(found).toEqual(expected);
+    const standsOut = used ? standOut([real, 1], used) : [true, true];
+    expect(together([found, { word: "real", reasons: [] }], standsOut)).toEqual(person.beside);
+    for (const [among, value] of Object.entries(person.among ?? {})) {
+      expect(pValue(logit, 2, used, among)).toBe(value);
+    }
+  });
+
   test("every reason is among them", () => {
-    const said = new Set(cases.flatMap(({ expected }) => expected.reasons));
-    const known = [
-      "no_face", "face_too_small", "between_thresholds", "unstable", "among_many_faces",
-      "too_many_faces", "unfamiliar",
-    ];
-    expect([...said].sort()).toEqual(known.sort());
+    const said = [...cases, ...persons].flatMap(({ expected }) => expected.reasons);
+    expect([...new Set(said)].sort()).toEqual([...reasons].sort());
   });
 });

@@ -30,11 +30,7 @@ class _Requests:
         self._pool = ThreadPoolExecutor(count, "openvino")
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(count):
-            request = compiled.create_infer_request()
-            # OpenVINO's binding prepares itself at the first look at a tensor's data, and two
-            # threads that look first at once wait for each other for ever.
-            _ = request.get_input_tensor().data
-            self._free.put(request)
+            self._free.put(compiled.create_infer_request())
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score images, see `Engine.run`; several threads may do so at once."""

@@ -12,11 +12,13 @@ from src.report.plots.overview import dashboard
 from src.report.plots.painting import Heat, blend, overlay
 from src.report.plots.ranking import precision_recall, roc, thresholds
 from src.report.plots.style import save
+from src.report.plots.timeline import Line, timeline
 from src.report.plots.training import training_curves
 from src.report.plots.uncertainty import entropy, reliability, risk_coverage
 
 __all__ = [
     "Heat",
+    "Line",
     "blend",
     "confusion",
     "dashboard",
@@ -35,6 +37,7 @@ __all__ = [
     "save",
     "scores",
     "thresholds",
+    "timeline",
     "training_curves",
     "verdicts",
 ]

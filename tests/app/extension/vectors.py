@@ -6,6 +6,7 @@ Run it as a script after a change of the verdict or of the scaling.
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -19,6 +20,7 @@ from src.data.faces import Face, crop_box
 from src.detector.calibration import Calibration, Unfamiliar, calibrate, probability
 from src.detector.framing import View
 from src.detector.prediction import Output, judge, put_together
+from src.detector.verdict import REASONS, UNFAMILIAR, Verdict, decide_by_frames, together
 
 EXTENSION = Path(__file__).resolve().parents[3] / "app/extension"
 FOLDER = EXTENSION / "tests/vectors"
@@ -126,7 +128,40 @@ def verdicts() -> dict[str, Any]:
     for number in range(80):
         logits = rng.normal(0, 4, int(rng.integers(1, 7))).round(3).tolist()
         case(f"drawn {number}", ("drawn", "strict")[number % 2], *map(_face, logits))
-    return {"calibrations": [{"name": n, **c.to_dict()} for n, c in known.items()], "cases": cases}
+    return {
+        "calibrations": [{"name": n, **c.to_dict()} for n, c in known.items()],
+        "reasons": list(REASONS),
+        "cases": cases,
+        "persons": persons(known),
+    }
+
+
+def persons(known: dict[str, Calibration]) -> list[dict[str, Any]]:
+    """Return p-values of persons in videos with what is said of them, alone and together."""
+    values = (None, 0.0, 0.01, 0.0100001, 0.05, 0.0500001)
+    cases = []
+    for name in ("none", "drawn", "counted"):
+        used = known.get(name)
+        for logit, real, fake in itertools.product((-3.0, 3.0), values, values):
+            reasons = (UNFAMILIAR,) if (real, fake) == (0.0, 0.0) and logit > 0 else ()
+            said = decide_by_frames(logit, real, fake, used, reasons)
+            # Beside a real one, so that Holm's procedure has a say.
+            beside = Verdict("real")
+            stands = used.stand_out([real, 1.0]) if used else [True, True]
+            cases.append(
+                {
+                    "calibration": name,
+                    "logit": logit,
+                    "among_real": real,
+                    "among_fake": fake,
+                    "reasons": reasons,
+                    "expected": asdict(said),
+                    "beside": asdict(together([said, beside], stands)),
+                    "among": used
+                    and {kind: used.p_value(logit, 2, kind) for kind in ("real", "fake")},
+                }
+            )
+    return cases
 
 
 def patterned(width: int, height: int) -> np.ndarray:

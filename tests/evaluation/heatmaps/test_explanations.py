@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tiny
-from conftest import card
 from keras import layers
 
 from src import InputError
@@ -15,6 +14,7 @@ from src.detector.detector import Detector
 from src.evaluation.heatmaps import explanations, removal
 from src.evaluation.heatmaps.randomisation import Randomisation
 from src.intervals import Estimate
+from tests.conftest import card
 
 SIZE, COUNT, SQUARE = 32, 30, 12
 

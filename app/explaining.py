@@ -1,0 +1,180 @@
+"""Explain verdicts in words, apart from the judging: nobody's verdict waits for an explanation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.answers import Box, Word
+from app.judging import UPLOAD, Remembered
+from app.problems import busy
+from app.settings import Settings
+from src import explain
+from src.detector.detector import Detector
+from src.explain import Explanation
+from src.explaining import provenance
+
+log = logging.getLogger(__name__)
+
+Returned = TypeVar("Returned")
+# Texts that a language model writes at a time; whoever comes then gets the text from templates.
+WRITERS = 4
+# Of the places of the queue, one in so many may be an explanation: the others are for verdicts.
+SHARE = 4
+
+EXAMPLE: dict[str, Any] = {
+    "verdict": "fake",
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "sentences": [
+        {
+            "text": "The detector calls this picture fake.",
+            "citations": ["verdict"],
+            "part": "verdict",
+        }
+    ],
+    "measurements": {
+        "verdict": {
+            "value": "fake",
+            "sentence": "The detector calls this picture fake.",
+            "box": None,
+        }
+    },
+    "notes": {},
+    "source": "template",
+    "removed": 0,
+}
+
+
+class Sentence(BaseModel):
+    """A sentence, and what it rests on."""
+
+    text: str
+    citations: list[str] = Field(min_length=1, description="Ids of measurements and notes.")
+    part: explain.Part = Field(description="The paragraph that it belongs to.")
+
+
+class Measured(BaseModel):
+    """Something that was measured of the image."""
+
+    value: Any = Field(description="For programs.")
+    sentence: str
+    box: Box | None = Field(
+        description="Left, top, width and height in pixels of the upright image, where it is about "
+        "a part."
+    )
+
+
+class Cited(BaseModel):
+    """A note from research: one claim with its source."""
+
+    title: str
+    text: str
+    source: str
+    url: str = Field(description="Where the source is found.")
+
+
+class Explained(BaseModel):
+    """Why an image is judged as it is, every sentence with what it rests on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    verdict: Word
+    sha256: str
+    sentences: list[Sentence]
+    measurements: dict[str, Measured]
+    notes: dict[str, Cited]
+    source: Literal["template", "llm"] = Field(description="Who worded it.")
+    removed: int = Field(ge=0, description="Sentences of a language model that did not hold.")
+
+    @classmethod
+    def of(cls, said: Explanation) -> Explained:
+        """Return what is answered of an explanation; why no model was used goes to the log."""
+        fields = said.to_dict()
+        for sentence, one in zip(fields["sentences"], said.sentences, strict=True):
+            sentence["part"] = said.part(one)
+        return cls.model_validate(fields)
+
+
+class Explaining:
+    """Explains one image at a time, on a thread of its own.
+
+    Args:
+        detector: judges.
+        settings: of the service.
+
+    Raises:
+        InputError: the list of trusted roots cannot be used.
+    """
+
+    def __init__(self, detector: Detector, settings: Settings) -> None:
+        self._detector, self._endpoint = detector, settings.endpoint
+        self._trust_anchors = settings.trust_anchors
+        # A list that cannot be used shall not wait for the first picture.
+        provenance.read(b"", "image/jpeg", settings.trust_anchors)
+        self._most, self._inside = max(1, settings.places // SHARE), 0
+        self._remembered = Remembered[Explanation](settings.remembered)
+        self._explainer = ThreadPoolExecutor(1, "explain")
+        self._writers, self._writing = ThreadPoolExecutor(WRITERS, "reword"), 0
+
+    async def warm_up(self) -> None:
+        """Index the notes, before the first explanation gets its turn on the same thread."""
+        await _run(self._explainer, explain.our_notes)
+
+    def stop(self) -> None:
+        """Stop; whoever held a place has been answered already."""
+        for pool in (self._explainer, self._writers):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def explain(self, data: bytes, sha256: str, faces: str) -> Explanation:
+        """Explain an image that was judged already; whoever asks holds a place of the queue.
+
+        Raises:
+            Problem: too many explanations are under way.
+        """
+        found = self._remembered.get(sha256, faces)
+        if found is not None:
+            return found
+        if self._inside >= self._most:
+            raise busy("Too many explanations are under way; try again soon.")
+        self._inside += 1
+        try:
+            found = await _run(self._explainer, self._explain, data, faces)
+        finally:
+            self._inside -= 1
+        self._remembered.keep(sha256, faces, found)
+        return found
+
+    def _explain(self, data: bytes, faces: str) -> Explanation:
+        return explain.explain(
+            data, UPLOAD, self._detector, faces=faces, trust_anchors=self._trust_anchors
+        )
+
+    async def reword(self, said: Explanation, faces: str) -> Explanation:
+        """Let the language model of the settings word an explanation, where there is one.
+
+        It takes as long as the model takes, so nobody holds a place meanwhile.
+        """
+        if self._endpoint is None or said.source == "llm":
+            return said
+        if self._writing >= WRITERS:
+            log.info("written from templates: the language model has enough to do")
+            return said
+        self._writing += 1
+        try:
+            better = await _run(self._writers, explain.reword, said, self._endpoint)
+        finally:
+            self._writing -= 1
+        if better.remark is not None:
+            log.warning("written from templates: %s", better.remark)
+        if better.source == "llm":
+            self._remembered.keep(said.measured.prediction.sha256, faces, better)
+        return better
+
+
+async def _run(pool: ThreadPoolExecutor, function: Callable[..., Returned], *args: Any) -> Returned:
+    return await asyncio.get_running_loop().run_in_executor(pool, function, *args)

@@ -1,0 +1,68 @@
+"""Which frames of a video are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from src import InputError
+from src.data.footage import Survey
+
+WAYS = ("even", "scene")
+
+
+def choose(survey: Survey, count: int, way: str = "even") -> list[int]:
+    """Choose frames of a video.
+
+    Args:
+        survey: of the video.
+        count: how many; all of them where it has fewer.
+        way: `even`: evenly over its time, whatever its frame rate does; `scene`: as many of each
+            scene, so that a short one is not passed over. Where there are more scenes than
+            frames, the longest scenes get one each.
+
+    Returns:
+        The numbers of the frames, rising.
+
+    Raises:
+        InputError: `way` is unknown.
+    """
+    if way not in WAYS:
+        raise InputError(f"sample: expected one of {', '.join(WAYS)}, got {way!r}")
+    length = len(survey.times)
+    if way == "even":
+        return _even(survey, 0, length, count)
+    edges = [0, *survey.cuts, length]
+    scenes = list(pairwise(edges))
+    shares = _shares([stop - start for start, stop in scenes], count)
+    return [
+        number
+        for (start, stop), share in zip(scenes, shares, strict=True)
+        for number in _even(survey, start, stop, share)
+    ]
+
+
+def _shares(lengths: Sequence[int], count: int) -> list[int]:
+    """Deal frames out to scenes one by one, the longest first, none more than it has."""
+    left = min(count, sum(lengths))
+    shares = [0] * len(lengths)
+    order = sorted(range(len(lengths)), key=lambda scene: -lengths[scene])
+    while left:
+        for scene in order:
+            if left and shares[scene] < lengths[scene]:
+                shares[scene] += 1
+                left -= 1
+    return shares
+
+
+def _even(survey: Survey, start: int, stop: int, count: int) -> list[int]:
+    """Return the frames that are shown in the middle of `count` equal parts of a stretch."""
+    if count >= stop - start:
+        return list(range(start, stop))
+    times = survey.times[start:stop]
+    span = times[-1] - times[0] + survey.interval
+    middles = times[0] + span * (2 * np.arange(count) + 1) / (2 * count)
+    shown = np.searchsorted(times, middles, "right") - 1
+    return sorted({start + int(number) for number in shown})

@@ -1,0 +1,195 @@
+"""What is said of the persons in a video, each seen in several frames.
+
+Frames of one person are no independent images, so nothing here counts them as such: the p-values of
+a person's frames are merged by twice their mean, which is a p-value whatever they have to do with
+each other (Vovk & Wang, "Combining p-values via averaging", Biometrika 107(4), 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.detector import verdict
+from src.detector.calibration import Calibration, probability
+from src.detector.verdict import Verdict
+
+# The least share of what speaks for the likelier answer that the moments hold together.
+CARRIED = 0.5
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One person in one frame.
+
+    Attributes:
+        time: when the frame is shown, in seconds from the start of the video.
+        box: the face: left, top, width, height in pixels of the upright frame.
+        region: the part of the frame that was judged, in the same terms.
+        p_fake: probability of *fake* in [0, 1], of this frame.
+        logit: the network's raw output.
+        evidence: `(h, w)` float32 over the region, signed; positive pushes towards fake.
+        reasons: why this frame alone could not be judged, codes out of `verdict.REASONS`.
+    """
+
+    time: float
+    box: tuple[float, float, float, float]
+    region: tuple[int, int, int, int]
+    p_fake: float
+    logit: float
+    evidence: np.ndarray
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stretch of time that speaks strongly for the likelier answer.
+
+    Attributes:
+        start: of the first frame in it, in seconds.
+        end: of the last frame in it.
+        share: of all that speaks for that answer, in (0, 1].
+    """
+
+    start: float
+    end: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person, from the first frame to the last.
+
+    Attributes:
+        id: from 1 on, in order of appearance.
+        verdict: `fake`, `real` or `inconclusive`.
+        p_fake: probability of *fake* in [0, 1] by the mean logit, with the temperature of stills.
+        logit: the mean over the frames that count.
+        reasons: codes behind the verdict.
+        moments: what carries it, see `moments`.
+        sightings: the frames in which the person was seen.
+    """
+
+    id: int
+    verdict: verdict.Word
+    p_fake: float
+    logit: float
+    reasons: tuple[str, ...]
+    moments: tuple[Moment, ...]
+    sightings: tuple[Sighting, ...]
+
+
+def judge(
+    persons: Sequence[Sequence[Sighting]],
+    calibration: Calibration | None = None,
+    temperature: float = 1.0,
+) -> tuple[list[Track], Verdict]:
+    """Judge the persons of a video, and the video by them.
+
+    Args:
+        persons: the sightings of each person, at least one, in order.
+        calibration: of stills; without it no error rate is promised.
+        temperature: divides the logit before the sigmoid.
+
+    Returns:
+        A track a person, and the verdict on the video: inconclusive without a person, and over
+        several persons as over several faces in one image.
+    """
+    if not persons:
+        return [], Verdict("inconclusive", (verdict.NO_FACE,))
+    counted = [_counted(sightings) for sightings in persons]
+    logits = [float(np.mean([one.logit for one in sightings])) for sightings in counted]
+    among_real = [_p_value(one, calibration, 1, "real") for one in counted]
+    among_fake = [_p_value(one, calibration, 1, "fake") for one in counted]
+    verdicts = [
+        verdict.decide_by_frames(logit, real, fake, calibration, _hindrances(sightings))
+        for sightings, logit, real, fake in zip(
+            counted, logits, among_real, among_fake, strict=True
+        )
+    ]
+    tracks = [
+        Track(
+            number,
+            said.word,
+            float(probability(np.array(logit), temperature)),
+            logit,
+            said.reasons,
+            moments(sightings),
+            tuple(persons[number - 1]),
+        )
+        for number, (said, logit, sightings) in enumerate(
+            zip(verdicts, logits, counted, strict=True), start=1
+        )
+    ]
+    stands_out: list[bool] | None = [True] * len(persons)
+    if calibration is not None and len(persons) > 1:
+        stands_out = calibration.stand_out(
+            [_p_value(one, calibration, len(persons), "real") for one in counted]
+        )
+    return tracks, verdict.together(verdicts, stands_out)
+
+
+def _counted(sightings: Sequence[Sighting]) -> Sequence[Sighting]:
+    """Leave out the frames in which the face is too small, unless that is all of them.
+
+    Size says nothing about the score, so this is no choice among frames by what they say.
+    """
+    large = [one for one in sightings if verdict.FACE_TOO_SMALL not in one.reasons]
+    return large or sightings
+
+
+def _hindrances(sightings: Sequence[Sighting]) -> tuple[str, ...]:
+    """Return what keeps every frame from being judged."""
+    if not all(one.reasons for one in sightings):
+        return ()
+    return tuple(dict.fromkeys(reason for one in sightings for reason in one.reasons))
+
+
+def _p_value(
+    sightings: Sequence[Sighting], calibration: Calibration | None, persons: int, among: str
+) -> float | None:
+    """Merge the p-values of a person's frames into one, whatever they have to do with each other.
+
+    A frame that cannot be judged counts as no evidence at all, 1: to leave it out would be to
+    choose among frames by what the network sees in them.
+
+    Returns:
+        Twice their mean, which may exceed 1; None where there are too few calibration images for
+        so many persons, since no frame's p-value could then be small enough.
+    """
+    if calibration is None:
+        return None
+    found = [calibration.p_value(one.logit, 2 * persons, among) for one in sightings]
+    values = [1.0 if one.reasons else p for one, p in zip(sightings, found, strict=True)]
+    known = [value for value in values if value is not None]
+    return 2 * float(np.mean(known)) if len(known) == len(values) else None
+
+
+def moments(sightings: Sequence[Sighting]) -> tuple[Moment, ...]:
+    """Find what carries the answer: the fewest frames that hold half of what speaks for it.
+
+    What a frame says for an answer is its logit, as far as that is on the answer's side, since a
+    person's logit is the mean of them. Frames that follow each other make one moment.
+
+    Args:
+        sightings: at least one, in order.
+
+    Returns:
+        The moments in order of time, for the answer that is likelier by the mean logit; none where
+        no frame speaks for it.
+    """
+    logits = np.array([one.logit for one in sightings])
+    speaks = np.maximum(0.0, logits if logits.mean() >= 0 else -logits)
+    if not speaks.any():
+        return ()
+    shares = speaks / speaks.sum()
+    order = np.argsort(-shares, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(shares[order]), CARRIED - 1e-9)) + 1
+    chosen = np.sort(order[:enough])
+    runs = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
+    return tuple(
+        Moment(sightings[run[0]].time, sightings[run[-1]].time, float(shares[run].sum()))
+        for run in runs
+    )

@@ -1,0 +1,164 @@
+"""Watch a video: find the faces in its frames, tell who is who, and score them in batches."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+import numpy as np
+
+from src.data import looks, pixels
+from src.data.tracks import Box, Tracker
+from src.detector import verdict
+from src.detector.detector import AT_ONCE, DECODERS, Detector
+from src.detector.framing import Framing, View
+from src.detector.persons import Sighting
+from src.detector.prediction import hindrances
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a video.
+
+    Attributes:
+        time: when it is shown, in seconds.
+        image: `(H, W, 3)` uint8 RGB, upright.
+        cut: another scene has begun since the frame before that was watched.
+    """
+
+    time: float
+    image: np.ndarray
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A view of a frame as the network gets it, with how the person in it looks."""
+
+    view: View
+    pixels: np.ndarray
+    looks: np.ndarray | None
+
+    @property
+    def box(self) -> Box:
+        """Where the face is; the whole view where none was looked for."""
+        left, top, width, height = self.view.face.box if self.view.face else self.view.box
+        return float(left), float(top), float(width), float(height)
+
+
+@dataclass(frozen=True)
+class _Appearance:
+    """A view in time, and whose it is."""
+
+    time: float
+    person: int
+    seen: _Seen
+
+
+def watch(
+    detector: Detector,
+    frames: Iterable[Frame],
+    *,
+    faces: str = "auto",
+    batch_size: int = 32,
+    step: Callable[[], object] = lambda: None,
+) -> list[list[Sighting]]:
+    """Find the persons in a video and score every face of theirs.
+
+    Faces are found on threads while the network works on the batch before; of the frames only a
+    few are held at a time, so that memory does not grow with the length of the video but by what
+    is returned.
+
+    Args:
+        detector: scores the faces.
+        frames: in order of time.
+        faces: which faces are judged, one of `framing.FACES`. With `off`, or where the detector
+            was trained on whole images, the whole picture is the one person.
+        batch_size: faces that the network takes at once.
+        step: called after each frame.
+
+    Returns:
+        The sightings of each person, in order of appearance.
+    """
+    persons: dict[int, list[Sighting]] = {}
+    score = partial(_score, detector)
+    with ThreadPoolExecutor(AT_ONCE) as judges:
+        judged: deque[Future] = deque()
+
+        def take(future: Future) -> None:
+            for person, sighting in future.result():
+                persons.setdefault(person, []).append(sighting)
+
+        found = _follow(frames, detector.framing(faces), detector.card.image_size, step)
+        while batch := list(islice(found, batch_size)):
+            judged.append(judges.submit(score, batch))
+            if len(judged) > AT_ONCE:
+                take(judged.popleft())
+        for future in judged:
+            take(future)
+    return [persons[person] for person in sorted(persons)]
+
+
+def _follow(
+    frames: Iterable[Frame], framing: Framing, size: int, step: Callable[[], object]
+) -> Iterator[_Appearance]:
+    """Find the faces in each frame, and tell who is who."""
+    tracker = Tracker()
+    with ThreadPoolExecutor(DECODERS) as finders:
+        look = partial(_look, framing, size)
+        for frame, future in _ahead(frames, lambda image: finders.submit(look, image)):
+            seen = future.result()
+            known = [one.looks for one in seen if one.looks is not None]
+            who = tracker.follow([one.box for one in seen], known or None, frame.cut)
+            for person, one in zip(who, seen, strict=True):
+                yield _Appearance(frame.time, person, one)
+            step()
+
+
+def _ahead(
+    frames: Iterable[Frame], submit: Callable[[np.ndarray], Future]
+) -> Iterator[tuple[Frame, Future]]:
+    """Keep every thread busy with a frame, and no more frames in memory than that takes."""
+    begun: deque[tuple[Frame, Future]] = deque()
+    for frame in frames:
+        begun.append((frame, submit(frame.image)))
+        if len(begun) > DECODERS:
+            yield begun.popleft()
+    while begun:
+        yield begun.popleft()
+
+
+def _look(framing: Framing, size: int, image: np.ndarray) -> list[_Seen]:
+    """Cut out what the network judges of a frame; nothing where no face is found."""
+    return [
+        _Seen(
+            view,
+            pixels.resize(view.cut(image), size),
+            looks.describe(image, view.face) if view.face else None,
+        )
+        for view in framing.views(image)
+        if verdict.NO_FACE not in view.reasons
+    ]
+
+
+def _score(detector: Detector, batch: Sequence[_Appearance]) -> list[tuple[int, Sighting]]:
+    scores = detector.score(np.stack([one.seen.pixels for one in batch]))
+    return [
+        (
+            one.person,
+            Sighting(
+                one.time,
+                one.seen.box,
+                one.seen.view.box,
+                output.p_fake,
+                output.logit,
+                evidence,
+                hindrances(one.seen.view, output.unfamiliarity, detector.calibration),
+            ),
+        )
+        for one, output, evidence in zip(batch, scores.outputs(), scores.evidence, strict=True)
+    ]

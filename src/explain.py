@@ -1,0 +1,258 @@
+"""Explain a verdict in words: measurements of the image first, cited research second."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from src import InputError
+from src.cli import Verb
+from src.data import pixels
+from src.detector import load
+from src.detector.detector import Detector
+from src.detector.engines.choice import AUTO, CHOICES
+from src.detector.framing import FACES
+from src.detector.location import MODEL_HELP
+from src.explaining import dense, measurements, notes, papers, writing
+from src.explaining.measurements import Measured
+from src.explaining.notes import Note
+from src.explaining.retrieval import Encoder, Library
+from src.explaining.rewriting import Endpoint, Unanswered, rewrite
+from src.explaining.writing import Sentence
+
+# Passages of a person's own papers that are cited beside our notes.
+PASSAGES = 2
+Part = Literal["verdict", "picture", "research"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A verdict in words.
+
+    Attributes:
+        measured: the image.
+        sentences: what is said, each with its citations.
+        notes: those that are cited, and those that a language model could have cited, by id.
+        source: who wrote it: `template` or `llm`.
+        removed: how many sentences of a language model did not hold.
+        remark: why a language model that was asked was not used.
+    """
+
+    measured: Measured
+    sentences: tuple[Sentence, ...]
+    notes: dict[str, Note]
+    source: str = "template"
+    removed: int = 0
+    remark: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain types, for machines."""
+        return {
+            "path": self.measured.prediction.path,
+            "sha256": self.measured.prediction.sha256,
+            "verdict": self.measured.prediction.verdict,
+            "sentences": [asdict(one) for one in self.sentences],
+            "measurements": {name: asdict(one) for name, one in self.measured.measurements.items()},
+            "notes": {name: _note(one) for name, one in self.notes.items()},
+            "source": self.source,
+            "removed": self.removed,
+            "remark": self.remark,
+        }
+
+    def text(self, width: int = 80) -> str:
+        """Return it for people: paragraphs with numbered citations, then what they stand for."""
+        numbers: dict[str, int] = {}
+        paragraphs: dict[str, list[str]] = {}
+        for one in self.sentences:
+            marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
+            said = f"{one.text} [{', '.join(map(str, marks))}]"
+            paragraphs.setdefault(self.part(one), []).append(said)
+        measured = [f"[{n}] {name}" for name, n in numbers.items() if name not in self.notes]
+        cited = [
+            f"[{n}] {self.notes[name].source} {self.notes[name].source.url}".rstrip()
+            for name, n in numbers.items()
+            if name in self.notes
+        ]
+        return "\n\n".join(
+            [
+                *(textwrap.fill(" ".join(said), width) for said in paragraphs.values()),
+                textwrap.fill(f"Measured: {', '.join(measured)}", width),
+                *(["\n".join(cited)] if cited else []),
+            ]
+        )
+
+    def part(self, sentence: Sentence) -> Part:
+        """Return what a sentence is about, which is the paragraph that it belongs to."""
+        if any(name in self.notes for name in sentence.citations):
+            return "research"
+        of_picture = ("evidence", "face", "file", "credentials", "spectrum")
+        return "picture" if sentence.citations[0].split(".")[0] in of_picture else "verdict"
+
+
+def _note(note: Note) -> dict[str, Any]:
+    return {
+        "title": note.title,
+        "text": note.text,
+        "source": str(note.source),
+        "url": note.source.url,
+    }
+
+
+def explain(
+    content: bytes,
+    name: str,
+    detector: Detector,
+    *,
+    faces: str = "auto",
+    careful: bool = False,
+    trust_anchors: Path | None = None,
+    library: Library | None = None,
+    own: Library | None = None,
+    endpoint: Endpoint | None = None,
+) -> Explanation:
+    """Judge an image and explain the verdict.
+
+    Args:
+        content: the bytes of its file.
+        name: what the file goes by.
+        detector: the loaded bundle.
+        faces: which faces are judged, one of `framing.FACES`.
+        careful: the verdict must survive mild re-encodings, as with `predict --careful`.
+        trust_anchors: PEM file with the roots that signers of Content Credentials descend from.
+        library: the notes that may be cited; None takes ours, searched by words.
+        own: passages of a person's own papers.
+        endpoint: a language model that puts the text into better words; the verdict, and what may
+            be said, do not depend on it.
+
+    Raises:
+        InputError: it is no image, or the list of trusted roots cannot be read.
+    """
+    measured = measurements.measure(
+        content, name, detector, faces=faces, careful=careful, trust_anchors=trust_anchors
+    )
+    found = measured.measurements
+    answers = writing.look_up(found, library or our_notes())
+    if own is not None:
+        answers += writing.look_up(found, own, PASSAGES)
+    by_id = {answer.note.id: answer.note for answer in answers}
+    template = Explanation(measured, writing.compose(found, answers), by_id)
+    return template if endpoint is None else reword(template, endpoint)
+
+
+def reword(template: Explanation, endpoint: Endpoint) -> Explanation:
+    """Let a language model put an explanation into better words; what does not hold is left out.
+
+    Returns:
+        The model's, or the same with a remark where the model gave nothing that can be used.
+    """
+    found = template.measured.measurements
+    try:
+        better = rewrite(found, list(template.notes.values()), endpoint)
+    except Unanswered as error:
+        return replace(template, remark=error.reason, removed=error.removed)
+    return replace(template, sentences=better.sentences, source="llm", removed=better.removed)
+
+
+@cache
+def our_notes() -> Library:
+    """Return the notes that come with the project, indexed once."""
+    return Library(notes.load())
+
+
+@click.command(cls=Verb)
+@click.argument("images", nargs=-1, required=True)
+@click.option("--model", help=MODEL_HELP)
+@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+@click.option("--careful", is_flag=True, help="The verdict must survive mild re-encodings.")
+@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
+@click.option(
+    "--trust-anchors",
+    type=click.Path(path_type=Path),
+    help="PEM file with trusted roots of Content Credentials.",
+)
+@click.option(
+    "--papers", type=click.Path(path_type=Path), help="Folder with PDFs that may be cited, too."
+)
+@click.option("--dense", "by_meaning", is_flag=True, help="Search notes by meaning as well.")
+@click.option("--llm", is_flag=True, help="Let a language model write; checked, never trusted.")
+@click.option("--llm-model", envvar="DEEPFAKE_LLM_MODEL", help="Its name.")
+@click.option("--llm-url", envvar="OPENAI_BASE_URL", help="Base URL of an OpenAI-like server.")
+@click.option("--llm-key", envvar="OPENAI_API_KEY", help="Better by the environment.")
+@click.option(
+    "--llm-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    help="How long it may take.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an image and line.")
+def command(
+    images: tuple[str, ...],
+    model: str | None,
+    faces: str,
+    careful: bool,
+    engine: str,
+    trust_anchors: Path | None,
+    papers: Path | None,
+    by_meaning: bool,
+    llm: bool,
+    llm_model: str | None,
+    llm_url: str | None,
+    llm_key: str | None,
+    llm_seconds: float,
+    as_json: bool,
+) -> None:
+    """Say in words why, every sentence with what it rests on."""
+    endpoint = None
+    if llm:
+        if not llm_model:
+            raise InputError("--llm needs --llm-model (or DEEPFAKE_LLM_MODEL): the model's name")
+        endpoint = Endpoint(llm_model, llm_url, llm_key, llm_seconds)
+    encoder = dense.encoder() if by_meaning else None
+    library = Library(notes.load(), encoder) if by_meaning else our_notes()
+    own = _index(papers, encoder) if papers is not None else None
+    detector = load(model, engine)
+    for path in images:
+        found = explain(
+            pixels.content(path),
+            path,
+            detector,
+            faces=faces,
+            careful=careful,
+            trust_anchors=trust_anchors,
+            library=library,
+            own=own,
+            endpoint=endpoint,
+        )
+        _tell(found, as_json=as_json, many=len(images) > 1)
+
+
+def _index(folder: Path, encoder: Encoder | None) -> Library:
+    found = papers.read(folder)
+    for path, reason in found.skipped:
+        click.echo(f"skipped: {path}: {reason}", err=True)
+    return Library(found.passages, encoder)
+
+
+def _tell(found: Explanation, *, as_json: bool, many: bool) -> None:
+    if found.remark is not None:
+        click.echo(f"written from templates: {found.remark}", err=True)
+    if found.removed:
+        click.echo(
+            f"{found.removed} sentences of the model did not hold, and are left out", err=True
+        )
+    if as_json:
+        click.echo(json.dumps(found.to_dict()))
+        return
+    if many:
+        click.echo(f"{found.measured.prediction.path}\n")
+    click.echo(found.text() + "\n")
+
+
+if __name__ == "__main__":
+    command()

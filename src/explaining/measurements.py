@@ -1,0 +1,165 @@
+"""What was measured of one image: each with an id, a value and a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from src import InputError
+from src.data import face_mask, pixels
+from src.data.faces import Face, Finder
+from src.detector import verdict
+from src.detector.detector import CAREFUL, Detector, again
+from src.detector.framing import View
+from src.detector.prediction import Output, Prediction, put_together
+from src.explaining import file_facts, provenance, regions, spectrum, wording
+from src.explaining.wording import Measurement
+
+log = logging.getLogger(__name__)
+
+# Faces that the network takes at once.
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An image and what was measured of it.
+
+    Attributes:
+        prediction: the verdict.
+        measurements: by id, in the order in which a reader wants them.
+    """
+
+    prediction: Prediction
+    measurements: dict[str, Measurement]
+
+
+def measure(
+    content: bytes,
+    name: str,
+    detector: Detector,
+    *,
+    faces: str = "auto",
+    careful: bool = False,
+    trust_anchors: Path | None = None,
+) -> Measured:
+    """Judge an image as `Detector.predict` does, and measure all that may be said of it.
+
+    Args:
+        content: the bytes of its file.
+        name: what the file goes by in messages.
+        detector: the loaded bundle.
+        faces: which faces are judged, one of `framing.FACES`.
+        careful: the verdict must survive mild re-encodings. They are measured in any case, of the
+            most suspicious face.
+        trust_anchors: see `provenance.read`.
+
+    Raises:
+        InputError: it is no image, or the list of trusted roots cannot be read.
+    """
+    facts = file_facts.read(content, name)
+    credentials = provenance.read(content, facts.media_type, trust_anchors)
+    image = pixels.read(content, name)
+    views = detector.framing(faces).views(image)
+    cuts = [view.cut(image) for view in views]
+    outputs, maps = _score(cuts, detector)
+    highest = max(range(len(views)), key=lambda index: outputs[index].logit)
+    copied = [
+        replace(output, again=_copies(cut, detector)) if careful or index == highest else output
+        for index, (cut, output) in enumerate(zip(cuts, outputs, strict=True))
+    ]
+    sha256 = hashlib.sha256(content).hexdigest()
+    judged = copied if careful else outputs
+    prediction = put_together(name, sha256, views, judged, detector.calibration)
+    found = [
+        *wording.of_verdict(prediction, detector.calibration),
+        *_stability(prediction, views[highest], copied[highest], detector),
+        *_evidence(prediction, views[highest], maps[highest], image, detector),
+        wording.of_size(views[highest], detector.calibration),
+        *wording.of_file(facts),
+        *wording.of_credentials(credentials),
+        *wording.of_spectrum(spectrum.measure(image)),
+    ]
+    return Measured(prediction, {one.id: one for one in found})
+
+
+def _score(cuts: Sequence[np.ndarray], detector: Detector) -> tuple[list[Output], list[np.ndarray]]:
+    """Return what the network says of each picture, and its evidence maps."""
+    inputs = [pixels.resize(cut, detector.card.image_size) for cut in cuts]
+    outputs: list[Output] = []
+    maps: list[np.ndarray] = []
+    for start in range(0, len(inputs), BATCH):
+        scores = detector.score(np.stack(inputs[start : start + BATCH]))
+        outputs += scores.outputs()
+        maps += list(scores.evidence)
+    return outputs, maps
+
+
+def _copies(cut: np.ndarray, detector: Detector) -> tuple[float, ...]:
+    """Return the logits of mild re-encodings."""
+    outputs, _ = _score(again(cut, CAREFUL), detector)
+    return tuple(output.logit for output in outputs)
+
+
+def _stability(
+    prediction: Prediction, view: View, output: Output, detector: Detector
+) -> Iterator[Measurement]:
+    first, *others = (
+        verdict.decide(logit, detector.calibration) for logit in (output.logit, *output.again)
+    )
+    alike = sum(other == first for other in others)
+    # Where something else than the score decided, copies with another score change nothing.
+    by_score = set(prediction.reasons) <= {verdict.BETWEEN_THRESHOLDS, verdict.UNSTABLE}
+    logits = (output.logit, *output.again)
+    yield wording.of_stability(
+        alike, len(others), logits, detector.card.temperature, counts=by_score, box=view.box
+    )
+
+
+def _evidence(
+    prediction: Prediction,
+    view: View,
+    evidence: np.ndarray,
+    image: np.ndarray,
+    detector: Detector,
+) -> Iterator[Measurement]:
+    """Say where the evidence lies: in which regions, where there is a face to draw them from."""
+    fake = prediction.p_fake >= 0.5
+    face = view.face or _face(view, image, detector)
+    # A face of a pixel or two has no regions.
+    if face is not None and face_mask.is_face(face.landmarks):
+        yield from wording.of_regions(
+            regions.locate(evidence, view.box, face.landmarks, fake=fake), view.box, fake=fake
+        )
+    yield from wording.of_concentration(
+        regions.concentration(evidence, fake=fake), view.box, fake=fake
+    )
+
+
+def _face(view: View, image: np.ndarray, detector: Detector) -> Face | None:
+    """Return the face of a picture that was judged whole, without looking for faces.
+
+    Where there are several, the rest of the picture is not the hair and background of one.
+    """
+    if verdict.NO_FACE in view.reasons:
+        return None
+    # A bundle that judges whole images carries no networks that find faces.
+    finder = _finder() if detector.card.framing is None else detector.finder
+    found = [] if finder is None else finder.find(image)
+    return found[0] if len(found) == 1 else None
+
+
+@cache
+def _finder() -> Finder | None:
+    """Return what finds faces; None where it is not installed, as in the container."""
+    try:
+        return Finder.from_package()
+    except InputError as error:
+        log.warning("in which regions of a face the evidence lies is not measured: %s", error)
+        return None

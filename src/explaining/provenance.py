@@ -1,0 +1,132 @@
+"""Content Credentials: what a signed manifest in the file says of where it comes from.
+
+The manifest is read and verified by the C2PA project's own library. Nothing is fetched: neither
+manifests that live elsewhere nor answers about revoked certificates.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from src import InputError
+
+State = Literal["trusted", "untrusted", "invalid", "unreadable", "absent", "not checked"]
+# The vocabulary of IPTC that C2PA uses, by the last part of its addresses: what a machine made.
+_GENERATED = {
+    "trainedAlgorithmicMedia",
+    "compositeWithTrainedAlgorithmicMedia",
+    "algorithmicMedia",
+    "compositeSynthetic",
+}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the manifest of a file says, and whether it can be believed.
+
+    Attributes:
+        state: `trusted`: valid, and signed by somebody on the list of trusted roots; `untrusted`:
+            valid, and signed by somebody else; `invalid`: the file or the manifest was altered
+            after signing; `unreadable`: there is one, but it cannot be read; `absent`: there is
+            none; `not checked`: the library is not installed.
+        signer: who signed, as the certificate has it; None without a readable manifest.
+        tool: what wrote the manifest.
+        generated: the manifest says that a generator made the picture, or a part of it.
+        problem: why it is invalid or unreadable, in the words of the library.
+    """
+
+    state: State
+    signer: str | None = None
+    tool: str | None = None
+    generated: bool = False
+    problem: str | None = None
+
+
+def read(content: bytes, media_type: str, trust_anchors: Path | None = None) -> Credentials:
+    """Read and verify the Content Credentials of a file.
+
+    Args:
+        content: the bytes of the file.
+        media_type: such as `image/jpeg`.
+        trust_anchors: PEM file with the certificates that signers must descend from; without it
+            nobody is trusted.
+
+    Raises:
+        InputError: the list of trusted roots cannot be read.
+    """
+    anchors = _anchors(trust_anchors)
+    if find_spec("c2pa") is None:
+        return Credentials("not checked")
+    import c2pa
+
+    verify = {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True}
+    settings: dict[str, Any] = {"verify": verify}
+    if anchors is not None:
+        settings["trust"] = {"trust_anchors": anchors}
+    try:
+        context = c2pa.Context(c2pa.Settings.from_dict(settings))
+    except c2pa.C2paError as error:
+        raise InputError(f"{trust_anchors}: expected certificates in PEM: {error}") from error
+    try:
+        reader = c2pa.Reader.try_create(media_type, io.BytesIO(content), context=context)
+        if reader is None:
+            return Credentials("absent")
+        return _read(reader)
+    except c2pa.C2paError.NotSupported:
+        return Credentials("absent")
+    except (c2pa.C2paError, ValueError, KeyError) as error:
+        return Credentials("unreadable", problem=str(error).partition("\n")[0])
+
+
+def _anchors(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: the list of trusted roots cannot be read: {error}") from error
+    if "BEGIN CERTIFICATE" not in text:
+        raise InputError(f"{path}: expected certificates in PEM, found none")
+    return text
+
+
+def _read(reader: Any) -> Credentials:
+    """Say what a readable manifest says."""
+    store = json.loads(reader.json())
+    manifest = store["manifests"][store["active_manifest"]]
+    states: dict[str, State] = {"Trusted": "trusted", "Valid": "untrusted"}
+    state = states.get(reader.get_validation_state(), "invalid")
+    signature = manifest.get("signature_info", {})
+    tools = manifest.get("claim_generator_info", [])
+    return Credentials(
+        state,
+        signer=signature.get("common_name") or signature.get("issuer"),
+        tool=tools[0].get("name") if tools else manifest.get("claim_generator"),
+        generated=any(_says_generated(one) for one in store["manifests"].values()),
+        problem=_problem(store) if state == "invalid" else None,
+    )
+
+
+def _says_generated(manifest: dict[str, Any]) -> bool:
+    actions = [
+        action
+        for assertion in manifest.get("assertions", [])
+        if assertion.get("label", "").startswith("c2pa.actions")
+        for action in assertion["data"].get("actions", [])
+    ]
+    kinds = {str(action.get("digitalSourceType", "")).rpartition("/")[2] for action in actions}
+    return not _GENERATED.isdisjoint(kinds)
+
+
+def _problem(store: dict[str, Any]) -> str:
+    problems = [
+        status.get("explanation") or status["code"]
+        for status in store.get("validation_status", [])
+        if status["code"] != "signingCredential.untrusted"
+    ]
+    return "; ".join(dict.fromkeys(problems)) or "it does not hold for this file"

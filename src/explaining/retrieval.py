@@ -1,0 +1,146 @@
+"""Find the notes that fit a question: by words, and by meaning too where there is an encoder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.explaining.notes import Note
+
+# Turns n texts into (n, d) float32 rows of length 1, near each other where texts mean the same.
+Encoder = Callable[[Sequence[str]], np.ndarray]
+
+# Words common in questions that tell nothing, beside the stop words of bm25s.
+IDLE_WORDS = """
+could would should might must may cannot need let also almost already always never often sometimes
+rather quite really still just even ever yet perhaps maybe much many less least few little enough
+make makes made get gets got give gives take takes put go goes come comes done see sees seen look
+looks tell tells say says know knows think mean means want good bad better best well thing things
+something anything everything someone somebody anyone anybody everybody way kind sort one work
+works use uses used using help helps try find finds actually simply hardly
+"""
+# The constant of reciprocal rank fusion, from its authors' paper.
+FUSION = 60
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A note that was found.
+
+    Attributes:
+        note: what was found.
+        score: higher fits better; comparable within one search only.
+    """
+
+    note: Note
+    score: float
+
+
+class Library:
+    """Notes that can be searched.
+
+    Keep our notes and a person's papers in two, so that papers push none of our notes out.
+    """
+
+    def __init__(self, notes: Sequence[Note], encoder: Encoder | None = None) -> None:
+        """Index the notes.
+
+        Args:
+            notes: what is searched.
+            encoder: such as `dense.encoder()`; None searches by words alone.
+        """
+        self.notes = tuple(notes)
+        self._rankings: list[Callable[[str], np.ndarray]] = []
+        if self.notes:
+            self._rankings.append(_by_words(self.notes))
+        if self.notes and encoder:
+            self._rankings.append(_by_meaning(self.notes, encoder))
+
+    def search(self, question: str, count: int = 3) -> tuple[Hit, ...]:
+        """Return the notes that fit best, the best first.
+
+        By words alone only notes that share a word with the question are returned.
+
+        Args:
+            question: a sentence or a list of terms, in anybody's words.
+            count: at most so many.
+        """
+        rankings = [ranking(question) for ranking in self._rankings]
+        if not rankings:
+            return ()
+        scores = rankings[0] if len(rankings) == 1 else fuse(rankings)
+        best = [index for index in np.argsort(-scores, kind="stable") if scores[index] > 0]
+        return tuple(Hit(self.notes[index], float(scores[index])) for index in best[:count])
+
+
+def tokens(texts: Sequence[str]) -> list[list[str]]:
+    """Return the stems of each text's words, lower-case, without those that tell nothing."""
+    import bm25s
+    import Stemmer
+    from bm25s.stopwords import STOPWORDS_EN_PLUS
+
+    return bm25s.tokenize(
+        list(texts),
+        stopwords=[*STOPWORDS_EN_PLUS, *IDLE_WORDS.split()],
+        stemmer=Stemmer.Stemmer("english"),
+        return_ids=False,
+        show_progress=False,
+    )
+
+
+def fuse(rankings: Sequence[np.ndarray]) -> np.ndarray:
+    """Combine several scores of the same notes by their ranks.
+
+    Reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009, doi:10.1145/1571941.1572114.
+
+    Args:
+        rankings: `(n,)` scores each, of any scale, higher is better; equal ones share the rank of
+            the first of them, and a score of 0 or less counts for nothing.
+
+    Returns:
+        `(n,)` float scores.
+    """
+    fused = np.zeros(len(rankings[0]))
+    for scores in rankings:
+        ranks = 1 + np.searchsorted(np.sort(-scores), -scores)
+        fused += np.where(scores > 0, 1 / (FUSION + ranks), 0)
+    return fused
+
+
+def _by_words(notes: Sequence[Note]) -> Callable[[str], np.ndarray]:
+    """Return what gives each note its BM25 score for a question, 0 where no word is shared."""
+    import bm25s
+
+    # It reports every index that it builds.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    index = bm25s.BM25()
+    # Without the titles of publications: their terms are not those that people ask with.
+    texts = tokens([f"{note.title} {' '.join(note.keywords)} {note.text}" for note in notes])
+    if any(texts):
+        index.index(texts, show_progress=False)
+
+    def scores(question: str) -> np.ndarray:
+        (words,) = tokens([question])
+        return index.get_scores(words) if words and any(texts) else np.zeros(len(notes))
+
+    return scores
+
+
+def _by_meaning(notes: Sequence[Note], encoder: Encoder) -> Callable[[str], np.ndarray]:
+    """Return what gives each note its cosine with a question."""
+    import faiss
+
+    vectors = encoder([f"{note.title}. {note.text}" for note in notes])
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+
+    def scores(question: str) -> np.ndarray:
+        cosines, order = index.search(encoder([question]), len(notes))
+        found = np.empty(len(notes), np.float32)
+        found[order[0]] = cosines[0]
+        return found
+
+    return scores

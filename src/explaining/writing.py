@@ -1,0 +1,148 @@
+"""Write an explanation out of measurements and notes, every sentence with what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from src.explaining.notes import Note
+from src.explaining.retrieval import Library
+from src.explaining.spectrum import UNUSUAL
+from src.explaining.wording import Measurement
+
+# Notes that an explanation cites, and how many are looked at for each question.
+NOTES, LOOKED_AT = 4, 5
+# By the region that holds most of the evidence.
+_ABOUT_REGION = {
+    "eyes": "eyes, pupils and reflections in generated faces",
+    "nose": "texture of the inner face, small patches give a fake away",
+    "mouth": "movement and artefacts of the mouth",
+    "forehead": "blending boundary around a swapped face",
+    "cheeks and jaw": "blending boundary around a swapped face",
+    "hair and background": "shortcut learning: a network goes by the background",
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What is said, and the ids of the measurements and notes that it rests on, at least one."""
+
+    text: str
+    citations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a measurement makes one want to know.
+
+    Attributes:
+        about: id of the measurement.
+        topic: introduces the answer.
+        query: what is searched for.
+    """
+
+    about: str
+    topic: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A note, and the question that it answers."""
+
+    question: Question
+    note: Note
+
+
+def questions(measured: Mapping[str, Measurement]) -> list[Question]:
+    """Return what these measurements make one want to know, the most pressing first.
+
+    They follow from what was measured and not from the verdict alone: two pictures with the same
+    verdict get other questions where other things were found.
+    """
+    values = {name: one.value for name, one in measured.items()}
+    asked = (*_about_file(values), *_about_score(values), *_about_verdict(values))
+    return [Question(*one) for one in asked]
+
+
+def _about_file(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    state = values["credentials"]["state"]
+    if state in ("trusted", "untrusted"):
+        query = "a publisher signs a record of the picture's origin"
+        yield "credentials", "On signed records", query
+    if state in ("invalid", "unreadable"):
+        query = "credentials of a picture are invalid, incomplete or misread"
+        yield "credentials", "On records that do not hold", query
+    if "file.generator" in values or values["file.metadata"]["editor"]:
+        about = "file.generator" if "file.generator" in values else "file.metadata"
+        query = "headers of a file: Photoshop or the original of a camera"
+        yield about, "On what a file tells of its origin", query
+    if "file.before" in values:
+        query = "saving a picture again at another JPEG quality"
+        yield "file.before", "On pictures that were compressed before", query
+    if "spectrum" in values and values["spectrum"]["as_high"] < UNUSUAL:
+        query = "peaks in the frequency spectrum from upsampling"
+        yield "spectrum", "On traces in the spectrum", query
+
+
+def _about_score(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if "reason.face_too_small" in values:
+        yield "reason.face_too_small", "On small faces", "small faces of few pixels"
+    if "reason.unfamiliar" in values:
+        query = "images that differ from those of the calibration"
+        yield "reason.unfamiliar", "On pictures of a kind not seen before", query
+    if "reason.no_face" in values:
+        yield "reason.no_face", "On faces that are not found", "finding the face is a weak point"
+    if values["stability"]["same"] < values["stability"]["of"]:
+        query = "changes such as compression and rescaling that nobody sees upset the output"
+        yield "stability", "On verdicts that do not survive another compression", query
+    if "faces" in values:
+        yield "faces", "On judging several at once", "several tests at once, false discoveries"
+    if "evidence.where" in values:
+        shares = values["evidence.where"]["shares"]
+        region = max(shares, key=shares.__getitem__)
+        yield "evidence.where", f"On evidence in the {region}", _ABOUT_REGION[region]
+
+
+def _about_verdict(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if values["verdict"] == "inconclusive":
+        yield "verdict", "On giving no verdict", "abstaining where a classifier is unsure"
+    elif values["verdict"] == "fake":
+        yield "verdict", "On false alarms", "false alarms and the base rate"
+    else:
+        yield "verdict", "On fakes that pass for real", "tiny changes to a fake fool detectors"
+    if values["thresholds"] is None:
+        query = "scores of networks are not calibrated probabilities"
+        yield "thresholds", "On scores that were never calibrated", query
+    else:
+        query = "a guaranteed error rate holds only for images like those of the calibration"
+        yield "thresholds", "On promised error rates", query
+    query = "detectors fail on methods that they have not seen in training"
+    yield "verdict", "On new kinds of forgery", query
+
+
+def look_up(
+    measured: Mapping[str, Measurement], library: Library, count: int = NOTES
+) -> tuple[Answer, ...]:
+    """Return the best note for each of the first questions, no note twice."""
+    found: dict[str, Answer] = {}
+    for question in questions(measured):
+        hits = [hit.note for hit in library.search(question.query, LOOKED_AT)]
+        new = [note for note in hits if note.id not in found]
+        found.update({note.id: Answer(question, note) for note in new[:1]})
+    return tuple(found.values())[:count]
+
+
+def compose(measured: Mapping[str, Measurement], answers: Sequence[Answer]) -> tuple[Sentence, ...]:
+    """Write the explanation: what the measurements say in their order, then what the notes say."""
+    return (
+        *(Sentence(one.sentence, (one.id,)) for one in measured.values()),
+        *map(_cited, answers),
+    )
+
+
+def _cited(answer: Answer) -> Sentence:
+    note, question = answer.note, answer.question
+    said = f"“{note.text}” ({note.source})" if note.source.page else note.text
+    return Sentence(f"{question.topic}: {said}", (note.id, question.about))

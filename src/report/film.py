@@ -1,0 +1,206 @@
+"""Write annotated videos: as .mp4 for players, and as .webm for browsers.
+
+OpenCV's wheels write no H.264, the one format of .mp4 that every browser plays; VP8 in a .webm they
+do write, and every browser plays it. Sound is not carried over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src import InputError
+from src.files import atomic_file
+from src.report.plots import blend
+from src.report.plots.style import FAKE, REAL, UNSURE, legible_on
+
+CODECS = {".mp4": "mp4v", ".webm": "VP80"}
+# The longer side of a .webm in pixels: to be looked at in a page, and quickly encoded.
+PAGE_SIDE = 640
+SLOWEST, FASTEST = 1.0, 60.0
+_COLOURS = {"fake": FAKE, "real": REAL, "inconclusive": UNSURE}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What is drawn around one person in a frame.
+
+    Attributes:
+        box: the face: left, top, width, height in pixels.
+        region: what was judged, in the same terms.
+        heat: `(h, w)` in [0, 1] over the region, see `painting.blend`.
+        text: beside the box.
+        word: `fake`, `real` or `inconclusive`; gives the colour.
+    """
+
+    box: tuple[float, float, float, float]
+    region: tuple[float, float, float, float]
+    heat: np.ndarray
+    text: str
+    word: str
+
+
+def paint(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
+    """Draw heatmaps, boxes and texts into a frame.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB.
+        marks: one a person.
+
+    Returns:
+        A copy, `(H, W, 3)` uint8 RGB.
+    """
+    painted = image.copy()
+    for mark in marks:
+        part = painted[_inside(mark.region, image.shape)]
+        if part.size:
+            height, width = part.shape[:2]
+            part[:] = blend(part, [(mark.heat, (0, 0, width, height))])
+    for mark in marks:
+        _outline(painted, mark)
+    return painted
+
+
+def _inside(
+    region: tuple[float, float, float, float], shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a region, as far as it lies in the picture."""
+    left, top, width, height = (round(value) for value in region)
+    return (
+        slice(max(0, top), max(0, min(shape[0], top + height))),
+        slice(max(0, left), max(0, min(shape[1], left + width))),
+    )
+
+
+def _outline(painted: np.ndarray, mark: Mark) -> None:
+    import cv2
+
+    code = _COLOURS[mark.word].lstrip("#")
+    colour = tuple(int(code[i : i + 2], 16) for i in (0, 2, 4))
+    left, top, width, height = (round(value) for value in mark.box)
+    scale = max(0.4, min(painted.shape[:2]) / 900)
+    line = max(1, round(2 * scale))
+    cv2.rectangle(painted, (left, top), (left + width, top + height), colour, line)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    (across, up), below = cv2.getTextSize(mark.text, font, scale, line)
+    # Above the box, but never out of the picture.
+    x = min(max(0, left), max(0, painted.shape[1] - across))
+    y = max(up + below, top - below)
+    cv2.rectangle(painted, (x, y - up - below), (x + across, y + below), colour, -1)
+    ink = (255,) * 3 if legible_on(tuple(c / 255 for c in colour)) == "white" else (0,) * 3
+    cv2.putText(painted, mark.text, (x, y), font, scale, ink, line, cv2.LINE_AA)
+
+
+def write(paths: Sequence[Path], frames: Iterable[tuple[float, np.ndarray]], rate: float) -> None:
+    """Write the same video into several files, whole or not at all.
+
+    The files have a constant frame rate, so a frame is repeated until the next one is due, and left
+    out where one is due already: what is shown when stays as it is in the frames' own times.
+
+    Args:
+        paths: the suffix of each, one of `CODECS`, gives the format.
+        frames: when each is shown in seconds, rising, and its picture, `(H, W, 3)` uint8 RGB.
+        rate: frames a second; at least `SLOWEST` and at most `FASTEST` are written.
+
+    Raises:
+        InputError: this OpenCV cannot write such a video there.
+    """
+    rate = min(max(rate, SLOWEST), FASTEST)
+    with ExitStack() as stack:
+        places = [stack.enter_context(atomic_file(path)) for path in paths]
+        writers: list[_Writer] = []
+        for image, times in _steadily(frames, rate):
+            if not writers:
+                for place in places:
+                    writers.append(_Writer(place, rate, image.shape))
+                    # Called before the files are moved into place.
+                    stack.callback(writers[-1].close)
+            for writer in writers:
+                writer.write(image, times)
+
+
+def _steadily(
+    frames: Iterable[tuple[float, np.ndarray]], rate: float
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Say how often each frame is written, so that it is shown until the next one is due."""
+    held, start, written = None, 0.0, 0
+    for time, image in frames:
+        if held is None:
+            start = time
+        else:
+            due = round((time - start) * rate) - written
+            if due > 0:
+                yield held, due
+                written += due
+        held = image
+    if held is not None:
+        yield held, 1
+
+
+class _Writer:
+    """Writes frames of one size into one file, on a thread of its own, one frame ahead."""
+
+    def __init__(self, path: Path, rate: float, shape: tuple[int, ...]) -> None:
+        import cv2
+
+        side = PAGE_SIDE if path.suffix == ".webm" else max(shape[:2])
+        scale = min(1.0, side / max(shape[:2]))
+        # Even, because the colours have half the resolution.
+        self._size = tuple(max(2, round(n * scale) // 2 * 2) for n in (shape[1], shape[0]))
+        with _without_complaints():
+            self._file = cv2.VideoWriter(
+                str(path),
+                cv2.CAP_FFMPEG,
+                cv2.VideoWriter.fourcc(*CODECS[path.suffix]),
+                rate,
+                self._size,
+            )
+        if not self._file.isOpened():
+            raise InputError(
+                f"{path.parent}: this OpenCV writes no {path.suffix} there; leave the annotated "
+                "video out (--no-annotate), or install opencv-python-headless from PyPI"
+            )
+
+        self._thread = ThreadPoolExecutor(1, "film")
+        self._under_way: Future[None] | None = None
+
+    def write(self, image: np.ndarray, times: int) -> None:
+        self._wait()
+        self._under_way = self._thread.submit(self._encode, image, times)
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
+
+    def _encode(self, image: np.ndarray, times: int) -> None:
+        import cv2
+
+        if image.shape[1::-1] != self._size:
+            image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
+        frame = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        for _ in range(times):
+            self._file.write(frame)
+
+    def close(self) -> None:
+        self._wait()
+        self._thread.shutdown()
+        self._file.release()
+
+
+@contextmanager
+def _without_complaints() -> Iterator[None]:
+    """Keep OpenCV from saying on stderr that .webm files have no such tag; they need none."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,89 @@
+"""What a video shows over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src.report.plots.style import FAINT, FAKE, INK, REAL, UNSURE, figure, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# More persons than that would be too small to see: the longest seen are shown.
+MOST = 8
+_COLOURS = {"fake": FAKE, "real": REAL, "inconclusive": UNSURE}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One person over time.
+
+    Attributes:
+        name: such as "person 1".
+        word: the verdict: `fake`, `real` or `inconclusive`.
+        p_fake: probability of *fake* in [0, 1], of the person.
+        times: `(N,)` seconds at which the person was seen, rising.
+        values: `(N,)` p_fake of each of these frames.
+        moments: start and end in seconds of what carries the answer.
+    """
+
+    name: str
+    word: str
+    p_fake: float
+    times: Sequence[float]
+    values: Sequence[float]
+    moments: Sequence[tuple[float, float]] = ()
+
+
+def timeline(lines: Sequence[Line], duration: float, gap: float) -> Figure:
+    """Plot p_fake of each person over time, with the moments that carry the answer.
+
+    Args:
+        lines: the persons; of many, the longest seen are shown. Without any it says so.
+        duration: of the video in seconds.
+        gap: seconds; a person who was not seen for longer was away, and the line breaks.
+    """
+    chosen = sorted(sorted(lines, key=lambda line: -len(line.times))[:MOST], key=lines.index)
+    drawn = figure(7.0, 1.1 + 1.5 * max(1, len(chosen)))
+    rows = drawn.subplots(max(1, len(chosen)), sharex=True, squeeze=False)[:, 0]
+    if not chosen:
+        rows[0].text(
+            *(0.5, 0.5, "no face was found"),
+            ha="center",
+            va="center",
+            color=INK,
+            transform=rows[0].transAxes,
+        )
+    for row, line in zip(rows, chosen, strict=False):
+        draw_timeline(row, line, gap)
+    for axes in rows:
+        axes.set(xlim=(0, max(duration, 1e-3)), ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
+    for number, axes in enumerate(rows):
+        last = number == len(rows) - 1
+        title = ""
+        if chosen:
+            shown = chosen[number]
+            title = f"{shown.name}: {shown.word}, p_fake {shown.p_fake:.3f}"
+        plain(axes, title, "Time (s)" if last else "", "p_fake")
+    if len(chosen) < len(lines):
+        drawn.supxlabel(
+            f"the {len(chosen)} of {len(lines)} persons who were seen longest", fontsize=8
+        )
+    return drawn
+
+
+def draw_timeline(axes: Axes, line: Line, gap: float) -> None:
+    """Draw what `timeline` shows of one person."""
+    colour = _COLOURS[line.word]
+    axes.axhline(0.5, color=FAINT, lw=0.8, ls=":")
+    for start, end in line.moments:
+        axes.axvspan(start - gap / 4, end + gap / 4, color=colour, alpha=0.18, lw=0)
+    times, values = np.asarray(line.times, float), np.asarray(line.values, float)
+    breaks = np.flatnonzero(np.diff(times) > gap) + 1
+    for part, shown in zip(np.split(times, breaks), np.split(values, breaks), strict=True):
+        axes.plot(part, shown, color=colour, marker="o", ms=3, lw=1.4, clip_on=False)

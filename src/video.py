@@ -1,0 +1,297 @@
+"""Judge the persons in a video over time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from src import InputError, progress
+from src.cli import Verb
+from src.data import footage, sampling
+from src.detector import load, persons, verdict
+from src.detector.engines.choice import AUTO, CHOICES
+from src.detector.exports import PRECISIONS
+from src.detector.framing import FACES
+from src.detector.location import MODEL_HELP
+from src.detector.persons import Track
+from src.detector.presence import Presence
+from src.detector.watching import Frame, watch
+from src.files import refuse_existing, write_text
+from src.report import film, plots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from src.detector.detector import Detector
+
+PER_SECOND = 2.0
+ON_STILLS = "calibrated on stills, not on video"
+NOT_CALIBRATED = "not calibrated: no error rate is promised"
+# How many sampling steps a person may be missed for and still count as there.
+MISSED = 2.5
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What we say about one video.
+
+    Attributes:
+        path: as it was given.
+        sha256: of the file's bytes.
+        verdict: `fake`, `real` or `inconclusive`: over all persons, as over several faces in one
+            image.
+        reasons: short codes behind the verdict.
+        calibration: what the error rates rest on, a sentence.
+        survey: when its frames are shown.
+        sampled: how many of them were looked at.
+        tracks: one a person, in order of appearance; empty where no face was found.
+    """
+
+    path: str
+    sha256: str
+    verdict: verdict.Word
+    reasons: tuple[str, ...]
+    calibration: str
+    survey: footage.Survey
+    sampled: int
+    tracks: tuple[Track, ...]
+
+    @property
+    def gap(self) -> float:
+        """A person who was not seen for so many seconds was away."""
+        return MISSED * self.survey.duration / self.sampled
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain types for JSON."""
+        return {
+            "path": self.path,
+            "sha256": self.sha256,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "calibration": self.calibration,
+            "duration": round(self.survey.duration, 3),
+            "sampled": self.sampled,
+            "frames": len(self.survey.times),
+            "tracks": [_track(track) for track in self.tracks],
+        }
+
+
+def _track(track: Track) -> dict[str, Any]:
+    return {
+        "id": track.id,
+        "verdict": track.verdict,
+        "p_fake": track.p_fake,
+        "reasons": list(track.reasons),
+        "moments": [
+            {"start": round(one.start, 3), "end": round(one.end, 3), "share": one.share}
+            for one in track.moments
+        ],
+        "frames": [
+            {
+                "time": round(one.time, 3),
+                "box": [round(side, 1) for side in one.box],
+                "p_fake": one.p_fake,
+            }
+            for one in track.sightings
+        ],
+    }
+
+
+def judge(
+    path: str | Path,
+    detector: Detector,
+    *,
+    sample: str = "even",
+    frames: int | None = None,
+    per_second: float = PER_SECOND,
+    faces: str = "auto",
+    batch_size: int = 32,
+) -> Clip:
+    """Judge the persons in a video.
+
+    It is decoded twice: once to learn when its frames are shown and where scenes begin, once to
+    look at the frames that were chosen. Neither holds more than a few frames in memory.
+
+    Args:
+        path: the video.
+        detector: the loaded bundle.
+        sample: how frames are chosen, one of `sampling.WAYS`.
+        frames: how many are looked at; None takes as many as `per_second` gives.
+        per_second: frames looked at for each second.
+        faces: which faces are judged, one of `framing.FACES`.
+        batch_size: faces at a time.
+
+    Raises:
+        VideoError: the file cannot be read as a video.
+        InputError: `sample` or `faces` is unknown, or asks for what the detector has not.
+    """
+    path = Path(path)
+    with progress.bar("Reading", footage.claimed(path) or 1) as step:
+        found = footage.survey(path, step)
+    count = frames or max(1, round(found.duration * per_second))
+    chosen = sampling.choose(found, count, sample)
+    with progress.bar("Judging", len(chosen)) as step:
+        seen = watch(
+            detector, _watched(path, found, chosen), faces=faces, batch_size=batch_size, step=step
+        )
+    tracks, decided = persons.judge(seen, detector.calibration, detector.card.temperature)
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Clip(
+        path=str(path),
+        sha256=sha256,
+        verdict=decided.word,
+        reasons=decided.reasons,
+        calibration=ON_STILLS if detector.calibration else NOT_CALIBRATED,
+        survey=found,
+        sampled=len(chosen),
+        tracks=tuple(tracks),
+    )
+
+
+def _watched(path: Path, found: footage.Survey, chosen: Sequence[int]) -> Iterator[Frame]:
+    """Read the chosen frames, each with its time and whether a scene has begun since the last."""
+    scene = np.searchsorted(found.cuts, np.arange(len(found.times)), "right")
+    last = None
+    for number, image in footage.read(path, chosen):
+        cut = last is not None and scene[number] != scene[last]
+        yield Frame(float(found.times[number]), image, bool(cut))
+        last = number
+
+
+def timeline(clip: Clip) -> Figure:
+    """Draw p_fake of each person over time."""
+    lines = [
+        plots.Line(
+            f"person {track.id}",
+            track.verdict,
+            track.p_fake,
+            [one.time for one in track.sightings],
+            [one.p_fake for one in track.sightings],
+            [(one.start, one.end) for one in track.moments],
+        )
+        for track in clip.tracks
+    ]
+    return plots.timeline(lines, clip.survey.duration, clip.gap)
+
+
+def annotate(clip: Clip, places: Sequence[Path]) -> None:
+    """Write the video again with boxes, verdicts and heatmaps.
+
+    Args:
+        clip: what was said.
+        places: the files, see `film.write`.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    found = clip.survey
+    presences = [Presence(track, clip.gap) for track in clip.tracks]
+    # All heatmaps are divided by the same number, so that they can be compared.
+    highest = max((one.highest for one in presences), default=0.0) or 1.0
+
+    def marks(time: float) -> Iterator[film.Mark]:
+        for one in presences:
+            if (shown := one.at(time)) is not None:
+                track, heat = one.track, shown.heat / highest
+                text = f"{track.id}: {track.verdict} {shown.p_fake:.2f}"
+                yield film.Mark(shown.box, shown.region, heat, text, track.verdict)
+
+    def painted(step: Callable[[], None]) -> Iterator[tuple[float, np.ndarray]]:
+        for number, image in footage.read(Path(clip.path), range(len(found.times))):
+            time = float(found.times[number])
+            yield time, film.paint(image, list(marks(time)))
+            step()
+
+    rate = 1 / found.interval if found.interval else film.SLOWEST
+    with progress.bar("Drawing", len(found.times)) as step:
+        film.write(places, painted(step), rate)
+
+
+def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = False) -> list[Path]:
+    """Return the files that are written for a video, named after it.
+
+    Raises:
+        InputError: one of them exists and `overwrite` is false, or is the video itself.
+    """
+    suffixes = (".json", ".png", *(film.CODECS if annotated else ()))
+    found = [output / f"{path.stem}{suffix}" for suffix in suffixes]
+    for place in found:
+        if place.exists() and path.exists() and place.samefile(path):
+            raise InputError(f"{place} is the video itself: give another --output")
+        refuse_existing(place, overwrite)
+    return found
+
+
+@click.command(cls=Verb)
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder.")
+@click.option("--model", help=MODEL_HELP)
+@click.option("--sample", type=click.Choice(sampling.WAYS), default="even", help="Frames, how.")
+@click.option("--frames", type=click.IntRange(1), help="Frames looked at, in all.")
+@click.option(
+    "--per-second", type=click.FloatRange(0, min_open=True), default=PER_SECOND,
+    help="Frames looked at for each second, without --frames.",
+)  # fmt: skip
+@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+@click.option("--batch-size", type=click.IntRange(1), default=32)
+@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
+@click.option("--no-annotate", is_flag=True, help="Write no video, which takes longest.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option("--json", "as_json", is_flag=True, help="The same JSON on stdout.")
+def command(
+    video: Path, output: Path, model: str | None, sample: str, frames: int | None,
+    per_second: float, faces: str, batch_size: int, engine: str, precision: str | None,
+    no_annotate: bool, overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Judge the persons in a video over time.
+
+    Writes NAME.json, NAME.png (p_fake over time) and, annotated and without sound, NAME.mp4 and
+    NAME.webm (which browsers play) into --output.
+    """
+    written = places(video, output, not no_annotate, overwrite)
+    footage.claimed(video)
+    detector = load(model, engine, precision)
+    clip = judge(
+        video, detector, sample=sample, frames=frames, per_second=per_second, faces=faces,
+        batch_size=batch_size,
+    )  # fmt: skip
+    text = json.dumps(clip.to_dict())
+    if not no_annotate:
+        annotate(clip, written[2:])
+    plots.save(timeline(clip), written[1])
+    write_text(written[0], text + "\n")
+    click.echo(text if as_json else "\n".join(_lines(clip)))
+    if not clip.tracks:
+        click.echo("no face was found in the frames that were looked at", err=True)
+        return
+    told = {*clip.reasons, *(reason for track in clip.tracks for reason in track.reasons)}
+    for reason in sorted(told):
+        click.echo(f"{reason}: {verdict.REASONS[reason]}", err=True)
+    click.echo(clip.calibration, err=True)
+
+
+def _lines(clip: Clip) -> Iterator[str]:
+    """Return the table: the video, and a row a person."""
+    reasons = "".join(f"  {reason}" for reason in clip.reasons)
+    yield f"{clip.verdict:<13} {clip.path}, {clip.survey.duration:.1f} s{reasons}"
+    for track in clip.tracks:
+        first, last = track.sightings[0].time, track.sightings[-1].time
+        carried = ", ".join(f"{one.start:.1f}-{one.end:.1f} s" for one in track.moments)
+        yield (
+            f"  {track.verdict:<11} {track.p_fake:.3f}  person {track.id}: "
+            f"{len(track.sightings)} frames, {first:.1f}-{last:.1f} s"
+            + (f"; carried by {carried}" if carried else "")
+        )
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,124 @@
+"""The frames of a video, and when they are shown."""
+
+import wave
+
+import films
+import numpy as np
+import people
+import pytest
+
+from src.data import footage
+
+
+def coded(count: int) -> list[np.ndarray]:
+    """Return frames that show their number as six black or white stripes: (48, 96, 3) uint8."""
+    numbers = np.arange(count)[:, None] >> np.arange(6) & 1
+    stripes = np.repeat(255 * numbers.astype(np.uint8), 16, axis=1)
+    return [np.broadcast_to(row[None, :, None], (48, 96, 3)) for row in stripes]
+
+
+def shown(frame: np.ndarray) -> int:
+    """Read the number that a frame shows."""
+    stripes = frame.reshape(48, 6, 16, 3).mean(axis=(0, 2, 3)) > 127
+    return int(stripes @ (1 << np.arange(6)))
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("mp4v", "mp4"), ("MJPG", "avi")])
+def test_frames_are_spread_evenly_and_are_those_that_they_say(tmp_path, codec, suffix):
+    path = films.write(tmp_path / f"a.{suffix}", coded(50), codec)
+    read = list(footage.frames(path, 5))
+    assert [number for number, _ in read] == [5, 15, 25, 35, 45]
+    for number, frame in read:
+        assert frame.shape == (48, 96, 3) and frame.dtype == np.uint8
+        assert shown(frame) == number
+
+
+def test_frames_are_rgb(tmp_path):
+    red = np.zeros((48, 64, 3), np.uint8)
+    red[..., 0] = 200
+    ((_, frame),) = footage.frames(films.write(tmp_path / "a.avi", [red] * 3, "MJPG"), 1)
+    assert frame[..., 0].mean() > 150 and frame[..., 2].mean() < 50
+
+
+def test_a_short_video_gives_each_frame_once(tmp_path):
+    path = films.write(tmp_path / "a.mp4", coded(3))
+    assert [number for number, _ in footage.frames(path, 10)] == [0, 1, 2]
+
+
+def test_a_video_that_was_cut_off_gives_what_is_there(tmp_path):
+    path = films.write(tmp_path / "a.avi", coded(60), "MJPG")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    read = list(footage.frames(path, 10))
+    assert 3 <= len(read) <= 10
+    assert all(shown(frame) == number for number, frame in read)
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all" * 100])
+def test_what_is_no_video_is_an_error_that_names_the_file(tmp_path, content):
+    (tmp_path / "bad.mp4").write_bytes(content)
+    with pytest.raises(footage.VideoError, match=r"bad\.mp4"):
+        list(footage.frames(tmp_path / "bad.mp4", 3))
+    with pytest.raises(footage.VideoError, match=r"none\.mp4"):
+        list(footage.frames(tmp_path / "none.mp4", 3))
+
+
+def test_time_stamps_are_those_of_the_stream(tmp_path):
+    path = films.slowed(films.write(tmp_path / "a.mp4", coded(20)), 10, 5)
+    found = footage.survey(path)
+    expected = [0.04 * n for n in range(11)] + [0.4 + 0.2 * n for n in range(1, 10)]
+    np.testing.assert_allclose(found.times, expected, atol=1e-3)
+    assert found.duration == pytest.approx(2.2 + found.interval, abs=1e-3)
+
+
+def test_frames_are_turned_upright(tmp_path):
+    scene = np.zeros((48, 96, 3), np.uint8)
+    scene[:, :48] = 250
+    path = films.turned(films.write(tmp_path / "a.mp4", [scene] * 3))
+    for _, frame in footage.read(path, [0, 2]):
+        assert frame.shape == (96, 48, 3)
+        # What was on the left is on top.
+        assert frame[:40].mean() > 200 and frame[56:].mean() < 50
+
+
+def test_a_survey_counts_what_is_there_and_not_what_is_claimed(tmp_path):
+    path = films.write(tmp_path / "a.avi", coded(60), "MJPG")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found = footage.survey(path)
+    assert footage.claimed(path) == 60
+    assert 10 < len(found.times) < 40
+    read = list(footage.read(path, range(60)))
+    assert [number for number, _ in read] == list(range(len(found.times)))
+
+
+def test_a_file_with_sound_alone_is_no_video(tmp_path):
+    with wave.open(str(tmp_path / "a.mp4"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16_000))
+    for attempt in (footage.survey, footage.claimed):
+        with pytest.raises(footage.VideoError, match=r"a\.mp4: not a video, without a picture"):
+            attempt(tmp_path / "a.mp4")
+
+
+def test_a_playlist_is_not_followed(tmp_path):
+    films.write(tmp_path / "secret.mp4", coded(3))
+    (tmp_path / "a.mp4").write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    with pytest.raises(footage.VideoError, match="playlist"):
+        footage.survey(tmp_path / "a.mp4")
+
+
+def test_cuts_are_found_where_the_scene_changes_and_not_where_the_camera_moves(tmp_path):
+    picture = people.astronaut()
+
+    def moving(left: int) -> list[np.ndarray]:
+        return [picture[left : left + 144, left + 9 * n : left + 9 * n + 192] for n in range(15)]
+
+    path = films.write(tmp_path / "a.mp4", [*moving(0), *moving(150), *moving(20)])
+    assert footage.survey(path).cuts == [15, 30]
+    assert footage.survey(films.write(tmp_path / "b.mp4", moving(0))).cuts == []
+
+
+def test_a_single_frame_is_a_video(tmp_path):
+    found = footage.survey(films.write(tmp_path / "a.mp4", coded(1)))
+    assert (len(found.times), found.interval, found.cuts) == (1, 0.0, [])

@@ -1,0 +1,95 @@
+"""Questions out of measurements, and text out of measurements and notes."""
+
+import pytest
+
+from src.explaining import notes, writing
+from src.explaining.notes import Note, Source
+from src.explaining.retrieval import Library
+from src.explaining.wording import Measurement
+
+NOTES = Library(notes.load())
+PLAIN = {
+    "verdict": "fake",
+    "thresholds": {"real": 0.2, "fake": 0.9},
+    "stability": {"same": 4, "of": 4},
+    "file.metadata": {"editor": False},
+    "credentials": {"state": "absent"},
+}
+
+
+def measured(**values):
+    values = PLAIN | {name.replace("__", "."): value for name, value in values.items()}
+    return {name: Measurement(name, value, f"{name} is so.") for name, value in values.items()}
+
+
+def first(**values):
+    return writing.look_up(measured(**values), NOTES, 1)[0].note.id
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ({}, "base-rate"),
+        ({"verdict": "real"}, "tiny-perturbations"),
+        ({"verdict": "inconclusive"}, "abstaining"),
+        ({"credentials": {"state": "trusted"}}, "signed-provenance"),
+        ({"credentials": {"state": "invalid"}}, "provenance-misread"),
+        ({"file.metadata": {"editor": True}}, "camera-signature"),
+        ({"file.generator": "prompt"}, "camera-signature"),
+        ({"file.before": 60}, "jpeg-ghosts"),
+        ({"spectrum": {"as_high": 0.001}}, "upsampling-grid"),
+        ({"reason.face_too_small": "face_too_small"}, "small-faces"),
+        ({"reason.unfamiliar": "unfamiliar"}, "calibration-under-shift"),
+        ({"reason.no_face": "no_face"}, "noise-hides-face"),
+        ({"stability": {"same": 3, "of": 4}}, "unseen-changes"),
+        ({"faces": 3}, "several-at-once"),
+        ({"evidence.where": {"shares": {"nose": 0.2, "eyes": 0.5}}}, "pupil-shape"),
+        ({"evidence.where": {"shares": {"mouth": 0.7, "eyes": 0.3}}}, "mouth-movement"),
+        ({"evidence.where": {"shares": {"cheeks and jaw": 1.0}}}, "blending-boundary"),
+        ({"evidence.where": {"shares": {"hair and background": 1.0}}}, "shortcut-learning"),
+    ],
+)
+def test_each_finding_asks_for_the_note_on_it(values, note):
+    assert first(**values) == note
+
+
+def test_an_ordinary_spectrum_asks_nothing():
+    assert first(spectrum={"as_high": 0.5}) == "base-rate"
+
+
+def test_a_detector_without_calibration_gets_the_note_on_that():
+    ids = {one.note.id for one in writing.look_up(measured(thresholds=None), NOTES)}
+    assert "temperature-scaling" in ids and "guarantee-needs-alike" not in ids
+
+
+def test_no_note_is_cited_twice_and_no_more_than_asked_for():
+    many = measured(
+        spectrum={"as_high": 0.0}, faces=3, file__before=50, stability={"same": 0, "of": 4},
+        evidence__where={"shares": {"forehead": 1.0}},
+    )  # fmt: skip
+    found = writing.look_up(many, NOTES)
+    assert len({one.note.id for one in found}) == len(found) == writing.NOTES
+
+
+def test_the_text_says_everything_measured_then_what_the_notes_say_and_why():
+    values = measured(faces=3)
+    answers = writing.look_up(values, NOTES)
+    said = writing.compose(values, answers)
+    assert [one.citations for one in said[: len(values)]] == [(name,) for name in values]
+    research = said[len(values) :]
+    assert len(research) == writing.NOTES
+    assert research[0].citations == ("several-at-once", "faces")
+    assert research[0].text.startswith("On judging several at once: When several new cases")
+    for one in research:
+        assert one.citations[1] in values
+
+
+def test_a_passage_of_ones_own_paper_is_quoted_with_its_place():
+    source = Source("mine/alarms.pdf", page=7)
+    library = Library([Note("paper-1", str(source), "Most false alarms are noise.", source)])
+    (answer,) = writing.look_up(measured(), library, 2)
+    (*_, last) = writing.compose(measured(), [answer])
+    assert last.text == (
+        "On false alarms: “Most false alarms are noise.” (mine/alarms.pdf, page 7)"
+    )
+    assert last.citations == ("paper-1", "verdict")

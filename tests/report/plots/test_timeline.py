@@ -1,0 +1,42 @@
+import numpy as np
+
+from src.report import plots
+from src.report.plots import Line
+from src.report.plots.timeline import MOST
+from tests.report.plots.drawn import labelled, texts, texts_fit, title, written
+
+
+def line(number=1, times=(0.0, 0.5, 1.0), word="fake"):
+    return Line(f"person {number}", word, 0.9, times, [0.9] * len(times), [(0.5, 1.0)])
+
+
+def test_each_person_has_a_row_with_its_verdict(tmp_path):
+    figure = plots.timeline([line(1), line(2, word="real")], 10.0, 1.0)
+    assert [title(axes) for axes in figure.axes] == [
+        "person 1: fake, p_fake 0.900",
+        "person 2: real, p_fake 0.900",
+    ]
+    assert labelled(figure.axes[-1])
+    assert figure.axes[0].get_xlim() == (0, 10)
+    assert texts_fit(figure)
+    written(figure, tmp_path / "a.png")
+
+
+def test_the_line_breaks_where_the_person_was_away():
+    figure = plots.timeline([line(times=(0, 0.5, 4.0, 4.5))], 5.0, 1.0)
+    drawn = [one for one in figure.axes[0].lines if one.get_marker() == "o"]
+    assert [np.asarray(one.get_xdata()).tolist() for one in drawn] == [[0, 0.5], [4.0, 4.5]]
+
+
+def test_of_many_persons_the_longest_seen_are_shown():
+    many = [line(n, times=np.arange(1 + n % 12) / 2) for n in range(1, 15)]
+    figure = plots.timeline(many, 10.0, 1.0)
+    assert len(figure.axes) == MOST
+    assert "of 14 persons" in figure.get_supxlabel()
+    assert texts_fit(figure)
+
+
+def test_without_a_person_it_says_so(tmp_path):
+    figure = plots.timeline([], 0.2, 1.0)
+    assert texts(figure.axes[0]) == ["no face was found"]
+    written(figure, tmp_path / "a.png")
