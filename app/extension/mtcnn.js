@@ -9,7 +9,10 @@ import { rounded } from "./framing.js";
 import { halvings, level, linear, sample } from "./sampling.js";
 
 /** @typedef {import("./resize.js").Picture} Picture */
-/** @typedef {{box: number[], score: number, landmarks?: number[][]}} Window */
+/**
+ * The most probable has the highest rank.
+ * @typedef {{box: number[], rank: number, score?: number, landmarks?: number[][]}} Window
+ */
 /**
  * Takes (n, H, W, 3) RGB and gives the outputs by name.
  * @typedef {(data: Uint8Array, shape: number[]) => Promise<Object<string, {data: Float32Array, dims: number[]}>>} Network
@@ -71,9 +74,9 @@ async function propose(levels, pnet, smallest) {
     const scaled = linear(level(levels, scale), across, down);
     const output = await pnet(scaled.data, [1, down, across, 3]);
     const [x, y] = [width / across, height / down];
-    const windows = proposals(output.probability, output.offsets).map(({ box, score }) => ({
+    const windows = proposals(output).map(({ box, rank }) => ({
       box: [box[0] * x, box[1] * y, box[2] * x, box[3] * y],
-      score,
+      rank,
     }));
     found.push(...suppress(windows, SAME_SCALE));
   }
@@ -81,19 +84,30 @@ async function propose(levels, pnet, smallest) {
 }
 
 /** The boxes that P-Net proposes at one scale, in its pixels. */
-function proposals({ data: probability, dims }, { data: offsets }) {
+function proposals(output) {
+  const { data: probability, dims } = output.probability;
   const [, , columns] = dims;
+  const offsets = output.offsets.data;
+  const rank = ranks(output);
   const found = [];
-  probability.forEach((score, i) => {
-    if (score <= PROPOSE) return;
+  probability.forEach((value, i) => {
+    if (value <= PROPOSE) return;
     const left = STRIDE * (i % columns);
     const top = STRIDE * Math.floor(i / columns);
     const box = [left, top, left + WINDOW, top + WINDOW].map(
       (side, k) => side + WINDOW * offsets[k * probability.length + i],
     );
-    found.push({ box, score });
+    found.push({ box, rank: rank[i] });
   });
   return found;
+}
+
+/**
+ * By what windows are ranked: their logits, where the networks give them. Probabilities near 1 are
+ * alike to the last bit, so that a rounding of the runtime would choose the box.
+ */
+function ranks({ logits, probability }) {
+  return (logits ?? probability).data;
 }
 
 /**
@@ -110,6 +124,7 @@ async function look(levels, windows, network, side, threshold) {
     sample(levels, box, patches.subarray(i * bytes, (i + 1) * bytes), side);
   });
   const output = await network(patches, [squares.length, side, side, 3]);
+  const rank = ranks(output);
   return squares.flatMap((box, i) => {
     const score = output.probability.data[i];
     if (score <= threshold) return [];
@@ -121,7 +136,7 @@ async function look(levels, windows, network, side, threshold) {
       box[0] + placed[k] * width,
       box[1] + placed[k + 5] * height,
     ]);
-    return [{ box: corrected, score, landmarks }];
+    return [{ box: corrected, rank: rank[i], score, landmarks }];
   });
 }
 
@@ -141,7 +156,7 @@ function square([left, top, right, bottom]) {
  */
 export function suppress(windows, overlap, ofSmaller = false) {
   const kept = [];
-  let left = [...windows].sort((one, other) => other.score - one.score);
+  let left = [...windows].sort((one, other) => other.rank - one.rank);
   while (left.length) {
     const [best, ...others] = left;
     kept.push(best);

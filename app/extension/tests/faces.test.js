@@ -49,12 +49,36 @@ describe("mtcnn", () => {
   });
 
   test("the best of each cluster stays", () => {
-    const at = (x, score) => ({ box: [x, 0, x + 10, 10], score });
+    const at = (x, rank) => ({ box: [x, 0, x + 10, 10], rank });
     const kept = suppress([at(0, 0.7), at(1, 0.9), at(50, 0.8)], 0.5);
-    expect(kept.map(({ score }) => score)).toEqual([0.9, 0.8]);
-    const inner = { box: [2, 2, 6, 6], score: 0.6 };
+    expect(kept.map(({ rank }) => rank)).toEqual([0.9, 0.8]);
+    const inner = { box: [2, 2, 6, 6], rank: 0.6 };
     expect(suppress([at(0, 0.9), inner], 0.7).length).toBe(2);
     expect(suppress([at(0, 0.9), inner], 0.7, true).length).toBe(1);
+  });
+
+  test("of two that are certain the more certain one is chosen", async () => {
+    const outputs = (probability, logits, offsets) => ({
+      probability: { data: Float32Array.from(probability), dims: [1, 1, probability.length] },
+      logits: { data: Float32Array.from(logits), dims: [1, 1, logits.length] },
+      offsets: { data: Float32Array.from(offsets), dims: [] },
+      landmarks: { data: new Float32Array(10 * probability.length), dims: [] },
+    });
+    const none = outputs([0], [-9], [0, 0, 0, 0]);
+    // At the first scale two windows two pixels apart, of which one has a probability as near to 1.
+    const proposed = outputs([1, 1], [20, 21], new Array(8).fill(0));
+    let asked = 0;
+    const boxes = [];
+    const look = async (data, [count]) => {
+      boxes.push(count);
+      return outputs(new Array(count).fill(1), new Array(count).fill(20), new Array(4 * count).fill(0));
+    };
+    const networks = { pnet: async () => (asked++ ? none : proposed), rnet: look, onet: look };
+    const picture = { width: 40, height: 40, data: new Uint8Array(3 * 40 * 40) };
+    const found = await find(picture, networks);
+    expect(boxes).toEqual([1, 1]);
+    // The second of them, in pixels of the picture.
+    expect(found[0].box[0]).toBeCloseTo((2 * 40) / 24);
   });
 
   test("a half is the mean of what it covers", () => {
