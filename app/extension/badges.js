@@ -9,34 +9,44 @@ import { bytes, drawn } from "./taking.js";
 const LARGE = 160;
 const COLOURS = { fake: "#a83a22", real: "#1f5c99", inconclusive: "#755600" };
 
-const seen = new WeakSet();
+/** What was judged: its address, and the badge's element. */
+const judged = new WeakMap();
+const addressOf = (image) => image.currentSrc || image.src;
 
 async function start() {
   const say = await voice();
   const watch = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       const { width, height } = target.getBoundingClientRect();
-      if (!isIntersecting || Math.min(width, height) < LARGE || seen.has(target)) continue;
-      seen.add(target);
+      // What is not loaded yet is looked at again when it is.
+      if (!isIntersecting || Math.min(width, height) < LARGE || !target.naturalWidth) continue;
       watch.unobserve(target);
       badge(say, target);
     }
   });
-  const look = () => document.querySelectorAll("img").forEach((image) => seen.has(image) || watch.observe(image));
+  const look = () => document.querySelectorAll("img").forEach((image) => judged.has(image) || watch.observe(image));
   look();
   new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
+  // A picture that loads late, or takes the place of another.
+  document.addEventListener("load", ({ target }) => {
+    if (target.localName !== "img" || judged.get(target)?.url === addressOf(target)) return;
+    watch.unobserve(target);
+    watch.observe(target);
+  }, true);
 }
 
 async function badge(say, image) {
-  await image.decode().catch(() => {});
+  const url = addressOf(image);
+  if (judged.get(image)?.url === url) return;
+  judged.get(image)?.host.remove();
   const host = document.createElement("span");
+  judged.set(image, { url, host });
   host.style.cssText = "all: initial; position: absolute; z-index: 2147483646; pointer-events: none";
   const label = make("span", { role: "status" }, "…");
   label.style.cssText = "font: 600 12px/1.6 system-ui, sans-serif; color: #fff; background: #57575c; padding: 0 6px; border-radius: 3px";
   host.attachShadow({ mode: "closed" }).append(label);
   place(host, image);
   document.documentElement.append(host);
-  const url = image.currentSrc || image.src;
   try {
     const { answer } = await ask("background", "picture", { url, box: null });
     label.textContent = say(answer.verdict);

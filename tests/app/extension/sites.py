@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-MEDIA = {"html": "text/html", "svg": "image/svg+xml", "png": "image/png", "gif": "image/gif"}
+MEDIA = {
+    "html": "text/html",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "gif": "image/gif",
+}
 
 
 class Sites:

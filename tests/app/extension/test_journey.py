@@ -19,6 +19,11 @@ from app.extension.browser import CHROMIUM, Browser, opened
 pytestmark = pytest.mark.xdist_group("browser")
 
 PAGE = "http://faces.test/page.html"
+LATE = """
+new IntersectionObserver(([entry]) => {
+  if (entry.isIntersecting) setTimeout(() => (entry.target.src = entry.target.dataset.src), 500);
+}).observe(document.getElementById("put in"));
+"""
 PATIENCE = 60  # seconds
 
 
@@ -39,14 +44,28 @@ def pages() -> dict[str, bytes]:
         "missing": "/missing.jpg",
     }
     images = "".join(f'<img id="{name}" src="{at}" width="300">' for name, at in sources.items())
-    html = f"<!doctype html><title>Faces</title><h1>A page with faces</h1>{images}"
+    start = "<!doctype html><title>Faces</title><h1>A page with faces</h1>"
+    # Far below: one that the browser loads late, and one whose address a script puts in late.
+    below = (
+        '<svg height="9000"></svg><br><img id="late" src="/late.jpg" loading="lazy" width="300" '
+        'height="300"><img id="put in" src="/placeholder.png" data-src="/later.jpg" width="300" '
+        'height="300"><script src="/late.js"></script>'
+    )
     return {
-        "faces.test/page.html": html.encode(),
+        "faces.test/page.html": f"{start}{images}".encode(),
+        "faces.test/late.html": f"{start}{below}".encode(),
+        "faces.test/late.js": LATE.encode(),
+        "faces.test/late.jpg": face,
+        "faces.test/later.jpg": face,
+        "faces.test/placeholder.png": made.encoded(Image.new("RGB", (200, 200), "grey"), "PNG"),
         "faces.test/face.jpg": face,
         "faces.test/drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
         "faces.test/moving.gif": files["moving.gif"],
         "faces.test/broken.jpg": face[:2000],
         "faces.test/large.jpg": files["large.jpg"],
+        "faces.test/huge.jpg": made.encoded(
+            Image.fromarray(people.astronaut()).resize((8000, 8000)), "JPEG", quality=80
+        ),
         "closed.test/face.jpg": face,
         "open.test/face.jpg": face,
     }
@@ -81,7 +100,7 @@ def page(browser: Browser) -> Iterator[Any]:
     page.close()
 
 
-def click(browser: Browser, page: Any, name: str) -> str:
+def click(browser: Browser, page: Any, name: str, patience: int = PATIENCE) -> str:
     """Choose the menu's entry on a picture, wait for the verdict, and return what is said."""
     source = page.evaluate("(id) => document.getElementById(id).currentSrc", name)
     source = source or page.evaluate("(id) => document.getElementById(id).src", name)
@@ -92,9 +111,9 @@ def click(browser: Browser, page: Any, name: str) -> str:
             const info = { menuItemId: "check", srcUrl, pageUrl, frameId: 0 };
             chrome.contextMenus.onClicked.dispatch(info, tab);
         }""",
-        [source, PAGE],
+        [source, page.url],
     )
-    for _ in range(10 * PATIENCE):
+    for _ in range(10 * patience):
         page.wait_for_timeout(100)
         said = panel(page)
         if said and "Judging" not in said and "Loading" not in said:
@@ -212,10 +231,7 @@ def test_the_options_say_what_the_detector_is_in_two_languages(browser, framed_b
 
 def test_badges_come_only_where_they_were_turned_on(browser, page):
     assert panel(page) == ""
-    browser.worker.evaluate(
-        """() => chrome.scripting.registerContentScripts([{ id: "badges http://faces.test",
-            matches: ["http://faces.test/*"], js: ["extension/badges.js"] }])"""
-    )
+    with_badges(browser)
     page.reload()
     for _ in range(10 * PATIENCE):
         page.wait_for_timeout(100)
@@ -224,6 +240,45 @@ def test_badges_come_only_where_they_were_turned_on(browser, page):
     else:
         raise AssertionError(panel(page))
     browser.worker.evaluate("() => chrome.scripting.unregisterContentScripts()")
+
+
+def with_badges(browser: Browser) -> None:
+    browser.worker.evaluate(
+        """() => chrome.scripting.registerContentScripts([{ id: "badges http://faces.test",
+            matches: ["http://faces.test/*"], js: ["extension/badges.js"] }])"""
+    )
+
+
+def test_a_picture_that_loads_late_is_judged_on_a_click_before_it_is_there(browser, page):
+    page.goto("http://faces.test/late.html")
+    assert not page.evaluate("document.getElementById('late').naturalWidth")
+    assert "Probability of fake" in click(browser, page, "late")
+
+
+def test_badges_wait_for_pictures_that_load_late(browser, page, sites):
+    with_badges(browser)
+    page.goto("http://faces.test/late.html")
+    page.wait_for_timeout(1500)
+    assert panel(page) == ""
+    page.evaluate("document.getElementById('late').scrollIntoView()")
+    wanted = {"http://faces.test/late.jpg", "http://faces.test/later.jpg"}
+    for _ in range(10 * PATIENCE):
+        page.wait_for_timeout(100)
+        kept = browser.worker.evaluate("() => chrome.storage.session.get('records')")["records"]
+        if wanted <= {entry["source"] for entry in kept}:
+            break
+    else:
+        raise AssertionError(kept)
+    # What took a picture's place took the place of its badge too.
+    page.wait_for_timeout(500)
+    said = [word for word in panel(page).split() if word in ("Fake", "Real", "Inconclusive", "…")]
+    assert len(said) == 2
+    browser.worker.evaluate("() => chrome.scripting.unregisterContentScripts()")
+
+
+def test_a_picture_of_8000_pixels_a_side_is_judged(browser, page):
+    page.evaluate("document.getElementById('own').src = '/huge.jpg'")
+    assert "Probability of fake" in click(browser, page, "own", 3 * PATIENCE)
 
 
 def resident() -> int:
