@@ -17,7 +17,7 @@ from src.detector.location import locate
 from src.files import atomic_file, refuse_existing
 
 PICTURE = Path(__file__).resolve().parents[2] / "dataset/test/fake/0000.jpg"
-SIZE = {"width": 440, "height": 860}
+SIZE = {"width": 440, "height": 1230}
 
 
 @click.command(cls=Verb)

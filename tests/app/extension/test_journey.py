@@ -276,6 +276,7 @@ def test_badges_wait_for_pictures_that_load_late(browser, page, sites):
     browser.worker.evaluate("() => chrome.scripting.unregisterContentScripts()")
 
 
+@pytest.mark.slow
 def test_a_picture_of_8000_pixels_a_side_is_judged(browser, page):
     page.evaluate("document.getElementById('own').src = '/huge.jpg'")
     assert "Probability of fake" in click(browser, page, "own", 3 * PATIENCE)
