@@ -8,10 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
-from src.data import looks, pixels
+from src.data import footage, looks, pixels
+from src.data.footage import Survey
 from src.data.tracks import Box, Tracker
 from src.detector import verdict
 from src.detector.detector import AT_ONCE, DECODERS, Detector
@@ -33,6 +35,25 @@ class Frame:
     time: float
     image: np.ndarray
     cut: bool = False
+
+
+def frames_of(path: Path, found: Survey, chosen: Sequence[int]) -> Iterator[Frame]:
+    """Read frames of a video, each with whether a scene has begun since the last.
+
+    Args:
+        path: the video.
+        found: its survey.
+        chosen: the numbers of the frames, rising.
+
+    Raises:
+        VideoError: none of them can be read.
+    """
+    scene = np.searchsorted(found.cuts, np.arange(len(found.times)), "right")
+    last = None
+    for number, image in footage.read(path, chosen):
+        cut = last is not None and scene[number] != scene[last]
+        yield Frame(float(found.times[number]), image, bool(cut))
+        last = number
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,7 @@ def _look(framing: Framing, size: int, image: np.ndarray) -> list[_Seen]:
 
 def _score(detector: Detector, batch: Sequence[_Appearance]) -> list[tuple[int, Sighting]]:
     scores = detector.score(np.stack([one.seen.pixels for one in batch]))
+    features = [None] * len(batch) if scores.features is None else scores.features
     return [
         (
             one.person,
@@ -158,7 +180,10 @@ def _score(detector: Detector, batch: Sequence[_Appearance]) -> list[tuple[int, 
                 output.logit,
                 evidence,
                 hindrances(one.seen.view, output.unfamiliarity, detector.calibration),
+                known,
             ),
         )
-        for one, output, evidence in zip(batch, scores.outputs(), scores.evidence, strict=True)
+        for one, output, evidence, known in zip(
+            batch, scores.outputs(), scores.evidence, features, strict=True
+        )
     ]
