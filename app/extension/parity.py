@@ -93,7 +93,9 @@ def command(
     order = np.random.default_rng(seed).permutation(len(found))[:limit]
     folder = locate(model)
     # int8 answers by thresholds of its own, so it is held to itself; float16 to the detector.
-    same = bundle.load(folder, "onnxruntime", "int8") if precision == "int8" else bundle.load(folder)
+    same = (
+        bundle.load(folder, "onnxruntime", "int8") if precision == "int8" else bundle.load(folder)
+    )
     with TemporaryDirectory() as output:
         pack(folder, Path(output), precision=precision)
         with opened(Path(output) / "chromium") as browser:

@@ -53,7 +53,7 @@ def test_the_faces_are_those_of_python(tmp_path: Path) -> None:
     assert sum(len(case["faces"]) for case in cases) > len(cases) / 2
     (tmp_path / "faces.json").write_text(json.dumps(cases), encoding="utf-8")
     done = subprocess.run(
-        ["node", "node_modules/vitest/vitest.mjs", "run", "tests/faces.test.js"],
+        [*vectors.VITEST, "tests/faces.test.js"],
         cwd=vectors.EXTENSION,
         env=os.environ | {"FACES": str(tmp_path)},
         capture_output=True,

@@ -19,7 +19,7 @@ def test_the_vectors_are_those_of_this_code():
 )
 def test_the_modules_pass_their_own_tests():
     done = subprocess.run(
-        ["node", "node_modules/vitest/vitest.mjs", "run"],
+        vectors.VITEST,
         cwd=vectors.EXTENSION,
         capture_output=True,
         text=True,
