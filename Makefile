@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: install install-test demo serve test test-slow check format sample figures starter \
-  starter-report
+  starter-report extension
 
 install: .venv/installed
 
@@ -28,10 +28,14 @@ demo: install
 serve: install
 	$(BIN)/deepfake serve $(OPTIONS)
 
-test: install-test
+# What the extension's tests need; without npm they are skipped and say so.
+PACKAGES := app/extension/node_modules/.package-lock.json
+NPM := $(if $(shell command -v npm),$(PACKAGES))
+
+test: install-test $(NPM)
 	$(BIN)/python -m pytest --timeout 300 -m 'not slow'
 
-test-slow: .venv/installed-slow
+test-slow: .venv/installed-slow $(NPM)
 	$(BIN)/python -m pytest --timeout 1800 -m slow
 
 check: install-test
@@ -68,3 +72,12 @@ starter: .venv/installed-test
 
 starter-report: .venv/installed-test
 	$(BIN)/python -m benchmarks.starter.report --data-dir $(SOURCES) --model $(STARTER) --overwrite
+
+# The browser extension with a bundle: folders to load unpacked, and zips, in build/extension.
+BUNDLE ?= models/starter
+
+extension: install $(PACKAGES)
+	$(BIN)/python -m app.extension.pack --model $(BUNDLE) --overwrite
+
+$(PACKAGES): app/extension/package-lock.json
+	cd app/extension && npm ci --ignore-scripts --no-audit --no-fund

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -127,17 +127,13 @@ def _said(
 ) -> Judgement | Scores:
     if isinstance(seen, Seen):
         return _judgement(detector, seen, rows)
-    # Copied, because a row alone would keep the whole batch in memory.
-    known = [(scores, scores.unfamiliarity, i) for scores, i, _ in rows]
-    return Scores(
-        logit=np.stack([scores.logit[i] for scores, _, i in known]),
-        p_fake=np.stack([scores.p_fake[i] for scores, _, i in known]),
-        evidence=np.stack([scores.evidence[i] for scores, _, i in known]),
-        bias=np.stack([scores.bias[i] for scores, _, i in known]),
-        unfamiliarity=None
-        if known[0][1] is None
-        else np.stack([far[i] for _, far, i in known if far is not None]),
-    )
+
+    def copied(name: str) -> Any:
+        # Copied, because a row alone would keep the whole batch in memory.
+        arrays = [(getattr(scores, name), i) for scores, i, _ in rows]
+        return None if arrays[0][0] is None else np.stack([array[i] for array, i in arrays])
+
+    return Scores(*(copied(field.name) for field in fields(Scores)))
 
 
 def _judgement(

@@ -85,7 +85,9 @@ def gather(folder: Path, files: Sequence[Path], runs: int) -> Bench:
     detectors, exports = {"keras float32": plain}, {}
     for name, variant in VARIANTS.items():
         known = plain.card.exports.get(name)
-        if known is None or variant.runner not in ENGINES or find_spec(variant.runner) is None:
+        if known is None or variant.head or variant.runner not in ENGINES:
+            continue
+        if find_spec(variant.runner) is None:
             continue
         for precision in variant.precisions:
             if precision == "bfloat16" and not native_bfloat16():

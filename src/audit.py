@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from src.data import folders, pixels
 from src.data.equalize import encode
 from src.files import refuse_existing, write_text
 from src.report import page
+
+log = logging.getLogger(__name__)
 
 FILES = ("audit.json", "audit.html")
 THUMBNAIL = 136
@@ -63,6 +66,32 @@ def audit(
         if remembered:
             memory.remember(key, found)
     return replace(found, max_shortcut_auc=max_shortcut_auc)
+
+
+def require_fit(audited: Audit, *, allow_shortcut: bool = False) -> None:
+    """Warn of what was found, and stop where it makes the data unfit to learn from.
+
+    Args:
+        audited: what was found.
+        allow_shortcut: go on where the files tell the classes.
+
+    Raises:
+        CheckFailed: a gate failed.
+    """
+    stops = [
+        finding
+        for finding in audited.stops
+        if not (allow_shortcut and finding.code == "container_shortcut")
+    ]
+    for finding in audited.findings:
+        if finding not in stops:
+            log.warning("audit: %s", finding.sentence)
+    if stops:
+        reasons = "\n".join(f"- {finding.sentence}" for finding in stops)
+        raise CheckFailed(
+            "the data is not fit to learn from (`deepfake audit` shows the images; "
+            f"--allow-shortcut goes on past a shortcut, and past nothing else):\n{reasons}"
+        )
 
 
 def write(audited: Audit, output: Path) -> None:

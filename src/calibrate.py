@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,6 +21,7 @@ from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
 from src.detector.engines import KERAS
 from src.detector.location import MODEL_HELP
+from src.evaluation import tracks
 from src.evaluation.judged import judge
 from src.files import write_text
 
@@ -38,11 +39,13 @@ def calibrate(
     batch_size: int = 32,
     seed: int | None = None,
     overwrite: bool = False,
+    video: bool = False,
 ) -> Calibration:
     """Find a detector's temperature and thresholds and write them into its card.
 
     Args:
-        data_dirs: folders with images that the detector has not learnt from.
+        data_dirs: folders with images that the detector has not learnt from; with `video` also with
+            videos.
         model: the bundle, whose card is changed; see `location.locate` for what None takes.
         split: `calibration`, the part of the validation images by which no epoch was chosen;
             `train`, `validation` or `test`, or `all` of the images.
@@ -52,6 +55,8 @@ def calibrate(
         seed: of the split where the folders have none, of the division of the validation images,
             and of the image that counts in a group; None takes that of the training.
         overwrite: replace an earlier calibration.
+        video: calibrate persons over time, see `tracks.calibrate`; it stands in the card beside
+            that of stills.
 
     Raises:
         InputError: no bundle, one that is calibrated already, no usable layout, or a class without
@@ -60,20 +65,27 @@ def calibrate(
     """
     folder = locate(model, changing=True)
     card = read_card(folder)
-    if card.calibration is not None and not overwrite:
+    known = card.tracks if video else card.calibration
+    if known is not None and not overwrite:
         raise InputError(f"{folder} is calibrated already: give --overwrite to replace that")
     if seed is None:
         seed = card.seed
     rates = {"max_false_fake": max_false_fake, "max_false_real": max_false_real}
+    scan = tracks.scan if video else folders.scan
     if split == CALIBRATION:
         # Of fewer images the training divided fewer, and some of the others chose its epoch.
         used = {name: card.training.get(name) for name in ("limit_per_class", "fraction")}
-        samples = set_apart(folders.scan(data_dirs, seed=seed, **used), **rates, seed=seed)
+        samples = set_apart(scan(data_dirs, seed=seed, **used), **rates, seed=seed)
     else:
-        samples = folders.scan(data_dirs, seed=seed)
+        samples = scan(data_dirs, seed=seed)
     wanted = [sample for sample in samples if split in (ALL, sample.split)]
-    found = calibrate_on(wanted, load(folder, KERAS), **rates, batch_size=batch_size, seed=seed)
-    changed = dataclasses.replace(card, calibration=found.to_dict())
+    detector = load(folder, KERAS)
+    if video:
+        persons = tracks.calibrate(wanted, detector, **rates, batch_size=batch_size, seed=seed)
+        found, changed = persons.calibration, replace(card, tracks=persons.to_dict())
+    else:
+        found = calibrate_on(wanted, detector, **rates, batch_size=batch_size, seed=seed)
+        changed = replace(card, calibration=found.to_dict())
     write_text(folder / CARD_FILE, changed.to_json())
     return found
 
@@ -125,7 +137,7 @@ def calibrate_on(
         seed=seed,
     )
     distances = [judged.predictions[index].unfamiliarity for index in judged.independent]
-    found = dataclasses.replace(found, unfamiliar=familiarity.limit(distances))
+    found = replace(found, unfamiliar=familiarity.limit(distances))
     paths = [sample.path for sample in judged.samples]
     return resolution.learn_smallest(detector, found, paths, labels, faces, seed)
 
@@ -136,10 +148,12 @@ def sentences(found: Calibration) -> list[str]:
     for promise in (found.false_fake, found.false_real):
         for source, count in promise.too_small.items():
             said.append(f"too few to promise anything for {source}: {count}")
+    least = (
+        f"; inconclusive where what is judged has fewer than {found.smallest_side} pixels a side"
+    )
     said.append(
         f"temperature {found.temperature:.3g}; fake above a calibrated logit of "
-        f"{found.t_fake:.3g}, real below {found.t_real:.3g}; inconclusive where what is judged "
-        f"has fewer than {found.smallest_side} pixels a side"
+        f"{found.t_fake:.3g}, real below {found.t_real:.3g}{least if found.smallest_side else ''}"
     )
     if found.unfamiliar is not None:
         said.append(
@@ -161,6 +175,7 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
 @click.option("--batch-size", type=click.IntRange(1), default=32)
 @click.option("--seed", type=click.IntRange(0), help="[default: that of the training]")
+@click.option("--video", is_flag=True, help="Persons over time: videos, or frames of videos.")
 @click.option("--json", "as_json", is_flag=True, help="Print what goes into the card.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier calibration.")
 def command(
@@ -171,6 +186,7 @@ def command(
     max_false_real: float,
     batch_size: int,
     seed: int | None,
+    video: bool,
     as_json: bool,
     overwrite: bool,
 ) -> None:
@@ -185,14 +201,17 @@ def command(
         batch_size=batch_size,
         seed=seed,
         overwrite=overwrite,
+        video=video,
     )
     if as_json:
         click.echo(json.dumps(found.to_dict()))
         return
+    if video:
+        click.echo("Of persons over time, one a video, each of whom counts as one face:")
     for sentence in sentences(found):
         click.echo(sentence)
     click.echo(f"written into {folder / CARD_FILE}")
-    if read_card(folder).exports:
+    if read_card(folder).exports and not video:
         click.echo(
             "The files for other runtimes still have the earlier temperature in their p_fake: "
             f"`deepfake export --model {folder}` makes them anew"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,9 +25,17 @@ from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines import Engine, choice, reference
 from src.detector.engines.in_openvino import native_bfloat16
-from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
+from src.detector.exports import (
+    FORMATS,
+    VARIANTS,
+    Agreement,
+    ClipAgreement,
+    Export,
+    Variant,
+    sha256,
+)
 from src.detector.location import MODEL_HELP
-from src.exporting import agreement, graphs, others, quantise, sample
+from src.exporting import agreement, graphs, others, placing, quantise, recurrent, sample
 from src.exporting.sample import Images
 from src.files import refuse_existing, write_text
 
@@ -93,7 +100,13 @@ def export(
     """
     folder = locate(model, changing=output is None)
     card = read_card(folder)
-    wanted = [name for name, variant in VARIANTS.items() if format in (ALL, variant.format, name)]
+    wanted = [
+        name
+        for name, variant in VARIANTS.items()
+        if format in (ALL, variant.format, name) and (card.temporal or not variant.head)
+    ]
+    if not wanted:
+        raise InputError(f"{folder} has no temporal head; `deepfake train --temporal lstm` adds it")
     done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
     outcomes = [Outcome(name, Export.of(card.exports, name), {}, kept=True) for name in done]
     rest = [name for name in wanted if name not in done]
@@ -102,7 +115,8 @@ def export(
         rest.remove("openvino-int8")
     if rest:
         for name in rest:
-            graphs.require_exporter(VARIANTS[name].format)
+            if not VARIANTS[name].head:
+                graphs.require_exporter(VARIANTS[name].format)
         outcomes += _exported(folder, card, rest, data_dirs, output, seed)
     return outcomes
 
@@ -150,9 +164,9 @@ def _exported(
                 outcome = replace(outcome, export=replace(made, images=said))
             outcomes.append(outcome)
             if outcome.export is not None:
-                _move(Path(scratch), output or folder, VARIANTS[name])
+                placing.move(Path(scratch), output or folder, VARIANTS[name])
             elif output is None and name in card.exports:
-                _remove(folder, VARIANTS[name])
+                placing.remove(folder, VARIANTS[name])
     if output is None:
         reference.write(folder, detector.engine, card.image_size)
         _into_card(folder, outcomes)
@@ -167,10 +181,14 @@ def _beside(folder: Path) -> Path:
 def _write(detector: Detector, name: str, scratch: Path, quantising: Callable[[], Images]) -> None:
     """Write the files of one export into a folder, in which those before it lie."""
     variant = VARIANTS[name]
+    if variant.head:
+        recurrent.write(detector, name, scratch)
+        return
     source, target = scratch / VARIANTS[variant.format].file, scratch / variant.file
     if not source.exists():
         card, format = detector.card, variant.format
-        graphs.write(detector.model, card.temperature, source, format, detector.familiarity)
+        known, features = detector.familiarity, card.temporal is not None
+        graphs.write(detector.model, card.temperature, source, format, known, features)
     if name == "onnx-float16":
         graphs.halve(source, target)
     elif name == "onnx-int8":
@@ -190,20 +208,18 @@ def _checked(
         if precision == "bfloat16" and not native_bfloat16():
             continue
         try:
-            engine = _engine(variant, scratch, precision)
+            found = _compared(detector, name, scratch, precision, images, wanted)
         except InputError as error:
             # Exporters may be silent about a file that nothing can read.
             faults[precision] = str(error)
             continue
-        got = agreement.score(engine, images.pixels)
-        found = agreement.compare(wanted, got, images.labels, detector.calibration, precision)
         checks[precision] = asdict(found)
         if fault := found.fault(precision):
             faults[precision] = fault
     allowed = [precision for precision in checks if precision not in faults]
     if not allowed:
         return Outcome(name, None, faults)
-    files = _files(scratch, variant)
+    files = placing.files(scratch, variant)
     return Outcome(
         name,
         Export(
@@ -218,6 +234,21 @@ def _checked(
         ),
         faults,
     )
+
+
+def _compared(
+    detector: Detector,
+    name: str,
+    scratch: Path,
+    precision: str,
+    images: Images,
+    wanted: dict[str, np.ndarray],
+) -> Agreement | ClipAgreement:
+    if VARIANTS[name].head:
+        return recurrent.check(detector, name, scratch, wanted)
+    got = agreement.score(_engine(VARIANTS[name], scratch, precision), images.pixels)
+    found = agreement.compare(wanted, got, images.labels, detector.calibration, precision)
+    return replace(found, clips=recurrent.carried(detector, wanted, got))
 
 
 def _with_own_calibration(
@@ -262,33 +293,6 @@ def _engine(variant: Variant, folder: Path, precision: str) -> Engine:
     if variant.format == "saved_model":
         return others.SavedModel(folder / variant.file, precision)
     return choice.make(variant, folder, precision)
-
-
-def _files(folder: Path, variant: Variant) -> list[Path]:
-    """List the files of an export, also those in its folders."""
-    found = []
-    for name in variant.files:
-        path = folder / name
-        found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    return found
-
-
-def _move(scratch: Path, folder: Path, variant: Variant) -> None:
-    """Put the files of an export in the place of an earlier one."""
-    for name in variant.files:
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
-            shutil.rmtree(target)
-        # Copied, because another export may be made out of it.
-        copy = shutil.copytree if (scratch / name).is_dir() else shutil.copyfile
-        copy(scratch / name, target)
-
-
-def _remove(folder: Path, variant: Variant) -> None:
-    """Remove the files of an earlier export, whose successor was not accepted."""
-    for path in _files(folder, variant):
-        path.unlink(missing_ok=True)
 
 
 def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:

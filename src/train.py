@@ -1,4 +1,8 @@
-"""Train a detector: audit, load, build, warm up, unfreeze, fine-tune, calibrate, save, export."""
+"""Train a detector: audit, load, build, warm up, unfreeze, fine-tune, calibrate, save, export.
+
+With a temporal head, that is the second step: once the frame network is trained, it is frozen and
+the head learns from its features of the frames of whole clips.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import dataclasses
 import json
 import logging
 import shutil
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,19 +18,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from src import CheckFailed, InputError
-from src.audit import audit
+from src.audit import audit, require_fit
 from src.auditing.findings import Audit
 from src.calibrate import calibrate_on, sentences, set_apart
 from src.cli import Verb
-from src.data import dataset, pixels
+from src.data import dataset, pixels, videos
 from src.data.division import CALIBRATION
 from src.data.equalize import equalized
+from src.data.faces import Finder
 from src.data.folders import Sample
 from src.detector import bundle, halves, network
 from src.detector.detector import Detector
 from src.detector.framing import Framing
 from src.detector.location import DEFAULT
+from src.evaluation import tracks
 from src.export import export as export_bundle
+from src.faces import crop_videos
 from src.files import atomic_folder, refuse_existing, write_table, write_text
 from src.training import familiarity, precision, record, weights
 from src.training.framing import choose_framing
@@ -36,10 +44,14 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from src.training import temporal
     from src.training.familiarity import Learnt
     from src.training.phases import Run
 
 log = logging.getLogger(__name__)
+
+# So many times the frames of a clip are cut out of a video, so that epochs see different ones.
+FRAMES_A_CLIP = 2
 
 
 def train(
@@ -72,6 +84,7 @@ def train(
     refuse_existing(output, overwrite)
     folder = RunFolder(output.with_name(output.name + ".partial"))
     state = folder.open(dataclasses.asdict(settings), resume=resume, overwrite=overwrite)
+    settings = _with_frames(settings, folder)
     audited = _audit(settings)
     data, framing = _dataset(settings, folder)
     try:
@@ -96,11 +109,25 @@ def train(
         _save(run, output, facts, audited, framing, overwrite)
     finally:
         data.cache.close()
-    shutil.rmtree(folder.path)
-    _report(run, output)
+    record.report(run, output)
     if export:
         _export(output, settings)
+    shutil.rmtree(folder.path)
     return output
+
+
+def _with_frames(settings: Settings, folder: RunFolder) -> Settings:
+    """Crop frames of the data folders that hold videos, once, and train on those."""
+    folders = []
+    for number, name in enumerate(settings.data_dirs):
+        if videos.hold(name):
+            target = folder.path / "frames" / str(number) / Path(name).resolve().name
+            if not target.exists():
+                count = FRAMES_A_CLIP * settings.clip_frames
+                crop_videos(Path(name), target, Finder.from_package(), frames=count)
+            name = str(target)
+        folders.append(name)
+    return dataclasses.replace(settings, data_dirs=tuple(folders))
 
 
 def _require_tensorboard(folder: Path | None) -> None:
@@ -127,20 +154,7 @@ def _audit(settings: Settings) -> Audit:
         fraction=settings.fraction,
         remembered=True,
     )
-    stops = [
-        finding
-        for finding in audited.stops
-        if not (settings.allow_shortcut and finding.code == "container_shortcut")
-    ]
-    for finding in audited.findings:
-        if finding not in stops:
-            log.warning("audit: %s", finding.sentence)
-    if stops:
-        reasons = "\n".join(f"- {finding.sentence}" for finding in stops)
-        raise CheckFailed(
-            "the data is not fit to learn from (`deepfake audit` shows the images; "
-            f"--allow-shortcut goes on past a shortcut, and past nothing else):\n{reasons}"
-        )
+    require_fit(audited, allow_shortcut=settings.allow_shortcut)
     return audited
 
 
@@ -204,10 +218,19 @@ def _save(
     with atomic_folder(output, overwrite=overwrite) as folder:
         learnt = _familiar(run, model, framing)
         known = learnt.facts(learnt.familiarity.write(folder))
+        head = _head(run, model, folder)
+        card = dataclasses.replace(card, temporal=head.facts if head else None)
         model = network.probability(model)
-        detector = Detector.in_keras(card, model, familiarity=learnt.familiarity)
-        calibration = _calibration(run, detector)
-        card = dataclasses.replace(card, familiarity=known, calibration=calibration)
+        detector = Detector.in_keras(
+            card, model, familiarity=learnt.familiarity, head=lambda: head.head if head else None
+        )
+        apart = _apart(run)
+        card = dataclasses.replace(
+            card,
+            familiarity=known,
+            calibration=_calibration(run.settings, detector, apart),
+            tracks=_tracks(run.settings, detector, apart) if head else None,
+        )
         bundle.save(folder, detector.model, card)
         write_table(folder / "history.csv", run.state.history)
         write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
@@ -232,25 +255,46 @@ def _familiar(run: Run, model: keras.Model, framing: Framing) -> Learnt:
     return familiarity.learn(samples, image, model, settings.seed)
 
 
-def _calibration(run: Run, detector: Detector) -> dict[str, Any] | None:
-    """Calibrate on the images that were set apart, if there are any."""
-    data, settings = run.dataset, run.settings
-    apart = [
+def _head(run: Run, model: keras.Model, folder: Path) -> temporal.Learnt | None:
+    """Train the temporal head that was asked for, on the frozen frame network."""
+    if run.settings.temporal is None:
+        return None
+    from src.training import temporal
+
+    learnt = temporal.learn(run, model)
+    learnt.write(folder)
+    write_table(folder / "temporal.csv", learnt.history)
+    return learnt
+
+
+def _apart(run: Run) -> list[Sample]:
+    """Return the images that were set apart for calibration, as far as they can be read."""
+    return [
         sample
-        for sample, digest in zip(data.samples, data.digests, strict=True)
+        for sample, digest in zip(run.dataset.samples, run.dataset.digests, strict=True)
         if digest and sample.split == CALIBRATION
     ]
+
+
+def _tracks(
+    settings: Settings, detector: Detector, apart: Sequence[Sample]
+) -> dict[str, Any] | None:
+    """Calibrate persons over time on the videos that were set apart, if there are any."""
+    try:
+        return tracks.calibrate(apart, detector, **settings.calibrating).to_dict()
+    except InputError as error:
+        log.warning("not calibrated on video: %s", error)
+        return None
+
+
+def _calibration(
+    settings: Settings, detector: Detector, apart: Sequence[Sample]
+) -> dict[str, Any] | None:
+    """Calibrate on the images that were set apart, if there are any."""
     if not apart:
         return None
     try:
-        found = calibrate_on(
-            apart,
-            detector,
-            max_false_fake=settings.max_false_fake,
-            max_false_real=settings.max_false_real,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-        )
+        found = calibrate_on(apart, detector, **settings.calibrating)
     except InputError as error:
         # Such as no face in any of them: no reason to lose what was learnt.
         log.warning("the detector promises nothing until `deepfake calibrate`: %s", error)
@@ -269,20 +313,6 @@ def _export(output: Path, settings: Settings) -> None:
         return
     for outcome in outcomes:
         log.info("exported: %s", outcome.sentence())
-
-
-def _report(run: Run, output: Path) -> None:
-    best = record.best(run.state)
-    if run.dataset.skipped:
-        log.warning("%d unreadable images: %s/skipped.csv", len(run.dataset.skipped), output)
-    log.info(
-        "best epoch %d of %d: validation AUC %.4f (it chose the epoch: measure the error with "
-        "`deepfake evaluate`)\nbundle: %s",
-        best["epoch"],
-        len(run.state.history),
-        best["val_auc"],
-        output,
-    )
 
 
 @click.command(cls=Verb)

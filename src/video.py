@@ -17,6 +17,7 @@ import numpy as np
 from src import InputError, progress
 from src.cli import Verb
 from src.data import footage, sampling
+from src.data.sampling import PER_SECOND, Sampling
 from src.detector import load, persons, verdict
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
@@ -24,7 +25,7 @@ from src.detector.framing import FACES
 from src.detector.location import MODEL_HELP
 from src.detector.persons import Track
 from src.detector.presence import Presence
-from src.detector.watching import Frame, watch
+from src.detector.watching import frames_of, watch
 from src.files import refuse_existing, write_text
 from src.report import film, plots
 
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 # Told what is done and in how many steps, if that is known; gives what to call after each.
 Told = Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]
-PER_SECOND = 2.0
 ON_STILLS = "calibrated on stills, not on video"
+ON_VIDEO = "calibrated on video, one person of each, by their frames"
 NOT_CALIBRATED = "not calibrated: no error rate is promised"
 # How many sampling steps a person may be missed for and still count as there.
 MISSED = 2.5
@@ -147,13 +148,15 @@ def judge(
     path = Path(path)
     with told("Reading", footage.claimed(path) or None) as step:
         found = footage.survey(path, step, longest)
-    count = frames or max(1, round(found.duration * per_second))
-    chosen = sampling.choose(found, count, sample)
+    sampled = Sampling(sample, frames, per_second)
+    chosen = sampled.choose(found)
     # Closed at once where it ends early, since nobody knows when it would be otherwise.
-    watched = closing(_watched(path, found, chosen))
-    with told("Judging", len(chosen)) as step, watched as shown:
-        seen = watch(detector, shown, faces=faces, batch_size=batch_size, score=score, step=step)
-    tracks, decided = persons.judge(seen, detector.calibration, detector.card.temperature)
+    shown = closing(frames_of(path, found, chosen))
+    with told("Judging", len(chosen)) as step, shown as images:
+        seen = watch(detector, images, faces=faces, batch_size=batch_size, score=score, step=step)
+    tracks, decided = persons.judge(
+        seen, detector.calibration, detector.card.temperature, detector.tracks, detector.head
+    )
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Clip(
@@ -161,23 +164,20 @@ def judge(
         sha256=sha256,
         verdict=decided.word,
         reasons=decided.reasons,
-        calibration=ON_STILLS if detector.calibration else NOT_CALIBRATED,
+        calibration=_rests_on(detector, sampled),
         survey=found,
         sampled=len(chosen),
         tracks=tuple(tracks),
     )
 
 
-def _watched(
-    path: Path, found: footage.Survey, chosen: Sequence[int]
-) -> Generator[Frame, None, None]:
-    """Read the chosen frames, each with its time and whether a scene has begun since the last."""
-    scene = np.searchsorted(found.cuts, np.arange(len(found.times)), "right")
-    last = None
-    for number, image in footage.read(path, chosen):
-        cut = last is not None and scene[number] != scene[last]
-        yield Frame(float(found.times[number]), image, bool(cut))
-        last = number
+def _rests_on(detector: Detector, sampled: Sampling) -> str:
+    """Say what the error rates rest on."""
+    if detector.card.tracks is None:
+        return ON_STILLS if detector.calibration else NOT_CALIBRATED
+    known = detector.card.tracks["sampled"]
+    other = "" if known == str(sampled) else f", and these were sampled otherwise ({sampled})"
+    return f"{ON_VIDEO} ({known}){other}"
 
 
 def timeline(clip: Clip) -> Figure:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import recurrent
 import tiny
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -93,6 +94,12 @@ def familiar_bundle(
     facts = learnt.facts(learnt.familiarity.write(folder))
     bundle.save(folder, network.probability(tiny_model), card(familiarity=facts))
     return folder
+
+
+@pytest.fixture(scope="session")
+def headed(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the same bundle with a temporal head over four frames; do not change it."""
+    return recurrent.save(tmp_path_factory.mktemp("headed") / "detector", tiny_model, card)
 
 
 @pytest.fixture(scope="session")

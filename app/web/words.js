@@ -222,9 +222,10 @@ export const WORDS = {
   },
 };
 
-// Return what says things in one language: `say(key, values)`, numbers and shares.
-export function speaker(language) {
-  const words = WORDS[language];
+// Return what says things in one language: `say(key, values)`, numbers and shares. `more` are
+// words of a front end of its own, by language.
+export function speaker(language, more = {}) {
+  const words = { ...WORDS[language], ...more[language] };
   const say = (key, values = {}) =>
     (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   say.language = language;

@@ -45,14 +45,25 @@ def measure(
         "epochs": training["epochs"],
         "best_epoch": training["best_epoch"],
         "seconds": training["seconds"],
-        "crops": training["crops"],
+        "image_size": training["image_size"],
         "chosen_by": detector.card.metrics["validation"]["auc"],
-        **{split: _on(source, split, data, detector) for split in SPLITS},
+        **{split: on(source, split, data, detector) for split in SPLITS},
     }
 
 
-def _on(source: str, split: str, data: Path, detector: Detector) -> dict[str, Any]:
-    """Measure one split of a source; one of a single class beside the others', brought together."""
+def on(source: str, split: str, data: Path, detector: Detector) -> dict[str, Any]:
+    """Measure one split of a source; one of a single class beside the others', brought together.
+
+    Args:
+        source: one of `recipe.SOURCES`.
+        split: one of `folders.SPLITS`.
+        data: the folder in which the sources stand.
+        detector: which judges.
+
+    Raises:
+        InputError: data that cannot be used.
+        CheckFailed: too much of it cannot be read.
+    """
     dirs = [data / name for name in recipe.SOURCES]
     samples = [sample for sample in folders.scan(dirs) if sample.split == split]
     own = [sample for sample in samples if sample.source == source]

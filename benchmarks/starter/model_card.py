@@ -23,6 +23,7 @@ def render(
     answers: Numbers,
     yardstick: Sequence[Numbers],
     left_out: Sequence[Numbers | None],
+    ablations: Sequence[Numbers | None],
     example: Numbers | None,
 ) -> str:
     """Return the model card.
@@ -31,6 +32,7 @@ def render(
         answers: of `answers.measure`.
         yardstick: of `yardstick.measure`, an entry a source.
         left_out: of `left_out.measure`; None for a source with which that was not done.
+        ablations: of `ablations.measure`, in the same way.
         example: of `example.measure`; None where that was not done.
     """
     from jinja2 import Environment, StrictUndefined
@@ -48,6 +50,7 @@ def render(
         faces=[one for one in answers["sets"] if one["faces"]],
         yardstick=yardstick,
         left_out=[one for one in left_out if one is not None],
+        ablations=[one for one in ablations if one is not None],
         missing=sum(one is None for one in left_out),
         example=example,
         unseen=UNSEEN,

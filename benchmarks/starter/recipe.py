@@ -16,6 +16,7 @@ import click
 
 from src import CheckFailed
 from src.cli import Verb
+from src.detector.card import MODEL_FILE
 from src.export import export
 from src.training.settings import SCRATCH, Settings
 
@@ -29,43 +30,72 @@ UNSEEN = "stylegan2_unsplash300"
 EXPORT = "onnx-float16"
 
 
-def settings(data: Path, sources: Sequence[str] = SOURCES) -> Settings:
-    """Return what decides the starter's training.
+def stages(data: Path) -> tuple[Settings, ...]:
+    """Return what decides the training, stage by stage: each begins with the network of the last.
+
+    What small whole pictures of the sets with both classes teach comes first, because it is learnt
+    in the fewest hours. Then every source and self-blends, framed, encoded and balanced alike: a
+    source shall not be told by its framing or its file. Then the same, larger.
+
+    Args:
+        data: the folder in which the sources stand.
+    """
+    small = Settings(
+        data_dirs=_dirs(data, BOTH_CLASSES),
+        image_size=96,
+        faces="off",
+        weights="none",
+        schedule=SCRATCH,
+        warmup_epochs=2,
+        finetune_epochs=10,
+        augment="light",
+        learning_rate=1e-3,
+        dropout=0.2,
+    )
+    framed = Settings(
+        data_dirs=_dirs(data, SOURCES),
+        image_size=96,
+        framing=0.6,
+        schedule=SCRATCH,
+        warmup_epochs=1,
+        finetune_epochs=4,
+        augment="traces",
+        self_blend=0.25,
+        balance=True,
+        equalize=True,
+        learning_rate=3e-4,
+        dropout=0.3,
+        half_weights=True,
+    )
+    large = replace(framed, image_size=160, finetune_epochs=3)
+    return small, framed, large
+
+
+def short(data: Path, sources: Sequence[str]) -> Settings:
+    """Return a short run from random weights, to see what a source is worth.
 
     Args:
         data: the folder in which the sources stand.
         sources: those that it learns from.
     """
-    return Settings(
-        data_dirs=tuple(str(data / source) for source in sources),
-        image_size=256,
-        framing=0.75,
+    return replace(
+        stages(data)[1],
+        data_dirs=_dirs(data, sources),
         weights="none",
-        schedule=SCRATCH,
-        crops=((96, 7), (160, 3)),
-        warmup_epochs=1,
-        finetune_epochs=11,
-        augment="traces",
-        self_blend=True,
-        balance=True,
-        equalize=True,
-        batch_size=32,
+        finetune_epochs=5,
         learning_rate=1e-3,
     )
-
-
-def short(data: Path, sources: Sequence[str]) -> Settings:
-    """Return the same in half of the epochs and on crops alone, to see what a source is worth."""
-    return replace(settings(data, sources), crops=((96, 5),), finetune_epochs=5)
 
 
 def make(data: Path, output: Path, *, overwrite: bool = False) -> None:
     """Train the starter, or go on with its training, and export it.
 
+    The bundles of the earlier stages stand beside it, as `OUTPUT.stage-1` and so on.
+
     Args:
         data: the folder in which the sources stand.
-        output: the bundle; one that is there is exported and not trained again.
-        overwrite: replace a bundle that is there.
+        output: the bundle; one that is there is exported and not trained again, as are stages.
+        overwrite: replace a bundle that is there, and its stages.
 
     Raises:
         InputError: the data or the bundle cannot be used.
@@ -73,15 +103,28 @@ def make(data: Path, output: Path, *, overwrite: bool = False) -> None:
     """
     from src.train import train
 
-    chosen = settings(data)
-    if overwrite or not output.exists():
-        train(chosen, output, resume=True, overwrite=overwrite, export=False)
-    else:
-        log.info("%s is there and is not trained again: --overwrite does that", output)
-    (outcome,) = export(output, EXPORT, chosen.data_dirs)
+    chosen = stages(data)
+    places = [*(stage(output, n) for n in range(1, len(chosen))), output]
+    for n, (settings, place) in enumerate(zip(chosen, places, strict=True)):
+        if place.exists() and not overwrite:
+            log.info("%s is there and is not trained again: --overwrite does that", place)
+            continue
+        if n:
+            settings = replace(settings, weights=str(places[n - 1] / MODEL_FILE))
+        train(settings, place, resume=True, overwrite=overwrite, export=False)
+    (outcome,) = export(output, EXPORT, chosen[-1].data_dirs)
     if outcome.export is None:
         raise CheckFailed(outcome.sentence())
     click.echo(outcome.sentence())
+
+
+def stage(output: Path, number: int) -> Path:
+    """Return where the bundle of an earlier stage stands, counted from 1."""
+    return output.with_name(f"{output.name}.stage-{number}")
+
+
+def _dirs(data: Path, sources: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(data / source) for source in sources)
 
 
 @click.command(cls=Verb)

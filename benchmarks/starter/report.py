@@ -2,11 +2,13 @@
 
     python -m benchmarks.starter.report --data-dir DATA
     python -m benchmarks.starter.report --data-dir DATA --only left-out --source gan256
+    python -m benchmarks.starter.report --data-dir DATA --only ablations
     python -m benchmarks.starter.report --data-dir DATA --only example
     python -m benchmarks.starter.report --only card
 
-Each part leaves a JSON file; the card shows what is there and says what is not. `left-out` and
-`example` train networks and are done by name only; a run that was killed goes on where it stopped.
+Each part leaves JSON files; the card shows what is there and says what is not. `left-out`,
+`ablations` and `example` train networks and are done by name only; a run that was killed goes on
+where it stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +22,15 @@ from typing import Any
 
 import click
 
-from benchmarks.starter import answers, example, left_out, model_card, yardstick
+from benchmarks.starter import (
+    ablations,
+    answers,
+    example,
+    left_out,
+    model_card,
+    recipe,
+    yardstick,
+)
 from benchmarks.starter.recipe import BOTH_CLASSES, SOURCES, UNSEEN
 from src import InputError
 from src.cli import Verb
@@ -30,10 +40,11 @@ from src.files import write_text
 log = logging.getLogger(__name__)
 
 RESULTS = Path("figures/results/starter")
-STARTER, RUNS = Path("models/starter"), Path("models/left_out")
+STARTER, RUNS = Path("models/starter"), Path("models/starter.runs")
 CARD = "MODEL_CARD.md"
-ANSWERS, YARDSTICK, LEFT_OUT, EXAMPLE = "test-splits", "yardstick", "left-out", "example"
-PARTS = (ANSWERS, YARDSTICK, LEFT_OUT, EXAMPLE)
+ANSWERS, YARDSTICK, EXAMPLE = "test-splits", "yardstick", "example"
+LEFT_OUT, ABLATIONS = "left-out", "ablations"
+PARTS = (ANSWERS, YARDSTICK, LEFT_OUT, ABLATIONS, EXAMPLE)
 # What is done where no part is named: what trains no network.
 USUAL = (ANSWERS, YARDSTICK)
 
@@ -57,12 +68,17 @@ def render(results: Path) -> str:
         measured,
         read(results, YARDSTICK) or [],
         [read(results, _left_out(source)) for source in SOURCES],
+        [read(results, _ablation(name)) for name in ablations.ABLATIONS],
         read(results, EXAMPLE),
     )
 
 
 def _left_out(source: str) -> str:
     return f"without_{source}"
+
+
+def _ablation(name: str) -> str:
+    return f"ablation_{ablations.slug(name)}"
 
 
 def measure(
@@ -83,7 +99,7 @@ def measure(
         data: the folder in which the sources stand.
         model: the bundle.
         results: where the JSON files go.
-        runs: where the bundles of `left-out` go.
+        runs: where the bundles of `left-out` and `ablations` go.
         sources: which are left out in turn.
         limit_per_class: at most so many images of a class, for a quick look.
         overwrite: measure again what is there.
@@ -92,18 +108,22 @@ def measure(
         InputError: the bundle or the data cannot be used, or the JSON is of another bundle.
         CheckFailed: data not fit to learn from, or too much of it cannot be read.
     """
-    work: dict[str, Callable[[], Any]] = {
-        ANSWERS: lambda: answers.measure(model, data, limit_per_class=limit_per_class),
-        YARDSTICK: lambda: [yardstick.measure(data / name).to_dict() for name in BOTH_CLASSES],
-        EXAMPLE: lambda: example.measure(model, data / UNSEEN),
-    }
-    if part == LEFT_OUT:
-        work = {
+    first = recipe.stage(model, 1)
+    works: dict[str, dict[str, Callable[[], Any]]] = {
+        ANSWERS: {ANSWERS: lambda: answers.measure(model, data, limit_per_class=limit_per_class)},
+        YARDSTICK: {
+            YARDSTICK: lambda: [yardstick.measure(data / name).to_dict() for name in BOTH_CLASSES]
+        },
+        EXAMPLE: {EXAMPLE: lambda: example.measure(model, data / UNSEEN)},
+        LEFT_OUT: {
             _left_out(source): partial(left_out.measure, source, data, runs) for source in sources
-        }
-    else:
-        work = {part: work[part]}
-    for name, found in work.items():
+        },
+        ABLATIONS: {
+            _ablation(name): partial(ablations.measure, name, data, first, runs)
+            for name in ablations.ABLATIONS
+        },
+    }
+    for name, found in works[part].items():
         if overwrite or not (results / f"{name}.json").exists():
             write_text(results / f"{name}.json", json.dumps(found(), indent=2) + "\n")
         elif (
@@ -129,7 +149,7 @@ def measure(
     default=SOURCES,
     help="For left-out; repeatable.",
 )
-@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="For left-out.")
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="Of short trainings.")
 @click.option("--limit-per-class", type=click.IntRange(1), help="A quick look; the card says so.")
 @click.option("--overwrite", is_flag=True, help="Measure again what was measured before.")
 def command(

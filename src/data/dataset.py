@@ -57,6 +57,7 @@ class Dataset:
         skipped: those that cannot be read.
         cache: the pixels.
         faces: landmarks by index, of the real images with a face; None without self-blending.
+        self_blend: share of those that are given a self-blend.
     """
 
     samples: list[folders.Sample]
@@ -64,9 +65,10 @@ class Dataset:
     skipped: list[Skipped]
     cache: ImageCache
     faces: Mapping[int, np.ndarray] | None = None
+    self_blend: float = 1.0
 
     def positions(self, split: str, *, balance: bool = False) -> list[Position]:
-        """Return the readable images of a split, then a self-blend of each real face.
+        """Return the readable images of a split, then self-blends of the real faces.
 
         Args:
             split: whose images.
@@ -84,7 +86,8 @@ class Dataset:
             for index, sample in readable
             for copy in range(copies.get(sample.source, 1))
         ]
-        return images + [replace(p, label=1) for p in images if p.landmarks is not None]
+        blends = [replace(p, label=1) for p in images if p.landmarks is not None]
+        return images + _share(blends, self.self_blend)
 
     def indices(self, split: str) -> list[int]:
         """Return which image each of `positions(split)` shows."""
@@ -128,8 +131,12 @@ class Dataset:
             for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
             if digest and sample.label == 0 and sample.split != CALIBRATION
         ]
-        blends = Counter(self.samples[index].split for index in self.faces)
-        return {"self_blends": dict(blends), "no_face": len(reals) - len(self.faces)}
+        splits = {self.samples[index].split for index in self.faces}
+        blends = {
+            split: sum(p.label == 1 and p.landmarks is not None for p in self.positions(split))
+            for split in sorted(splits)
+        }
+        return {"self_blends": blends, "no_face": len(reals) - len(self.faces)}
 
 
 def _copies(sources: Sequence[str]) -> dict[str, int]:
@@ -141,6 +148,11 @@ def _copies(sources: Sequence[str]) -> dict[str, int]:
     sizes = Counter(sources)
     largest = max(sizes.values(), default=0)
     return {source: round(math.sqrt(largest / size)) for source, size in sizes.items()}
+
+
+def _share(positions: list[Position], share: float) -> list[Position]:
+    """Return a share of some positions, at least one, spread evenly over them."""
+    return [p for i, p in enumerate(positions) if math.ceil((i + 1) * share) > math.ceil(i * share)]
 
 
 def _group(sample: folders.Sample, copy: int) -> str:
@@ -155,7 +167,7 @@ def find(
     seed: int = 0,
     limit_per_class: int | None = None,
     fraction: float | None = None,
-    self_blend: bool = False,
+    self_blend: float = 0.0,
 ) -> list[folders.Sample]:
     """List the images of some splits; see `folders.scan`.
 
@@ -165,14 +177,15 @@ def find(
         seed: of the split where the folders have none.
         limit_per_class: at most so many images of a class in each split.
         fraction: share of the images used.
-        self_blend: fakes will be made out of the real images, so a split needs no others.
+        self_blend: share of the real faces of which fakes will be made: above 0, a split needs no
+            other fakes.
 
     Raises:
         InputError: no usable layout, or a split without a class.
     """
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
     samples = [sample for sample in samples if sample.split in splits]
-    folders.require_both_classes(samples, splits, self_blend=self_blend)
+    folders.require_both_classes(samples, splits, self_blend=self_blend > 0)
     return samples
 
 
@@ -182,7 +195,7 @@ def load(
     cache_folder: Path,
     read: Read = pixels.load,
     *,
-    self_blend: bool = False,
+    self_blend: float = 0.0,
 ) -> Dataset:
     """Decode and hash images.
 
@@ -191,7 +204,7 @@ def load(
         image_size: side of the decoded square in pixels.
         cache_folder: where a cache that is too big for memory goes.
         read: turns the content of a file into an image of that size.
-        self_blend: find the faces of real images, so that fakes are made of them.
+        self_blend: share of the real faces of which fakes are made; above 0, faces are found.
 
     Raises:
         InputError: a split whose readable images are of one class.
@@ -204,9 +217,11 @@ def load(
         digests, skipped = cache.fill(advance)
     require_readable([item.reason for item in skipped], len(samples))
     readable = [s for s, digest in zip(samples, digests, strict=True) if digest]
-    folders.require_both_classes(readable, splits, self_blend=self_blend)
+    folders.require_both_classes(readable, splits, self_blend=self_blend > 0)
     data = Dataset(samples, digests, skipped, cache)
-    return replace(data, faces=_faces(data, blended)) if self_blend else data
+    if self_blend:
+        data = replace(data, faces=_faces(data, blended), self_blend=self_blend)
+    return data
 
 
 def is_drawn_sample(data_dirs: Sequence[str | Path]) -> bool:
@@ -231,7 +246,7 @@ def _faces(data: Dataset, splits: Sequence[str]) -> dict[int, np.ndarray]:
             if landmarks is not None:
                 faces[index] = landmarks
             advance()
-    log.info("self-blending %d of %d real images; the others show no face", len(faces), len(reals))
+    log.info("a face to blend in %d of %d real images", len(faces), len(reals))
     for split in splits:
         if not any(p.label or p.index in faces for p in data.positions(split)):
             raise InputError(

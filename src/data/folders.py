@@ -17,6 +17,7 @@ __all__ = [
     "require_both_classes",
     "scan",
     "scan_real",
+    "source_names",
 ]
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def scan(
     folders = [listing.existing(folder) for folder in data_dirs]
     samples = [
         sample
-        for folder, name in zip(folders, _source_names(folders), strict=True)
+        for folder, name in zip(folders, source_names(folders), strict=True)
         for sample in _scan_one(folder, name, seed)
     ]
     if limit_per_class is None and fraction is None:
@@ -85,7 +86,7 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
         if said.label == 1 or said.unclear:
             raise InputError(f"{path}: real images are needed, but the folder's name says: {said}")
         files = [ImageFile(inner, inner, 0, None) for inner in listing.image_files(path)]
-        samples = _samples(path, files, _source_names([path])[0], seed)
+        samples = _samples(path, files, source_names([path])[0], seed)
     if not samples:
         raise InputError(f"{path}: there are no real images in it")
     return samples
@@ -140,8 +141,12 @@ def images(folder: Path | str) -> list[Path]:
     return [folder / inner for inner in listing.image_files(folder)]
 
 
-def _source_names(folders: list[Path]) -> list[str]:
-    """Name each data folder by its last part, and by more parts where that is not unique."""
+def source_names(folders: list[Path]) -> list[str]:
+    """Name each data folder by its last part, and by more parts where that is not unique.
+
+    Raises:
+        InputError: none was given, or one twice.
+    """
     full = [folder.resolve().parts for folder in folders]
     if not full:
         raise InputError("no data folder was given")

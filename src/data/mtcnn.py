@@ -56,17 +56,19 @@ def detect(image: np.ndarray, networks: Mapping[str, Network], smallest: float) 
     levels = halvings(image)
     boxes = _propose(levels, networks["pnet"], smallest)
     seen = _look(levels, _square(boxes), networks["rnet"], 24)
-    boxes, scores = _calibrate(_square(boxes), seen, REFINE)
-    boxes = boxes[suppress(boxes, scores, REFINED)]
+    boxes, ranks = _calibrate(_square(boxes), seen, REFINE)
+    boxes = boxes[suppress(boxes, ranks, REFINED)]
     return decide(levels, _square(boxes), networks["onet"])
 
 
 def decide(levels: list[np.ndarray], boxes: np.ndarray, onet: Network) -> Detections:
     """Run the last stage on square windows, (n, 4), of an image that `halvings` prepared."""
     seen = _look(levels, boxes, onet, 48)
-    landmarks = _place(boxes, seen["landmarks"])[seen["probability"] > DECIDE]
-    boxes, scores = _calibrate(boxes, seen, DECIDE)
-    kept = suppress(boxes, scores, DECIDED, of_smaller=True)
+    accepted = seen["probability"] > DECIDE
+    landmarks = _place(boxes, seen["landmarks"])[accepted]
+    scores = seen["probability"][accepted].astype(np.float64)
+    boxes, ranks = _calibrate(boxes, seen, DECIDE)
+    kept = suppress(boxes, ranks, DECIDED, of_smaller=True)
     return Detections(boxes[kept], scores[kept], landmarks[kept])
 
 
@@ -104,26 +106,35 @@ def _propose(levels: list[np.ndarray], pnet: Network, smallest: float) -> np.nda
     import cv2
 
     height, width = levels[0].shape[:2]
-    boxes, scores = [np.empty((0, 4))], [np.empty(0)]
+    boxes, ranks = [np.empty((0, 4))], [np.empty(0)]
     for scale in scales(height, width, smallest):
         size = round(width * scale), round(height * scale)
         scaled = cv2.resize(_level(levels, scale), size, interpolation=cv2.INTER_LINEAR)
         output = pnet(scaled[None])
-        found, probability = _windows(output["probability"][0], output["offsets"][0])
+        found, rank = _windows({name: values[0] for name, values in output.items()})
         found *= np.tile((width / size[0], height / size[1]), 2)
-        kept = suppress(found, probability, SAME_SCALE)
+        kept = suppress(found, rank, SAME_SCALE)
         boxes.append(found[kept])
-        scores.append(probability[kept])
-    found, probability = np.concatenate(boxes), np.concatenate(scores)
-    return found[suppress(found, probability, ALL_SCALES)]
+        ranks.append(rank[kept])
+    found, rank = np.concatenate(boxes), np.concatenate(ranks)
+    return found[suppress(found, rank, ALL_SCALES)]
 
 
-def _windows(probability: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the boxes that P-Net proposes at one scale, in its pixels, and their probability."""
-    rows, columns = np.nonzero(probability > PROPOSE)
+def _windows(seen: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes that P-Net proposes at one scale, in its pixels, and their ranks."""
+    rows, columns = np.nonzero(seen["probability"] > PROPOSE)
     corner = STRIDE * np.stack([columns, rows, columns, rows], axis=1)
-    corrected = corner + (0, 0, WINDOW, WINDOW) + WINDOW * offsets[:, rows, columns].T
-    return corrected.astype(np.float64), probability[rows, columns].astype(np.float64)
+    corrected = corner + (0, 0, WINDOW, WINDOW) + WINDOW * seen["offsets"][:, rows, columns].T
+    return corrected.astype(np.float64), _rank(seen)[rows, columns]
+
+
+def _rank(seen: dict[str, np.ndarray]) -> np.ndarray:
+    """Return by what windows are ranked: their logits, where the networks give them.
+
+    Probabilities near 1 are alike to the last bit, so that a rounding, which every processor and
+    runtime does in its own way, would choose the box.
+    """
+    return seen.get("logits", seen["probability"]).astype(np.float64)
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:
@@ -164,11 +175,11 @@ def _sample(levels: list[np.ndarray], box: np.ndarray, patch: np.ndarray) -> Non
 def _calibrate(
     boxes: np.ndarray, seen: dict[str, np.ndarray], threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the boxes that a network accepts, corrected, and their probability."""
+    """Return the boxes that a network accepts, corrected, and their ranks."""
     accepted = seen["probability"] > threshold
     boxes, offsets = boxes[accepted], seen["offsets"][accepted]
     sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
-    return boxes + offsets * sides, seen["probability"][accepted].astype(np.float64)
+    return boxes + offsets * sides, _rank(seen)[accepted]
 
 
 def _place(boxes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -178,13 +189,13 @@ def _place(boxes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
 
 def suppress(
-    boxes: np.ndarray, scores: np.ndarray, overlap: float, *, of_smaller: bool = False
+    boxes: np.ndarray, ranks: np.ndarray, overlap: float, *, of_smaller: bool = False
 ) -> np.ndarray:
     """Choose the most probable of overlapping boxes, greedily (non-maximum suppression).
 
     Args:
         boxes: (n, 4).
-        scores: (n,).
+        ranks: (n,), the highest of the most probable.
         overlap: a box goes when it overlaps a better one by more than this.
         of_smaller: measure the intersection against the smaller box, not against the union.
 
@@ -193,7 +204,7 @@ def suppress(
     """
     corners, opposite = boxes[:, :2], boxes[:, 2:]
     areas = (opposite - corners).prod(axis=1)
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-ranks, kind="stable")
     kept = []
     while order.size:
         best, order = order[0], order[1:]

@@ -36,10 +36,10 @@ def build() -> dict[str, bytes]:
     """Build the three networks from the weights of the `mtcnn` package.
 
     Every graph takes `image`, (N, H, W, 3) uint8 RGB in [0, 255], and gives `probability` in
-    [0, 1] and `offsets`, the corrections of left, top, right and bottom in units of the window's
-    side. P-Net gives (N, h, w) and (N, 4, h, w) for the windows of 12 pixels, 2 apart; R-Net (24
-    pixels) and O-Net (48 pixels) give (N,) and (N, 4), and O-Net also `landmarks`, (N, 10): five
-    x, then five y, in units of the window's side.
+    [0, 1], `logits`, whose sigmoid that is, and `offsets`, the corrections of left, top, right and
+    bottom in units of the window's side. P-Net gives (N, h, w) twice and (N, 4, h, w) for the
+    windows of 12 pixels, 2 apart; R-Net (24 pixels) and O-Net (48 pixels) give (N,) twice and
+    (N, 4), and O-Net also `landmarks`, (N, 10): five x, then five y, in units of the window's side.
 
     Returns:
         The serialised ONNX models by name: `pnet`, `rnet`, `onet`.
@@ -156,6 +156,7 @@ class _Graph:
         self.probability(axis=1)
         return {
             "probability": ["count", "rows", "columns"],
+            "logits": ["count", "rows", "columns"],
             "offsets": ["count", 4, "rows", "columns"],
         }
 
@@ -167,7 +168,8 @@ class _Graph:
         kernel, bias, slope = self.take(3)
         self.dense("flat", "dense", kernel, bias)
         last = self.prelu("dense", slope)
-        outputs: dict[str, list] = {"probability": ["count"], "offsets": ["count", 4]}
+        outputs: dict[str, list] = {"probability": ["count"], "logits": ["count"]}
+        outputs["offsets"] = ["count", 4]
         self.dense(last, "offsets", *self.take(2))
         if name == "onet":
             self.dense(last, "landmarks", *self.take(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,31 @@ from src import InputError
 from src.data.footage import Survey
 
 WAYS = ("even", "scene")
+PER_SECOND = 2.0
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the frames of a video are chosen.
+
+    Attributes:
+        way: one of `WAYS`.
+        frames: how many; None takes as many as `per_second` gives.
+        per_second: frames for each second.
+    """
+
+    way: str = "even"
+    frames: int | None = None
+    per_second: float = PER_SECOND
+
+    def __str__(self) -> str:
+        many = f"{self.frames} in all" if self.frames else f"{self.per_second:g} a second"
+        return f"{many}, {self.way}"
+
+    def choose(self, survey: Survey) -> list[int]:
+        """Choose frames of a video, see `choose`."""
+        count = self.frames or max(1, round(survey.duration * self.per_second))
+        return choose(survey, count, self.way)
 
 
 def choose(survey: Survey, count: int, way: str = "even") -> list[int]:

@@ -14,13 +14,20 @@ _SWAP = re.compile(r"(\d{3})_(\d{3})(?:_\d+)?")
 # in particular.
 _PERSON = re.compile(r"(id\d+)(?:_id\d+)?_\d{4}_\d+")
 _STRANGER = re.compile(r"(\d{5})_\d+")
+# A frame in a folder that is called after its video.
+_NUMBER = re.compile(r"(?:frame[_-]?)?(\d+)", re.IGNORECASE)
+_VIDEO = re.compile(r"\d{3}(?:_\d{3})?|id\d+(?:_id\d+)?_\d{4}|\d{5}")
+# The word that makes a frame of a number, whatever its folder is called.
+_FRAME = re.compile(r"frame[_-]?\d+", re.IGNORECASE)
 
 
 def groups(files: Sequence[ImageFile]) -> dict[str, str]:
     """Read groups from file names, where all of a data folder is named after one known pattern.
 
     Plain numbers are no videos: a pattern counts only where every file follows it and the fakes
-    name the videos of real files (FaceForensics++), or the word `id` is there (Celeb-DF).
+    name the videos of real files (FaceForensics++), or the word `id` is there (Celeb-DF). Frames in
+    a folder of their own, 000_003/0042, count as 000_003_0042; and where every file is called
+    frame_0042 and lies in a sub-folder, each of these is a video.
 
     In FaceForensics++ both videos of a swap, and all that share one with them, are one group. In
     Celeb-DF everyone is swapped with everyone: joining both would make one group of the whole set,
@@ -32,7 +39,7 @@ def groups(files: Sequence[ImageFile]) -> dict[str, str]:
     Returns:
         The group of each image by `ImageFile.name`; empty where the names say nothing.
     """
-    return _faceforensics(files) or _celeb_df(files)
+    return _faceforensics(files) or _celeb_df(files) or _folders(files)
 
 
 def _faceforensics(files: Sequence[ImageFile]) -> dict[str, str]:
@@ -79,5 +86,18 @@ def _celeb_df(files: Sequence[ImageFile]) -> dict[str, str]:
     return found if named else {}
 
 
+def _folders(files: Sequence[ImageFile]) -> dict[str, str]:
+    """Take every sub-folder of frames for a video, the same one in both classes of a split."""
+    if not all("/" in file.inner and _FRAME.fullmatch(_plain(file)) for file in files):
+        return {}
+    return {file.name: f"video {file.split} {file.inner.rpartition('/')[0]}" for file in files}
+
+
 def _stem(file: ImageFile) -> str:
+    plain, folder = _plain(file), PurePosixPath(file.inner).parent.name
+    frame = _NUMBER.fullmatch(plain)
+    return f"{folder}_{frame[1]}" if frame and _VIDEO.fullmatch(folder) else plain
+
+
+def _plain(file: ImageFile) -> str:
     return PurePosixPath(file.inner).stem

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from src import InputError
 from src.data import folders, layout, listing
-from src.data.names import SPLITS
+from src.data.names import SPLITS, meaning
+from src.data.splits import ImageFile, Sample, assign
 from src.data.video_names import representatives
 
 _SUFFIXES = "mp4 avi mov mkv webm m4v mpg mpeg wmv"
@@ -72,6 +73,54 @@ def scan(root: Path | str, compression: str | None = None) -> list[Video]:
             f"{', '.join(sorted(EXTENSIONS))}"
         )
     return sorted(_grouped(found), key=lambda video: video.name)
+
+
+def samples(data_dirs: Sequence[Path | str], *, seed: int = 0) -> list[Sample]:
+    """List the videos of data folders as `folders.scan` lists images; a video is one sample.
+
+    Args:
+        data_dirs: folders as `scan` reads them.
+        seed: of the split where the folders have none. It is the one that `folders.scan` gives to
+            the crops that `deepfake faces --videos` makes of the same folder.
+
+    Raises:
+        InputError: there are no videos, or a tree is not understood.
+    """
+    roots = [listing.existing(folder) for folder in data_dirs]
+    return [
+        sample
+        for root, source in zip(roots, folders.source_names(roots), strict=True)
+        for sample in _samples(root, source, seed)
+    ]
+
+
+def _samples(root: Path, source: str, seed: int) -> list[Sample]:
+    found = scan(root)
+    files = []
+    for video in found:
+        parts = video.name.split("/")
+        said = [meaning(part) for part in parts[:2]]
+        start = next(i for i, one in enumerate(said) if one.label is not None) + 1
+        split = next((one.split for one in said if one.split), None)
+        files.append(ImageFile(video.name, "/".join(parts[start:]), video.label, split))
+    groups = {video.name: video.group for video in found}
+    split_of = assign(root, files, groups, seed)
+    return [
+        Sample(
+            video.path,
+            video.label,
+            split_of[video.name],
+            "/".join([source, *file.inner.split("/")[:-1][:1]]),
+            f"{source}/{video.group}",
+        )
+        for video, file in zip(found, files, strict=True)
+    ]
+
+
+def hold(folder: Path | str) -> bool:
+    """Tell whether there are videos in a folder, at any depth, and no images."""
+    folder = listing.existing(folder)
+    return bool(listing.files(folder, EXTENSIONS)) and not listing.image_files(folder)
 
 
 def _class_tree(root: Path) -> list[Video]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from src import InputError
 from src.data import faces
-from src.detector import familiarity, halves, network, resnext
+from src.detector import familiarity, halves, network, resnext, temporal
 from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, choose
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def save(folder: Path, model: keras.Model, card: Card) -> None:
     """Write the model (ending in the probability of *fake*) and its card into `folder`.
 
-    Its measure of familiarity, if the card has one, stands there already. The networks that find
-    faces go with them, so that they are the same wherever the bundle goes, and the card gets the
-    hashes of all of them.
+    Its measure of familiarity and its temporal head, if the card has them, stand there already. The
+    networks that find faces go with them, so that they are the same wherever the bundle goes, and
+    the card gets the hashes of all of them.
     """
     model.save(folder / MODEL_FILE)
     halves.store(folder / MODEL_FILE)
@@ -36,6 +36,8 @@ def save(folder: Path, model: keras.Model, card: Card) -> None:
         files += sorted((folder / FACES_FOLDER).iterdir())
     if card.familiarity is not None:
         files.append(folder / familiarity.FILE)
+    if card.temporal is not None:
+        files.append(folder / temporal.FILE)
     digests = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
     card = replace(card, files=digests)
     (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
@@ -64,10 +66,13 @@ def load(
     known = familiarity.read(folder, card.familiarity)
     chosen = choose(folder, card, engine, precision)
     if chosen is None:
-        return Detector.in_keras(card, _load_model(path, card), finder, known)
+        head = partial(temporal.load, folder, card)
+        return Detector.in_keras(card, _load_model(path, card), finder, known, head)
+    head = partial(temporal.load, folder, card, chosen.engine.name)
     if chosen.calibration is not None:
-        card = replace(card, calibration=chosen.calibration)
-    return Detector(card, chosen.engine, finder, partial(_load_model, path, card), known)
+        # What calibrates tracks rests on other scores than those of int8.
+        card = replace(card, calibration=chosen.calibration, tracks=None)
+    return Detector(card, chosen.engine, finder, partial(_load_model, path, card), known, head)
 
 
 def _load_model(path: Path, card: Card) -> keras.Model:

@@ -37,6 +37,10 @@ class Card:
         calibration: temperature, thresholds, the error rates that they promise and the scores
             behind them, see `calibration.Calibration`; None until calibrated.
         framing: share of the frame that the face filled in training; None until measured.
+        temporal: of the temporal head: `kind`, `frames` of a clip, `parameters`, `clips` by split
+            and class, its `training` and its `metrics`; None without one.
+        tracks: the calibration of persons over time, by video: how its frames were `sampled`, and
+            the `calibration`, as that of stills; None until calibrated on videos.
         familiarity: of the measure of familiarity: `method`, `sha256` of its file, `images` behind
             it, and the `aucs` that chose the method, see `familiarity.Choice`; None without one.
             Its threshold is part of the calibration.
@@ -60,6 +64,8 @@ class Card:
     calibration: dict[str, Any] | None = None
     framing: float | None = None
     familiarity: dict[str, Any] | None = None
+    temporal: dict[str, Any] | None = None
+    tracks: dict[str, Any] | None = None
     files: dict[str, str] = field(default_factory=dict)
     exports: dict[str, Any] = field(default_factory=dict)
     format: int = CARD_FORMAT

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from src.detector.card import Card
     from src.detector.familiarity import Familiarity
+    from src.detector.temporal import Head
 
 # A thread a core: finding faces in an image takes a core about half as long as judging it.
 DECODERS = os.cpu_count() or 4
@@ -62,6 +63,7 @@ class Detector:
         model: loads the network into Keras; called once, where a gradient or a layer is needed.
         familiarity: what the distance to the training faces is computed with, if it is known; for
             exports, because the engine has it already.
+        head: loads the temporal head, if the bundle has one; called once, for the first video.
     """
 
     def __init__(
@@ -71,15 +73,19 @@ class Detector:
         finder: Callable[[], Finder] = Finder.from_package,
         model: Callable[[], keras.Model] | None = None,
         familiarity: Familiarity | None = None,
+        head: Callable[[], Head | None] = lambda: None,
     ) -> None:
         self.card = card
         self.engine = engine
         self.familiarity = familiarity
         self._make_finder = finder
         self._load_model = model
-        self.calibration = None
+        self._load_head = head
+        self.calibration = self.tracks = None
         if card.calibration is not None:
             self.calibration = Calibration.from_dict(card.calibration)
+        if card.tracks is not None:
+            self.tracks = Calibration.from_dict(card.tracks["calibration"])
 
     @classmethod
     def in_keras(
@@ -88,6 +94,7 @@ class Detector:
         model: keras.Model,
         finder: Callable[[], Finder] = Finder.from_package,
         familiarity: Familiarity | None = None,
+        head: Callable[[], Head | None] = lambda: None,
     ) -> Detector:
         """Return a detector that Keras runs.
 
@@ -96,8 +103,10 @@ class Detector:
             model: a network of `network.build`, or one saved with its sigmoid.
             finder: makes the finder of faces.
             familiarity: what the distance to the training faces is computed with.
+            head: loads the temporal head, if there is one.
         """
-        return cls(card, KerasEngine(model, familiarity), finder, lambda: model, familiarity)
+        engine = KerasEngine(model, familiarity, features=card.temporal is not None)
+        return cls(card, engine, finder, lambda: model, familiarity, head)
 
     @cached_property
     def model(self) -> keras.Model:
@@ -111,6 +120,11 @@ class Detector:
                 f"the detector {self.card.name!r} has no network that Keras could load"
             )
         return self._load_model()
+
+    @cached_property
+    def head(self) -> Head | None:
+        """The temporal head; None where the bundle has none."""
+        return self._load_head()
 
     @cached_property
     def finder(self) -> Finder:

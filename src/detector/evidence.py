@@ -18,6 +18,7 @@ import numpy as np
 
 from src import InputError
 from src.detector import network
+from src.detector.engines import FEATURES
 
 if TYPE_CHECKING:
     import keras
@@ -53,6 +54,19 @@ def with_evidence(model: keras.Model) -> keras.Model:
 
     outputs = Evidence(name="evidence", dtype="float32")(pooling.input, hidden.output, last.output)
     return keras.Model(model.input, outputs, name="with_evidence")
+
+
+def with_features(explained: keras.Model) -> keras.Model:
+    """Return a model that gives the averaged `features (N, C)` along with its other outputs.
+
+    Args:
+        explained: a model of `with_evidence`.
+    """
+    import keras
+
+    outputs = dict(explained.output)
+    outputs[FEATURES] = explained.get_layer(network.POOLING).output
+    return keras.Model(explained.input, outputs, name=explained.name)
 
 
 def grad_cam(model: keras.Model, image: np.ndarray, layer: str) -> np.ndarray:

@@ -32,6 +32,7 @@ class Variant:
         files: all of its files; a folder stands for everything in it.
         precisions: in which it is checked.
         runner: what runs it.
+        head: it holds the temporal head, and not the frame network.
     """
 
     format: str
@@ -39,6 +40,7 @@ class Variant:
     files: tuple[str, ...]
     precisions: tuple[str, ...]
     runner: str
+    head: bool = False
 
 
 FORMATS = ("onnx", "openvino", "litert", "saved_model")
@@ -68,6 +70,17 @@ VARIANTS = {
     "saved_model": Variant(
         "saved_model", "saved_model", ("saved_model",), ("float32",), "tensorflow"
     ),
+    "temporal-onnx": Variant(
+        "onnx", "temporal.onnx", ("temporal.onnx",), ("float32",), "onnxruntime", head=True
+    ),
+    "temporal-openvino": Variant(
+        "openvino",
+        "temporal/model.xml",
+        tuple(f"temporal/{name}" for name in _IR),
+        ("float32",),
+        "openvino",
+        head=True,
+    ),
 }
 
 
@@ -92,6 +105,8 @@ class Agreement:
         unfamiliarity_tail: its 99th percentile.
         unfamiliar: how many images are unfamiliar in one and not in the other, although they are
             further from the threshold than the accepted difference.
+        clips: largest difference of `p_fake` of clips of the same images, by the temporal head in
+            Keras; None where the bundle has none.
     """
 
     images: int
@@ -107,6 +122,7 @@ class Agreement:
     unfamiliarity: float | None = None
     unfamiliarity_tail: float | None = None
     unfamiliar: int = 0
+    clips: float | None = None
 
     def fault(self, precision: str) -> str | None:
         """Say what is over the limits of a precision, or None."""
@@ -117,6 +133,8 @@ class Agreement:
             found += _over("loss of AUC", self.auc_loss or 0.0, INT8_AUC)
         else:
             found += _over("largest difference of p_fake", self.largest, LARGEST[precision])
+            # In int8 the head is not used: nothing calibrates it there.
+            found += _over("that of clips", self.clips or 0.0, LARGEST[precision])
         found += self._unfamiliarity_fault(precision)
         if self.far:
             found.append(f"{self.far} verdicts changed away from the thresholds")
@@ -134,6 +152,26 @@ class Agreement:
         if self.unfamiliar:
             found.append(f"{self.unfamiliar} images became familiar, or no longer are")
         return found
+
+
+@dataclass(frozen=True)
+class ClipAgreement:
+    """How far an exported temporal head is from Keras, on the same features.
+
+    Attributes:
+        clips: how many.
+        largest: difference of `p_fake`.
+        mean: its mean.
+    """
+
+    clips: int
+    largest: float
+    mean: float
+
+    def fault(self, precision: str) -> str | None:
+        """Say what is over the limits of a precision, or None."""
+        found = _over("largest difference of p_fake", self.largest, LARGEST[precision])
+        return "; ".join(found) or None
 
 
 def _over(what: str, value: float, limit: float) -> list[str]:

@@ -106,7 +106,8 @@ def build(
         image_size: side of the square input in pixels.
         dropout: share of hidden units dropped in training, in [0, 1).
         weights: file with weights of the backbone (`.h5`, `.weights.h5` without the top; `.pth`
-            from torchvision) or a `.keras` model of ours; None starts at random.
+            from torchvision), or a `.keras` model of ours, whose head is taken as well; None starts
+            at random.
 
     Returns:
         A model from `(N, S, S, 3)` RGB in 0..255 to `(N, 1)` float32 logits.
@@ -139,7 +140,7 @@ def build(
     model = keras.Model(image, logit, name=name)
     resnext.use_fast_groups(model)
     if weights is not None:
-        _load_backbone(body, Path(weights))
+        _load(model, body, Path(weights))
     else:
         _start_local(body)
     return model
@@ -164,8 +165,8 @@ def _start_local(body: keras.Model) -> None:
                 kernel.assign(identity)
 
 
-def _load_backbone(body: keras.Model, path: Path) -> None:
-    """Fill the layers of `body` from a weights file or from a whole `.keras` model."""
+def _load(model: keras.Model, body: keras.Model, path: Path) -> None:
+    """Fill the layers of `model` from one of ours, or those of its `body` from a weights file."""
     import keras
 
     if not path.is_file():
@@ -180,13 +181,13 @@ def _load_backbone(body: keras.Model, path: Path) -> None:
         source = keras.models.load_model(path, compile=False)
         # By position: Keras numbers the layers without a name of their own anew in each process.
         weighted = ([layer for layer in layers if layer.weights]
-                    for layers in (body.layers, backbone_layers(source)))  # fmt: skip
+                    for layers in (model.layers, source.layers))  # fmt: skip
         for layer, other in zip(*weighted, strict=True):
             layer.set_weights(other.get_weights())
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
-            f"{path}: these weights do not fit the backbone {body.name!r} without its top: {reason}"
+            f"{path}: these weights do not fit the network on {body.name!r}: {reason}"
         ) from error
 
 

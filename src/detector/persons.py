@@ -1,20 +1,26 @@
 """What is said of the persons in a video, each seen in several frames.
 
-Frames of one person are no independent images, so nothing here counts them as such: the p-values of
-a person's frames are merged by twice their mean, which is a p-value whatever they have to do with
-each other (Vovk & Wang, "Combining p-values via averaging", Biometrika 107(4), 2020).
+Frames of one person are no independent images, so nothing here counts them as such. Where persons
+in videos calibrated the detector, a person is judged by one score as a face in a still is. Where
+only stills did, the p-values of the frames are merged by twice their mean, which is a p-value
+whatever they have to do with each other (Vovk & Wang, "Combining p-values via averaging",
+Biometrika 107(4), 2020).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
 from src.detector.verdict import Verdict
+
+if TYPE_CHECKING:
+    from src.detector.temporal import Head
 
 # The least share of what speaks for the likelier answer that the moments hold together.
 CARRIED = 0.5
@@ -32,6 +38,7 @@ class Sighting:
         logit: the network's raw output.
         evidence: `(h, w)` float32 over the region, signed; positive pushes towards fake.
         reasons: why this frame alone could not be judged, codes out of `verdict.REASONS`.
+        features: `(C,)` float32, what a temporal head takes; None where the bundle has none.
     """
 
     time: float
@@ -41,6 +48,7 @@ class Sighting:
     logit: float
     evidence: np.ndarray
     reasons: tuple[str, ...] = ()
+    features: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,8 @@ class Track:
     Attributes:
         id: from 1 on, in order of appearance.
         verdict: `fake`, `real` or `inconclusive`.
-        p_fake: probability of *fake* in [0, 1] by the mean logit, with the temperature of stills.
-        logit: the mean over the frames that count.
+        p_fake: probability of *fake* in [0, 1], by the logit.
+        logit: of the temporal head, else the mean over the frames that count; see `score`.
         reasons: codes behind the verdict.
         moments: what carries it, see `moments`.
         sightings: the frames in which the person was seen.
@@ -85,13 +93,18 @@ def judge(
     persons: Sequence[Sequence[Sighting]],
     calibration: Calibration | None = None,
     temperature: float = 1.0,
+    tracks: Calibration | None = None,
+    head: Head | None = None,
 ) -> tuple[list[Track], Verdict]:
     """Judge the persons of a video, and the video by them.
 
     Args:
         persons: the sightings of each person, at least one, in order.
-        calibration: of stills; without it no error rate is promised.
-        temperature: divides the logit before the sigmoid.
+        calibration: of stills; without it and `tracks` no error rate is promised.
+        temperature: of stills; divides the logit before the sigmoid where there is no `tracks`.
+        tracks: of persons by `score`, with the same head.
+        head: the temporal head. It has no say where stills alone are calibrated: its score has
+            nothing to be held against.
 
     Returns:
         A track a person, and the verdict on the video: inconclusive without a person, and over
@@ -99,8 +112,10 @@ def judge(
     """
     if not persons:
         return [], Verdict("inconclusive", (verdict.NO_FACE,))
+    if tracks is not None:
+        return _judge_tracks(persons, tracks, head)
     counted = [_counted(sightings) for sightings in persons]
-    logits = [float(np.mean([one.logit for one in sightings])) for sightings in counted]
+    logits = [score(sightings, None if calibration else head) for sightings in persons]
     among_real = [_p_value(one, calibration, 1, "real") for one in counted]
     among_fake = [_p_value(one, calibration, 1, "fake") for one in counted]
     verdicts = [
@@ -109,26 +124,53 @@ def judge(
             counted, logits, among_real, among_fake, strict=True
         )
     ]
-    tracks = [
-        Track(
-            number,
-            said.word,
-            float(probability(np.array(logit), temperature)),
-            logit,
-            said.reasons,
-            moments(sightings),
-            tuple(persons[number - 1]),
-        )
-        for number, (said, logit, sightings) in enumerate(
-            zip(verdicts, logits, counted, strict=True), start=1
-        )
-    ]
     stands_out: list[bool] | None = [True] * len(persons)
     if calibration is not None and len(persons) > 1:
         stands_out = calibration.stand_out(
             [_p_value(one, calibration, len(persons), "real") for one in counted]
         )
-    return tracks, verdict.together(verdicts, stands_out)
+    told = [
+        _track(number, *one, temperature)
+        for number, one in enumerate(zip(persons, verdicts, logits, strict=True), start=1)
+    ]
+    return told, verdict.together(verdicts, stands_out)
+
+
+def _judge_tracks(
+    persons: Sequence[Sequence[Sighting]], tracks: Calibration, head: Head | None
+) -> tuple[list[Track], Verdict]:
+    """Judge persons by one score each, as faces in one image are."""
+    logits = [score(sightings, head) for sightings in persons]
+    verdicts = [
+        verdict.decide(logit, tracks, _hindrances(_counted(sightings)))
+        for logit, sightings in zip(logits, persons, strict=True)
+    ]
+    told = [
+        _track(number, *one, tracks.temperature)
+        for number, one in enumerate(zip(persons, verdicts, logits, strict=True), start=1)
+    ]
+    return told, verdict.combine(verdicts, logits, tracks)
+
+
+def score(sightings: Sequence[Sighting], head: Head | None = None) -> float:
+    """Return the logit of one person: by the temporal head, else the mean of the frames.
+
+    Args:
+        sightings: at least one, in order.
+        head: takes their features.
+    """
+    counted = _counted(sightings)
+    if head is None:
+        return float(np.mean([one.logit for one in counted]))
+    return head.logit(np.stack([one.features for one in counted if one.features is not None]))
+
+
+def _track(
+    number: int, sightings: Sequence[Sighting], said: Verdict, logit: float, temperature: float
+) -> Track:
+    p_fake = float(probability(np.array(logit), temperature))
+    carried = moments(_counted(sightings), logit >= 0)
+    return Track(number, said.word, p_fake, logit, said.reasons, carried, tuple(sightings))
 
 
 def _counted(sightings: Sequence[Sighting]) -> Sequence[Sighting]:
@@ -167,21 +209,21 @@ def _p_value(
     return 2 * float(np.mean(known)) if len(known) == len(values) else None
 
 
-def moments(sightings: Sequence[Sighting]) -> tuple[Moment, ...]:
+def moments(sightings: Sequence[Sighting], fake: bool) -> tuple[Moment, ...]:
     """Find what carries the answer: the fewest frames that hold half of what speaks for it.
 
-    What a frame says for an answer is its logit, as far as that is on the answer's side, since a
-    person's logit is the mean of them. Frames that follow each other make one moment.
+    What a frame says for an answer is its own logit, as far as that is on the answer's side.
+    Frames that follow each other make one moment.
 
     Args:
         sightings: at least one, in order.
+        fake: the answer, else real.
 
     Returns:
-        The moments in order of time, for the answer that is likelier by the mean logit; none where
-        no frame speaks for it.
+        The moments in order of time; none where no frame speaks for the answer.
     """
     logits = np.array([one.logit for one in sightings])
-    speaks = np.maximum(0.0, logits if logits.mean() >= 0 else -logits)
+    speaks = np.maximum(0.0, logits if fake else -logits)
     if not speaks.any():
         return ()
     shares = speaks / speaks.sum()

@@ -23,6 +23,7 @@ class Scores:
         evidence: `(N, h, w)` float32; its sum plus `bias` is the logit.
         bias: `(N,)` float32.
         unfamiliarity: `(N,)` float32, see `familiarity`; None where the bundle has none.
+        features: `(N, C)` float32, what a temporal head takes; None where the bundle has none.
     """
 
     logit: np.ndarray
@@ -30,6 +31,7 @@ class Scores:
     evidence: np.ndarray
     bias: np.ndarray
     unfamiliarity: np.ndarray | None = None
+    features: np.ndarray | None = None
 
     def outputs(self) -> list[Output]:
         """Return what is said of each image, without its map."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
-from src.data import looks, pixels
+from src.data import footage, looks, pixels
+from src.data.footage import Survey
 from src.data.tracks import Box, Tracker
 from src.detector import verdict
 from src.detector.detector import AT_ONCE, DECODERS, Detector
@@ -33,6 +35,25 @@ class Frame:
     time: float
     image: np.ndarray
     cut: bool = False
+
+
+def frames_of(path: Path, found: Survey, chosen: Sequence[int]) -> Generator[Frame, None, None]:
+    """Read frames of a video, each with whether a scene has begun since the last.
+
+    Args:
+        path: the video.
+        found: its survey.
+        chosen: the numbers of the frames, rising.
+
+    Raises:
+        VideoError: none of them can be read.
+    """
+    scene = np.searchsorted(found.cuts, np.arange(len(found.times)), "right")
+    last = None
+    for number, image in footage.read(path, chosen):
+        cut = last is not None and scene[number] != scene[last]
+        yield Frame(float(found.times[number]), image, bool(cut))
+        last = number
 
 
 @dataclass(frozen=True)
@@ -87,7 +108,7 @@ def watch(
         The sightings of each person, in order of appearance.
     """
     persons: dict[int, list[Sighting]] = {}
-    judge = partial(_judge, detector, score or detector.score)
+    judge = partial(_score, detector, score or detector.score)
     with ThreadPoolExecutor(AT_ONCE) as judges:
         judged: deque[Future] = deque()
 
@@ -147,12 +168,13 @@ def _look(framing: Framing, size: int, image: np.ndarray) -> list[_Seen]:
     ]
 
 
-def _judge(
+def _score(
     detector: Detector,
     score: Callable[[np.ndarray], Scores],
     batch: Sequence[_Appearance],
 ) -> list[tuple[int, Sighting]]:
     scores = score(np.stack([one.seen.pixels for one in batch]))
+    features = [None] * len(batch) if scores.features is None else scores.features
     return [
         (
             one.person,
@@ -164,7 +186,10 @@ def _judge(
                 output.logit,
                 evidence,
                 hindrances(one.seen.view, output.unfamiliarity, detector.calibration),
+                known,
             ),
         )
-        for one, output, evidence in zip(batch, scores.outputs(), scores.evidence, strict=True)
+        for one, output, evidence, known in zip(
+            batch, scores.outputs(), scores.evidence, features, strict=True
+        )
     ]

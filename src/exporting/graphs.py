@@ -26,7 +26,10 @@ KERAS_FORMATS = {
 
 
 def with_outputs(
-    model: keras.Model, temperature: float, familiarity: Familiarity | None = None
+    model: keras.Model,
+    temperature: float,
+    familiarity: Familiarity | None = None,
+    features: bool = False,
 ) -> keras.Model:
     """Return the model that is exported.
 
@@ -34,15 +37,19 @@ def with_outputs(
         model: a network of `network.build`, or one saved with its sigmoid.
         temperature: divides the logit before the sigmoid.
         familiarity: what the distance to the training faces is computed with.
+        features: give the averaged features too, which a temporal head takes.
 
     Returns:
         A model from `(N, S, S, 3)` RGB in 0..255 to `logit (N,)`, `p_fake (N,)`, `evidence
-        (N, h, w)`, `bias (N,)` and, with familiarity, `unfamiliarity (N,)`, all float32.
+        (N, h, w)`, `bias (N,)` and, with familiarity, `unfamiliarity (N,)`, with features
+        `features (N, C)`, all float32.
     """
     import keras
     from keras import ops
 
     explained = with_unfamiliarity(evidence.with_evidence(model), familiarity)
+    if features:
+        explained = evidence.with_features(explained)
 
     class Probability(keras.layers.Layer):
         def call(self, logit: Any) -> Any:
@@ -82,6 +89,7 @@ def write(
     path: Path,
     format: str,
     familiarity: Familiarity | None = None,
+    features: bool = False,
 ) -> None:
     """Write the network in float32 by Keras' own exporter, see `require_exporter`.
 
@@ -91,8 +99,9 @@ def write(
         path: the main file, or the folder of a SavedModel.
         format: key of `KERAS_FORMATS`.
         familiarity: what the distance to the training faces is computed with.
+        features: give the averaged features too.
     """
-    exported = with_outputs(model, temperature, familiarity)
+    exported = with_outputs(model, temperature, familiarity, features)
     side = exported.input_shape[1]
     # Keras' ONNX exporter needs a model that has been called.
     exported(np.zeros((1, side, side, 3), np.float32))

@@ -63,22 +63,36 @@ def learn(
         model: the trained network, a network of `network.build`.
         seed: of the choice of at most `IMAGES` of them, and of what `familiarity` chooses.
     """
-    import keras
-
     chosen = _choose([sample.source for sample in samples], seed)
-    extractor = network.extractor(model)
-    parts = []
-    with bar("Learning what is familiar", len(chosen)) as advance:
-        for start in range(0, len(chosen), _BATCH):
-            batch = chosen[start : start + _BATCH]
-            pooled = extractor.predict_on_batch(np.stack([image(i) for i in batch]))
-            parts.append(keras.ops.convert_to_numpy(pooled))
-            for _ in batch:
-                advance()
-    sums = familiarity.sums(np.concatenate(parts), model)
+    sums = familiarity.sums(pooled(chosen, image, model, "Learning what is familiar"), model)
     some = [samples[i] for i in chosen]
     choice = familiarity.choose(sums, [s.source for s in some], [s.group for s in some], seed)
     return Learnt(familiarity.fit(sums, choice.method, seed), choice, len(some))
+
+
+def pooled(
+    chosen: Sequence[int], image: Callable[[int], np.ndarray], model: keras.Model, why: str
+) -> np.ndarray:
+    """Return the averaged features of images, `(N, C)` float32.
+
+    Args:
+        chosen: their numbers.
+        image: returns image number i, `(S, S, 3)` uint8 RGB.
+        model: a network of `network.build`.
+        why: what the progress bar says.
+    """
+    import keras
+
+    extractor = network.extractor(model)
+    parts = []
+    with bar(why, len(chosen)) as advance:
+        for start in range(0, len(chosen), _BATCH):
+            batch = chosen[start : start + _BATCH]
+            found = extractor.predict_on_batch(np.stack([image(i) for i in batch]))
+            parts.append(keras.ops.convert_to_numpy(found))
+            for _ in batch:
+                advance()
+    return np.concatenate(parts)
 
 
 def _choose(sources: Sequence[str], seed: int) -> list[int]:

@@ -205,8 +205,13 @@ def compile_for(model: keras.Model, phase: Phase, settings: Settings, *, steps: 
             warmup_target=settings.learning_rate if rising else None,
             warmup_steps=rising,
         )
+    compile_with(model, keras.optimizers.Adam(rate))
+
+
+def compile_with(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Compile a model that ends in the logit with the loss and metric of every phase."""
     model.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=optimizer,
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[keras.metrics.AUC(num_thresholds=1000, from_logits=True, name="auc")],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import keras
 
     from src.training.phases import Run
+
+log = logging.getLogger(__name__)
 
 
 def card(
@@ -78,6 +81,21 @@ def best(state: RunState) -> dict[str, Any]:
     row = state.best
     assert row is not None, "a run that ends has at least one epoch"
     return row
+
+
+def report(run: Run, output: Path) -> None:
+    """Say what became of a run."""
+    kept = best(run.state)
+    if run.dataset.skipped:
+        log.warning("%d unreadable images: %s/skipped.csv", len(run.dataset.skipped), output)
+    log.info(
+        "best epoch %d of %d: validation AUC %.4f (it chose the epoch: measure the error with "
+        "`deepfake evaluate`)\nbundle: %s",
+        kept["epoch"],
+        len(run.state.history),
+        kept["val_auc"],
+        output,
+    )
 
 
 def _versions() -> dict[str, str]:

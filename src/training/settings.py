@@ -11,7 +11,7 @@ import click
 from src import InputError
 from src.auditing.findings import MAX_SHORTCUT_AUC
 from src.data import augment
-from src.detector import network
+from src.detector import network, temporal
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL
 from src.detector.framing import FACES
 from src.training import precision, weights
@@ -92,8 +92,13 @@ class Settings:
     balance: bool = _setting(
         False, None, "Show the images of smaller sources several times an epoch."
     )
-    self_blend: bool = _setting(
-        False, None, "Give each real face a self-blended fake, anew in every epoch."
+    self_blend: float = _setting(
+        0.0,
+        click.FloatRange(0, 1),
+        "Give real faces self-blended fakes, anew in every epoch: this share of them; all where "
+        "no share is given.",
+        is_flag=False,
+        flag_value=1.0,
     )
     views: int = _setting(
         0,
@@ -131,6 +136,14 @@ class Settings:
     max_false_real: float = _setting(
         MAX_FALSE_REAL, _RATE, "Share of fakes that may be called real."
     )
+    temporal: str | None = _setting(
+        None,
+        click.Choice(temporal.KINDS),
+        "Learn what follows from the frames of a video in their order, with this head, on top of "
+        "the trained network.",
+    )
+    clip_frames: int = _setting(16, _COUNT, "Frames of a clip that the temporal head sees.")
+    temporal_epochs: int = _setting(30, _COUNT, "Epochs of the temporal head, at most.")
     half_weights: bool = _setting(
         False, None, "Round the best epoch's kernels to float16 before all else: half the file."
     )
@@ -151,6 +164,12 @@ class Settings:
         self._check_crops()
         if self.views and self.schedule == SCRATCH:
             raise InputError("--views needs a frozen backbone; --schedule scratch has none")
+
+    @property
+    def calibrating(self) -> dict[str, Any]:
+        """What decides a calibration, by the names that calibrating has for it."""
+        names = "max_false_fake", "max_false_real", "batch_size", "seed"
+        return {name: getattr(self, name) for name in names}
 
     def _check_crops(self) -> None:
         if not self.crops:

@@ -89,6 +89,27 @@ def test_warp_fills_the_corners_from_the_image():
         assert augment._warp(white, np.random.default_rng(seed)).min() == 255
 
 
+def test_closer_shows_a_square_part_whole():
+    places = np.tile(np.arange(64, dtype=np.uint8) * 3, (64, 1))
+    image = np.dstack([places, places.T, places])
+    widths = []
+    for seed in range(20):
+        seen = augment._closer(image, np.random.default_rng(seed)).astype(int)
+        assert (np.diff(seen[30, :, 0]) >= 0).all() and (np.diff(seen[:, 30, 1]) >= 0).all()
+        across, down = np.ptp(seen[30, :, 0]), np.ptp(seen[:, 30, 1])
+        assert across == pytest.approx(down, abs=3)
+        widths.append(across / np.ptp(places))
+    assert augment.MIN_PART - 0.05 < min(widths) < 0.8 and max(widths) > 0.9
+
+
+def test_traces_shows_a_third_of_the_images_more_closely_and_leaves_a_quarter_fine():
+    chances = dict(augment._RECIPES["traces"])
+    assert chances.pop(augment._closer) == 0.3
+    kept = {augment._flip, augment._tone}
+    spared = np.prod([1 - chance for operation, chance in chances.items() if operation not in kept])
+    assert spared * 0.7 == pytest.approx(0.25, abs=0.02)
+
+
 def test_full_does_not_lean_on_a_global_generator(photo):
     np.random.seed(0)
     state = np.random.get_state()[1].copy()

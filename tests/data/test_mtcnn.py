@@ -49,6 +49,27 @@ def test_suppression_is_greedy():
     assert mtcnn.suppress(boxes, np.array([0.9, 0.8, 0.7]), 0.4).tolist() == [0, 2]
 
 
+def test_of_two_windows_that_are_certain_the_more_certain_one_stays():
+    """Their probabilities are alike to the last bit."""
+    seen = {
+        "probability": np.ones((1, 2), np.float32),
+        "logits": np.float32([[20, 21]]),
+        "offsets": np.zeros((4, 1, 2), np.float32),
+    }
+    boxes, ranks = mtcnn._windows(seen)
+    assert mtcnn.suppress(boxes, ranks, 0.5).tolist() == [1]
+    del seen["logits"]
+    assert mtcnn.suppress(*mtcnn._windows(seen), 0.5).tolist() == [0]
+
+
+def test_the_networks_tell_logits_whose_sigmoid_is_the_probability():
+    images = {"image": np.random.default_rng(0).integers(0, 256, (2, 24, 24, 3), np.uint8)}
+    for name in ("pnet", "rnet"):
+        session = onnxruntime.InferenceSession(mtcnn_networks.build()[name])
+        logits, probability = session.run(["logits", "probability"], images)
+        assert np.allclose(1 / (1 + np.exp(-logits)), probability, atol=1e-6)
+
+
 def test_the_pyramid_ends_where_the_image_fills_the_window():
     scales = list(mtcnn.scales(512, 700, smallest=20))
     assert scales[0] == 0.6

@@ -38,10 +38,37 @@ def test_a_person_is_a_group_by_whose_video_it_is():
     assert len(set(found.values())) == 3
 
 
+def test_frames_in_folders_that_are_called_after_videos_are_frames_of_these():
+    found = video_names.groups(
+        files(["000/0001", "youtube/003/frame_2"], ["Deepfakes/000_003/0042", "010_000/0042"])
+    )
+    assert len(set(found.values())) == 1
+    found = video_names.groups(files(["id0_0001/12", "00003/1"], ["id0_id1_0001/frame12"]))
+    assert found["fake/id0_id1_0001/frame12.png"] == found["real/id0_0001/12.png"]
+    assert len(set(found.values())) == 2
+
+
+def test_a_folder_of_frames_is_a_video_whatever_it_is_called():
+    found = video_names.groups(files(["a/frame_0001", "a/frame_0002"], ["x/b/Frame-1"]))
+    assert found["real/a/frame_0001.png"] == found["real/a/frame_0002.png"]
+    assert found["fake/x/b/Frame-1.png"] != found["real/a/frame_0001.png"]
+
+
+def test_folders_in_several_splits_may_be_called_alike():
+    both = [
+        ImageFile(f"{split}/real/1/frame_1.png", "1/frame_1.png", 0, split)
+        for split in ("train", "test")
+    ]
+    assert len(set(video_names.groups(both).values())) == 2
+
+
 @pytest.mark.parametrize(
     ("real", "fake"),
     [
         (["00001", "00002"], ["00001", "00002"]),
+        (["ffhq/00001", "ffhq/00002"], ["stylegan/00001", "stylegan/00002"]),
+        (["00000/00001", "01000/01002"], ["00000/00001", "01000/01002"]),
+        (["a/frame_1", "a/frame_2"], ["b/frame_1", "frame_2"]),
         (["0000", "0001"], ["0002", "0003"]),
         (["0001_2", "0002_2"], ["0001_3", "0002_3"]),
         (["000_0001", "001_0001"], ["000_0001", "001_0001"]),

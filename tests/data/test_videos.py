@@ -1,11 +1,12 @@
 """Which videos there are, and what belongs together."""
 
+import csv
 import json
 
 import pytest
 
 from src import InputError
-from src.data import videos
+from src.data import folders, videos
 
 
 def touch(root, *names):
@@ -97,3 +98,40 @@ def test_a_tree_without_videos_is_an_input_error(tmp_path):
     touch(tmp_path, "real/a.jpg", "fake/b.jpg")
     with pytest.raises(InputError, match="there are no videos"):
         videos.scan(tmp_path)
+
+
+def test_videos_have_the_splits_sources_and_groups_of_their_crops(tmp_path):
+    names = [f"real/set/id{n}_0001.mp4" for n in range(20)]
+    names += [f"fake/set/id{n}_id99_0001.mp4" for n in range(20)]
+    listed = videos.samples([touch(tmp_path / "videos" / "mine", *names)], seed=0)
+    assert {one.split for one in listed} == set(folders.SPLITS)
+    # As `deepfake faces --videos` names crops, and lists their groups.
+    root = tmp_path / "crops" / "mine"
+    crops = {
+        f"{name[:-4]}_{frame:05}_person0.jpg": name.split("/")[-1].split("_")[0]
+        for name in names
+        for frame in (2, 7)
+    }
+    touch(root, *crops)
+    with (root / "groups.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "group"), *crops.items()])
+    found = folders.scan([root], seed=0)
+    known = {(one.group, one.label): (one.split, one.source) for one in listed}
+    assert len(known) == 40 and len(found) == 80
+    for crop in found:
+        assert (crop.split, crop.source) == known[crop.group, crop.label]
+
+
+def test_the_splits_that_folders_name_are_those_of_the_videos(tmp_path):
+    touch(tmp_path / "two", "val/fake/deep/d.mkv", "val/real/e.mkv")
+    found = videos.samples([tmp_path / "two"])
+    assert [(one.path.name, one.label, one.split, one.source) for one in found] == [
+        ("d.mkv", 1, "validation", "two/deep"),
+        ("e.mkv", 0, "validation", "two"),
+    ]
+
+
+def test_a_folder_holds_videos_where_it_holds_no_images(tmp_path):
+    assert videos.hold(touch(tmp_path / "a", "real/x.mp4", "notes.txt"))
+    assert not videos.hold(touch(tmp_path / "b", "real/x.mp4", "real/y.jpg"))
+    assert not videos.hold(touch(tmp_path / "c", "notes.txt"))

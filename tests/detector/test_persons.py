@@ -1,11 +1,14 @@
 """Persons seen in many frames: their verdicts, and what carries them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from src.detector import verdict
 from src.detector.calibration import calibrate
 from src.detector.persons import Moment, Sighting, judge, moments
+from src.detector.temporal import Head
 from src.detector.verdict import Verdict
 
 
@@ -122,10 +125,52 @@ def test_a_detector_that_tells_all_apart_says_what_is_nearer():
     assert said([person(1, 1)], found)[0] == ["real"]
 
 
+@pytest.fixture(scope="module")
+def tracks():
+    """Real persons at 0 to 98, fake ones at 60 to 78."""
+    return calibrated(np.arange(99), np.arange(19) + 60)
+
+
+def test_calibrated_on_video_one_score_a_person_is_judged_as_a_still_is(calibration, tracks):
+    def words(*logits):
+        told, decided = judge([person(*logits)], calibration, 1.0, tracks)
+        return told[0].verdict, decided.word
+
+    # By stills, one frame that could be real is enough for doubt.
+    assert words(*[500] * 9, 100) == ("fake", "fake")
+    assert words(*[-10] * 9, 300) == ("real", "real")
+    assert words(70) == ("inconclusive", "inconclusive")
+    told, _ = judge([person(50, 70)], calibration, 1.0, tracks)
+    assert told[0].p_fake == pytest.approx(1 / (1 + np.exp(-60 / tracks.temperature)))
+    small = sighting(500.0, 0.0, verdict.FACE_TOO_SMALL)
+    assert judge([[small] * 3], calibration, 1.0, tracks)[1].reasons == (verdict.FACE_TOO_SMALL,)
+
+
+def test_false_alarms_on_video_do_not_grow_with_the_number_of_persons(calibration, tracks):
+    lying, honest = person(*[500] * 5), person(*[-10] * 5)
+    assert judge([lying], calibration, 1.0, tracks)[1] == Verdict("fake")
+    # 99 real persons bear one at 1 %, not two.
+    _, decided = judge([lying, honest], calibration, 1.0, tracks)
+    assert decided == Verdict("inconclusive", (verdict.TOO_MANY_FACES,))
+
+
+def test_the_temporal_head_speaks_where_its_score_is_calibrated_or_nothing_is(calibration, tracks):
+    frames = [replace(one, features=np.array([n])) for n, one in enumerate(person(-9, -9, -9))]
+    frames.append(replace(sighting(0.0, 9.0, verdict.FACE_TOO_SMALL), features=np.array([99])))
+    head = Head(3, lambda clips: 100 + clips.sum((1, 2)))
+    for known in ({"tracks": tracks}, {}):
+        (track,), decided = judge([frames], calibration if known else None, head=head, **known)
+        # In which the face is too small counts not, as everywhere.
+        assert (track.logit, decided.word) == (103, "fake")
+        assert track.moments == (), "no frame by itself speaks for it"
+    (track,), decided = judge([frames], calibration, head=head)
+    assert (track.logit, decided.word) == (-9, "real")
+
+
 def test_moments_are_the_fewest_frames_that_hold_half_of_what_speaks():
-    found = moments(person(1, 4, 5, 0, -3, 6, 0, 0))
+    found = moments(person(1, 4, 5, 0, -3, 6, 0, 0), True)
     assert found == (Moment(1.0, 1.0, 5 / 16), Moment(2.5, 2.5, 6 / 16))
-    assert moments(person(0, 4, 4, 4, 0)) == (Moment(0.5, 1.0, pytest.approx(2 / 3)),)
+    assert moments(person(0, 4, 4, 4, 0), True) == (Moment(0.5, 1.0, pytest.approx(2 / 3)),)
     # What speaks for fake does not carry the answer real.
-    assert moments(person(1, -2, -8, 1)) == (Moment(1.0, 1.0, 0.8),)
-    assert moments(person(0, 0)) == ()
+    assert moments(person(1, -2, -8, 1), False) == (Moment(1.0, 1.0, 0.8),)
+    assert moments(person(0, 0), True) == ()

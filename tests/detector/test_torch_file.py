@@ -129,7 +129,6 @@ def test_a_malicious_file_is_refused_and_runs_nothing(tmp_path, zipped):
         {3: view((4,), (1,))},
         (1, 2),
     ],
-    ids=str,
 )
 def test_impossible_tensors_are_refused(tmp_path, write, value):
     with pytest.raises(InputError, match="nothing but a dictionary of tensors"):

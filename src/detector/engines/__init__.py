@@ -10,8 +10,9 @@ import numpy as np
 KERAS, OPENVINO, ONNXRUNTIME = "keras", "openvino", "onnxruntime"
 ENGINES = (KERAS, OPENVINO, ONNXRUNTIME)
 OUTPUTS = ("logit", "evidence", "bias")
-# What only bundles with a measure of familiarity have.
-OPTIONAL = ("unfamiliarity",)
+FEATURES = "features"
+# What only bundles with a measure of familiarity, and those with a temporal head, have.
+OPTIONAL = ("unfamiliarity", FEATURES)
 
 
 def outputs_of(names: Collection[str]) -> tuple[str, ...]:
@@ -38,5 +39,5 @@ class Engine(Protocol):
 
         Returns:
             float32 by name: `logit (N,)`, `evidence (N, h, w)`, `bias (N,)` and, where the bundle
-            has a measure of it, `unfamiliarity (N,)`.
+            has a measure of it, `unfamiliarity (N,)`; with a temporal head `features (N, C)`.
         """

@@ -21,13 +21,17 @@ class KerasEngine:
     Args:
         model: the network.
         familiarity: what the distance to the training faces is computed with; None: it is not.
+        features: give the averaged features too, which a temporal head takes.
     """
 
     name, precision = KERAS, "float32"
 
-    def __init__(self, model: keras.Model, familiarity: Familiarity | None = None) -> None:
+    def __init__(
+        self, model: keras.Model, familiarity: Familiarity | None = None, features: bool = False
+    ) -> None:
         self.model = model
-        self._explained = with_unfamiliarity(evidence.with_evidence(model), familiarity)
+        explained = with_unfamiliarity(evidence.with_evidence(model), familiarity)
+        self._explained = evidence.with_features(explained) if features else explained
         # Keras makes its compiled function in the first call, and may change its state in each.
         self._lock = Lock()
 

@@ -103,7 +103,7 @@ def row(card: str, start: str) -> list[str]:
 
 
 def test_each_set_has_its_numbers_beside_both_baselines_and_the_goal(answers):
-    card = model_card.render(answers, [], [None] * 4, None)
+    card = model_card.render(answers, [], [None] * 4, [None], None)
     assert row(card, "gan256 | 80 | 80") == [
         *("gan256", "80", "80", "0.914 [0.904, 0.924]", "0.90", "yes"),
         *("*0.600 [0.590, 0.610]*", "*0.650 [0.640, 0.660]*"),
@@ -121,12 +121,12 @@ def test_each_set_has_its_numbers_beside_both_baselines_and_the_goal(answers):
 def test_fakes_alone_must_pass_the_baseline_too_where_there_is_room(answers, baseline, reached):
     answers["together"][0]["auc"] = estimate(0.97)
     answers["together"][0]["baseline"] = estimate(baseline)
-    assert row(model_card.render(answers, [], [], None), "sd21_768 fakes")[5] == reached
+    assert row(model_card.render(answers, [], [], [], None), "sd21_768 fakes")[5] == reached
 
 
 def test_promises_are_held_against_what_happened_but_not_where_nothing_was_promised(answers):
     answers["sets"][2]["promises"]["false_fake"]["broken"] = True
-    card = model_card.render(answers, [], [], None)
+    card = model_card.render(answers, [], [], [], None)
     assert "- At most 1 % are called fake." in card
     assert row(card, "gan256 | 2.5%")[2:4] == ["1.0%", "yes"]
     assert row(card, "utk200 | 2.5%")[2:4] == ["1.0%", "**no**"]
@@ -135,7 +135,7 @@ def test_promises_are_held_against_what_happened_but_not_where_nothing_was_promi
 
 
 def test_reasons_that_were_given_are_shown_with_what_they_keep_back(answers):
-    card = model_card.render(answers, [], [], None)
+    card = model_card.render(answers, [], [], [], None)
     cells = row(card, "gan256 | `unfamiliar`")
     assert cells[2] == "3.8% [0.0%, 50.0%]"
     assert re.match(r"2\.5% .* → 6\.2% ", cells[4])
@@ -145,14 +145,17 @@ def test_reasons_that_were_given_are_shown_with_what_they_keep_back(answers):
 
 
 def test_failures_are_shown_by_drawn_pictures_alone(answers):
-    card = model_card.render(answers, [], [], None)
+    card = model_card.render(answers, [], [], [], None)
     assert re.findall(r"!\[.*?\]\((.*?)\)", card) == ["../../dataset/test/fake/0007.jpg"]
     assert "| fake | 0.021 | inconclusive (`unfamiliar`) |" in card
 
 
 def test_what_was_not_measured_is_said_to_be_so(answers):
-    card = model_card.render(answers, [], [None] * 4, None)
-    for part in ("### The yardstick", "### A source that it has not seen", "## Make it yours"):
+    card = model_card.render(answers, [], [None] * 4, [None], None)
+    for part in (
+        *("### The yardstick", "### A source that it has not seen", "### What was tried"),
+        "## Make it yours",
+    ):
         text = card.split(part)[1].split("\n#")[0]
         assert "not measured" in text, part
     assert "deepfake train --data-dir MINE" in card
@@ -162,6 +165,8 @@ def test_what_was_not_measured_is_said_to_be_so(answers):
 def test_what_was_measured_besides_is_shown(answers):
     measured = {"auc": estimate(0.71), "baseline": estimate(0.5), "baseline_inside": estimate(0.6)}
     other = {"source": "gan256", "epochs": 6, "validation": measured, "test": measured}
+    tried = {"name": "no self-blends", "epochs": 3, "seconds": 600.0}
+    tried["validation"] = {"gan256": measured, "sd21_768": {"auc": estimate(0.97)}}
     numbers = {
         "auc": estimate(0.8),
         "accuracy": estimate(0.7),
@@ -173,6 +178,7 @@ def test_what_was_measured_besides_is_shown(answers):
         answers,
         [{"source": "gan256", "images": 1500, "validation": estimate(0.8), "test": estimate(0.82)}],
         [other, None, None, None],
+        [tried, None],
         {
             "set": "stylegan2_unsplash300",
             "counts": counts,
@@ -187,6 +193,9 @@ def test_what_was_measured_besides_is_shown(answers):
     ]
     assert row(card, "gan256 | 6 |")[3] == "0.710 [0.700, 0.720]"
     assert "3 of the runs were not done" in card
+    assert row(card, "no self-blends")[1:] == [
+        *("0.710 [0.700, 0.720]", "0.970 [0.960, 0.980]", "10")
+    ]
     assert "deepfake train --weights models/starter/model.keras" in card
     assert row(card, "before")[1] == "0.800 [0.790, 0.810]"
     assert row(card, "after")[1] == "0.950 [0.940, 0.960]"
@@ -194,5 +203,5 @@ def test_what_was_measured_besides_is_shown(answers):
 
 
 def test_a_quick_look_says_that_it_is_none_to_believe(answers):
-    card = model_card.render(answers | {"limit_per_class": 30}, [], [], None)
+    card = model_card.render(answers | {"limit_per_class": 30}, [], [], [], None)
     assert "at most 30 images" in card

@@ -1,6 +1,6 @@
 """The starter's configuration, and the command that makes it."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
@@ -31,28 +31,42 @@ def done(monkeypatch):
     return notes
 
 
-def test_make_trains_so_that_it_can_go_on_and_exports_one_file(done, tmp_path):
+def test_every_stage_starts_from_the_one_before_and_can_go_on(done, tmp_path):
     with pytest.raises(CheckFailed, match="it is wrong"):
         recipe.make(tmp_path, tmp_path / "starter")
-    (_, settings, options), (_, name, dirs) = done
-    assert options == {"resume": True, "overwrite": False, "export": False}
-    assert settings == recipe.settings(tmp_path)
+    *trained, (_, name, dirs) = done
+    assert [options for *_, options in trained] == 3 * [
+        {"resume": True, "overwrite": False, "export": False}
+    ]
+    weights = [settings.weights for _, settings, _ in trained]
+    assert weights[0] == "none"
+    assert weights[1:] == [str(tmp_path / f"starter.stage-{n}" / "model.keras") for n in (1, 2)]
+    whole = [replace(settings, weights="auto") for _, settings, _ in trained[1:]]
+    assert whole == list(recipe.stages(tmp_path)[1:])
     assert name == "onnx-float16"
     assert dirs == tuple(str(tmp_path / source) for source in recipe.SOURCES)
 
 
-def test_make_goes_on_after_a_training_that_ended(done, tmp_path):
-    (tmp_path / "starter").mkdir()
+def test_make_goes_on_after_the_stages_that_ended(done, tmp_path):
+    for name in ("starter.stage-1", "starter.stage-2"):
+        (tmp_path / name).mkdir()
     with pytest.raises(CheckFailed):
         recipe.make(tmp_path, tmp_path / "starter")
-    assert [what for what, *_ in done] == ["export"]
+    assert [what for what, *_ in done] == ["train", "export"]
+    assert done[0][1].image_size == recipe.stages(tmp_path)[-1].image_size
     with pytest.raises(CheckFailed):
-        recipe.make(tmp_path, tmp_path / "other", overwrite=True)
-    assert [what for what, *_ in done[1:]] == ["train", "export"]
+        recipe.make(tmp_path, tmp_path / "starter")
+    assert [what for what, *_ in done[2:]] == ["export"]
 
 
-def test_a_short_run_differs_in_length_alone(tmp_path):
-    whole, short = recipe.settings(tmp_path), recipe.short(tmp_path, recipe.SOURCES)
-    length = {"crops": whole.crops, "finetune_epochs": whole.finetune_epochs}
-    assert asdict(replace(short, **length)) == asdict(whole)
-    assert short.finetune_epochs < whole.finetune_epochs
+def test_what_ships_is_stored_in_half_precision(tmp_path):
+    assert recipe.stages(tmp_path)[-1].half_weights
+
+
+def test_a_short_run_learns_from_the_sources_it_is_given_alone(tmp_path):
+    short = recipe.short(tmp_path, ("utk200", "gan256"))
+    assert short.data_dirs == (str(tmp_path / "utk200"), str(tmp_path / "gan256"))
+    assert short.weights == "none"
+    last = recipe.stages(tmp_path)[-1]
+    for name in ("self_blend", "balance", "equalize", "framing", "augment"):
+        assert getattr(short, name) == getattr(last, name)

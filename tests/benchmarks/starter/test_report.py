@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks.starter import answers, left_out, recipe, report
+from benchmarks.starter import ablations, answers, left_out, recipe, report
 from src.cli import main
 from tests import people
 
@@ -19,7 +19,7 @@ TRAINING = {
     "epochs": 6,
     "best_epoch": 5,
     "seconds": 60.0,
-    "crops": [[96, 5]],
+    "image_size": 96,
     "equalize": False,
 }
 
@@ -185,3 +185,33 @@ def test_sources_are_left_out_in_turn_and_not_again(results, data, model, tmp_pa
     text, other = place.read_text(), json.loads((results / "without_gan256.json").read_text())
     assert f"| gan256 | 6 | {other['validation']['auc']['value']:.3f} [" in text
     assert "2 of the runs were not done" in text
+
+
+def test_ablations_change_one_thing_each_and_are_measured_once(
+    results, data, model, tmp_path, monkeypatch
+):
+    names = ("as in the recipe", "no self-blends")
+    monkeypatch.setattr(ablations, "ABLATIONS", {name: ablations.ABLATIONS[name] for name in names})
+    monkeypatch.setattr(ablations, "JUDGED", ("gan256",))
+    trained = []
+
+    def train(settings, output, **_options):
+        trained.append(settings)
+        change(shutil.copytree(model, output), training=TRAINING)
+
+    monkeypatch.setattr("src.train.train", train)
+    words = ("--data-dir", data, "--model", model, "--only", "ablations", "--results", results)
+    for _ in range(2):
+        done = call(*words, "--runs", tmp_path / "runs", "--card", tmp_path / "card.md")
+        assert done.exit_code == 0, done.output
+    plain, without = trained
+    assert without == replace(plain, self_blend=0.0) != plain
+    assert plain.weights == f"{model}.stage-1/model.keras"
+    found = json.loads((results / "ablation_no_self-blends.json").read_text())
+    assert found["validation"]["gan256"]["real"] == COUNTS["validation"]
+    assert "| no self-blends | " in (tmp_path / "card.md").read_text()
+
+
+def test_every_ablation_can_be_asked_for(tmp_path):
+    runs = [ablations.settings(name, tmp_path, tmp_path) for name in ablations.ABLATIONS]
+    assert len({str(one) for one in runs}) == len(runs)

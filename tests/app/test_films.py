@@ -16,12 +16,14 @@ import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
-from redness import BLUE, RED, encoded, plain, post, problem
+from redness import BLUE, RED, SIZE, Redness, encoded, plain, post, problem
 from running import running
 
+from app import judging
 from app.problems import Problem
 from src import video
 from src.data import footage
+from src.detector.detector import Detector
 
 SCHEMA = json.loads((Path(video.__file__).parent / "clip.schema.json").read_text())
 FRAMED = {"framing": 0.5}
@@ -309,3 +311,18 @@ def test_whoever_comes_while_it_stops_is_told_and_leaves_nothing(serve, clip):
     client.app.state.service.videos.stop()
     assert problem(send(client, clip)) == (503, "busy")
     assert settled(client)
+
+
+def test_faces_of_a_video_keep_what_a_temporal_head_takes(make_bundle):
+    """They wait in one queue with others, and come back in the order in which they went in."""
+
+    class Featured(Redness):
+        def run(self, images):
+            return super().run(images) | {"features": np.asarray(images, float).mean((1, 2))}
+
+    pictures = np.stack([plain(level, 0, 0, SIZE, SIZE) for level in (0, 40, 80, 120, 160)])
+    faces = [judging.Faces(pictures[:3]), judging.Faces(pictures[3:])]
+    first, second = judging.judge(Detector(make_bundle()[1], Featured()), faces, batch_size=2)
+    np.testing.assert_array_equal(first.features[:, 0], [0, 40, 80])
+    np.testing.assert_array_equal(second.features[:, 0], [120, 160])
+    assert first.unfamiliarity is None

@@ -1,0 +1,1 @@
+"""The browser extension: JavaScript, and what packs it with a bundle."""

@@ -1,0 +1,158 @@
+"""The temporal head: what follows from the frames of one person in their order.
+
+Frames → averaged features of the frame network → two bidirectional LSTMs (Hochreiter & Schmidhuber
+1997; Schuster & Paliwal 1997) → dropout → logit, over a clip of as many frames as it was made for.
+The frame network keeps its own head beside it, so that stills, the evidence map and the frames of a
+video are judged as before.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src import InputError
+from src.data.clips import spread
+from src.detector import network
+from src.detector.card import Card
+from src.detector.engines import FEATURES, KERAS, ONNXRUNTIME, OPENVINO
+from src.detector.exports import VARIANTS, Export, sha256
+
+if TYPE_CHECKING:
+    import keras
+
+FILE = "temporal.keras"
+LSTM = "lstm"
+KINDS = (LSTM,)
+UNITS, DROPOUT = 512, 0.3
+LAYERS = ("lstm_1", "lstm_2")
+# From clips (N, T, C) float32 to logits (N,) float32.
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def build(frames: int, width: int, units: int = UNITS) -> keras.Model:
+    """Build a head with random weights.
+
+    Args:
+        frames: of a clip.
+        width: how many features a frame has.
+        units: of each LSTM in each direction.
+
+    Returns:
+        A model of Keras' own layers from `(N, frames, width)` to `(N, 1)` float32 logits.
+    """
+    import keras
+    from keras import layers
+
+    clip = x = keras.Input((frames, width), name=FEATURES)
+    for name, sequence in zip(LAYERS, (True, False), strict=True):
+        x = layers.Bidirectional(layers.LSTM(units, return_sequences=sequence), name=name)(x)
+    # With a seed, for the reason that `network.build` gives.
+    x = layers.Dropout(DROPOUT, seed=random.randint(1, 10**9), name="dropout")(x)
+    x = layers.Dense(1, dtype="float32", name=network.LOGIT)(x)
+    return keras.Model(clip, x, name="temporal")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head that is ready to judge.
+
+    Attributes:
+        frames: of a clip.
+        run: the network.
+        model: the same in Keras, where that runs it.
+    """
+
+    frames: int
+    run: Run
+    model: keras.Model | None = None
+
+    def logit(self, features: np.ndarray) -> float:
+        """Return the logit of *fake* of one person.
+
+        Args:
+            features: `(N, C)` of the person's frames in order, N at least 1. Frames evenly spread
+                over them make the clip; fewer than it takes are repeated.
+        """
+        clip = features[spread(len(features), self.frames)]
+        return float(self.run(clip[None])[0])
+
+
+def in_keras(model: keras.Model) -> Head:
+    """Return a head of `build` as Keras runs it."""
+    import keras
+
+    def run(clips: np.ndarray) -> np.ndarray:
+        return keras.ops.convert_to_numpy(model.predict_on_batch(clips))[:, 0]
+
+    return Head(model.input_shape[1], run, model)
+
+
+def load(folder: Path, card: Card, engine: str = KERAS) -> Head | None:
+    """Load the head of a bundle, run by what runs the frame network where it was exported for that.
+
+    Args:
+        folder: the bundle.
+        card: its card.
+        engine: out of `engines.ENGINES`.
+
+    Returns:
+        None where the bundle has no head.
+
+    Raises:
+        InputError: a file is missing or another one, or cannot be read.
+    """
+    if card.temporal is None:
+        return None
+    # Beside OpenVINO, ONNX Runtime is there anyway: Keras loads only where neither has a file.
+    wanted = {KERAS: [], OPENVINO: [OPENVINO, ONNXRUNTIME], ONNXRUNTIME: [ONNXRUNTIME]}
+    for runner in wanted[engine]:
+        for name, variant in VARIANTS.items():
+            export = Export.of(card.exports, name)
+            if export and variant.head and variant.runner == runner and find_spec(runner):
+                export.require_whole(folder)
+                return Head(card.temporal["frames"], RUNNERS[runner](folder / variant.file))
+    return in_keras(load_model(folder, card))
+
+
+def load_model(folder: Path, card: Card) -> keras.Model:
+    """Load the head of a bundle into Keras.
+
+    Raises:
+        InputError: its file is missing or another one than the card names.
+    """
+    import keras
+
+    path = folder / FILE
+    if not path.is_file() or sha256(path) != card.files.get(FILE):
+        state = "is not the file that its card names" if path.is_file() else "is missing"
+        raise InputError(f"{path} {state}: copy the whole bundle again, or train it again")
+    return keras.models.load_model(path, compile=False)
+
+
+def _in_onnxruntime(path: Path) -> Run:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda clips: session.run([network.LOGIT], {FEATURES: clips})[0][:, 0]
+
+
+def _in_openvino(path: Path) -> Run:
+    import openvino
+
+    # In float32 also where the frames are in bfloat16: the head takes no time beside them.
+    hints = {"INFERENCE_PRECISION_HINT": "f32"}
+    graph = openvino.Core().compile_model(path, "CPU", hints)
+    return lambda clips: np.array(graph(clips)[0])[:, 0]
+
+
+RUNNERS: dict[str, Callable[[Path], Run]] = {
+    ONNXRUNTIME: _in_onnxruntime,
+    OPENVINO: _in_openvino,
+}

@@ -1,0 +1,319 @@
+"""The extension as a visitor uses it, in the Chromium of this machine."""
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import made
+import people
+import psutil
+import pytest
+from PIL import Image
+from sites import Sites, serving
+
+from app.extension.browser import CHROMIUM, Browser, opened
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+PAGE = "http://faces.test/page.html"
+LATE = """
+new IntersectionObserver(([entry]) => {
+  if (entry.isIntersecting) setTimeout(() => (entry.target.src = entry.target.dataset.src), 500);
+}).observe(document.getElementById("put in"));
+"""
+PATIENCE = 60  # seconds
+
+
+def pages() -> dict[str, bytes]:
+    face = made.encoded(Image.fromarray(people.astronaut()), "JPEG", quality=90)
+    small = made.encoded(Image.fromarray(people.head(200)), "PNG")
+    files = made.files()
+    inline = base64.b64encode(small).decode()
+    sources = {
+        "own": "/face.jpg",
+        "elsewhere": "http://closed.test/face.jpg",
+        "open": "http://open.test/face.jpg",
+        "inline": f"data:image/png;base64,{inline}",
+        "drawing": "/drawing.svg",
+        "moving": "/moving.gif",
+        "broken": "/broken.jpg",
+        "large": "/large.jpg",
+        "missing": "/missing.jpg",
+    }
+    images = "".join(f'<img id="{name}" src="{at}" width="300">' for name, at in sources.items())
+    start = "<!doctype html><title>Faces</title><h1>A page with faces</h1>"
+    # Far below: one that the browser loads late, and one whose address a script puts in late.
+    below = (
+        '<svg height="9000"></svg><br><img id="late" src="/late.jpg" loading="lazy" width="300" '
+        'height="300"><img id="put in" src="/placeholder.png" data-src="/later.jpg" width="300" '
+        'height="300"><script src="/late.js"></script>'
+    )
+    return {
+        "faces.test/page.html": f"{start}{images}".encode(),
+        "faces.test/late.html": f"{start}{below}".encode(),
+        "faces.test/late.js": LATE.encode(),
+        "faces.test/late.jpg": face,
+        "faces.test/later.jpg": face,
+        "faces.test/placeholder.png": made.encoded(Image.new("RGB", (200, 200), "grey"), "PNG"),
+        "faces.test/face.jpg": face,
+        "faces.test/drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+        "faces.test/moving.gif": files["moving.gif"],
+        "faces.test/broken.jpg": face[:2000],
+        "faces.test/large.jpg": files["large.jpg"],
+        "faces.test/huge.jpg": made.encoded(
+            Image.fromarray(people.astronaut()).resize((8000, 8000)), "JPEG", quality=80
+        ),
+        "closed.test/face.jpg": face,
+        "open.test/face.jpg": face,
+    }
+
+
+@pytest.fixture(scope="module")
+def sites() -> Iterator[Sites]:
+    with serving(pages()) as sites:
+        yield sites
+
+
+@pytest.fixture(scope="module")
+def browser(packed: Path, sites: Sites, tmp_path_factory: Any) -> Iterator[Browser]:
+    """A browser whose visitor has clicked on `faces.test`: no test can click on its menus."""
+    pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    own = Path(shutil.copytree(packed / "chromium", tmp_path_factory.mktemp("clicked") / "own"))
+    manifest = json.loads((own / "manifest.json").read_text(encoding="utf-8"))
+    manifest["host_permissions"] = ["http://faces.test/*"]
+    (own / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with opened(own, sites.address) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Any]:
+    page = browser.context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(PAGE)
+    yield page
+    page.close()
+
+
+def click(browser: Browser, page: Any, name: str, patience: int = PATIENCE) -> str:
+    """Choose the menu's entry on a picture, wait for the verdict, and return what is said."""
+    source = page.evaluate("(id) => document.getElementById(id).currentSrc", name)
+    source = source or page.evaluate("(id) => document.getElementById(id).src", name)
+    page.bring_to_front()
+    browser.worker.evaluate(
+        """async ([srcUrl, pageUrl]) => {
+            const [tab] = await chrome.tabs.query({ url: pageUrl });
+            const info = { menuItemId: "check", srcUrl, pageUrl, frameId: 0 };
+            chrome.contextMenus.onClicked.dispatch(info, tab);
+        }""",
+        [source, page.url],
+    )
+    for _ in range(10 * patience):
+        page.wait_for_timeout(100)
+        said = panel(page)
+        if said and "Judging" not in said and "Loading" not in said:
+            return said
+    raise AssertionError(f"no verdict, but {said!r}")
+
+
+def panel(page: Any) -> str:
+    """Return the text of the panel, which only a debugger can see."""
+    session = page.context.new_cdp_session(page)
+    root = session.send("DOM.getDocument", {"depth": -1, "pierce": True})["root"]
+    session.detach()
+    found: list[str] = []
+
+    def walk(node: dict[str, Any], inside: bool) -> None:
+        if inside and node["nodeType"] == 3:
+            found.append(node["nodeValue"])
+        if node["nodeName"] == "STYLE":
+            return
+        for child in node.get("children", []):
+            walk(child, inside)
+        for shadow in node.get("shadowRoots", []):
+            walk(shadow, inside or shadow["shadowRootType"] == "closed")
+
+    walk(root, False)
+    return " ".join(found)
+
+
+def test_a_click_on_a_picture_says_everything_over_the_page(browser, page):
+    said = click(browser, page, "own")
+    assert any(word in said for word in ("Fake", "Real", "Inconclusive"))
+    assert "Probability of fake" in said
+    assert "On average at most" in said
+    assert "Any page can draw a panel like this one" in said
+
+
+def test_the_page_can_neither_read_nor_alter_it(browser, page):
+    click(browser, page, "own")
+    assert "Probability of fake" not in page.evaluate("document.documentElement.textContent")
+    assert page.evaluate(
+        "[...document.documentElement.children].every((one) => one.shadowRoot === null)"
+    )
+    assert page.evaluate("globalThis.deepfakePanel") is None
+    assert page.evaluate("typeof chrome?.runtime?.sendMessage") == "undefined"
+
+
+def test_the_verdict_of_record_stands_in_the_extensions_own_window(browser, page):
+    click(browser, page, "own")
+    window = browser.window()
+    window.get_by_text("http://faces.test/face.jpg").first.wait_for()
+    assert window.locator(".records .verdict").first.inner_text() in (
+        "Fake",
+        "Real",
+        "Inconclusive",
+    )
+    window.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("open", "Probability of fake"),
+        ("inline", "Probability of fake"),
+        ("large", "Probability of fake"),
+        ("moving", "its first frame was judged"),
+        ("drawing", "no photograph"),
+        ("broken", "damaged or incomplete"),
+        ("elsewhere", "its site does not give it out"),
+        ("missing", "cannot be read from here"),
+    ],
+)
+def test_every_kind_of_picture_has_a_sentence(browser, page, name, sentence):
+    assert sentence in click(browser, page, name)
+
+
+def test_a_picture_whose_bytes_are_gone_is_read_from_the_page_and_it_says_so(browser, page):
+    page.evaluate(
+        """async () => {
+            const image = document.getElementById("own");
+            const blob = await (await fetch(image.src)).blob();
+            const address = URL.createObjectURL(blob);
+            image.src = address;
+            await image.decode();
+            URL.revokeObjectURL(address);
+        }"""
+    )
+    assert "the pixels that the page shows were judged" in click(browser, page, "own")
+
+
+def test_a_dropped_file_is_judged_with_a_heatmap(browser, tmp_path):
+    path = tmp_path / "face.png"
+    Image.fromarray(people.astronaut()).save(path)
+    window = browser.window()
+    window.set_input_files("#files", path)
+    window.locator("#verdict .words").wait_for()
+    assert window.locator("#verdict svg rect").count() == 1
+    assert window.locator("#verdict canvas").evaluate(
+        "(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0)"
+    )
+    window.close()
+
+
+def test_the_options_say_what_the_detector_is_in_two_languages(browser, framed_bundle):
+    window = browser.context.new_page()
+    window.goto(f"{browser.home}/options.html")
+    known = json.loads((framed_bundle / "card.json").read_text())["exports"]["onnx-float16"]
+    window.get_by_text(known["files"]["model-float16.onnx"]).wait_for()
+    window.get_by_text("cannot be moved").wait_for()
+    window.select_option("#language", "fr")
+    window.get_by_text("ne se déplacent pas").wait_for()
+    window.select_option("#language", "en")
+    window.get_by_text("cannot be moved").wait_for()
+    window.close()
+
+
+def test_badges_come_only_where_they_were_turned_on(browser, page):
+    assert panel(page) == ""
+    with_badges(browser)
+    page.reload()
+    for _ in range(10 * PATIENCE):
+        page.wait_for_timeout(100)
+        if any(word in panel(page) for word in ("Fake", "Real", "Inconclusive")):
+            break
+    else:
+        raise AssertionError(panel(page))
+    browser.worker.evaluate("() => chrome.scripting.unregisterContentScripts()")
+
+
+def with_badges(browser: Browser) -> None:
+    browser.worker.evaluate(
+        """() => chrome.scripting.registerContentScripts([{ id: "badges http://faces.test",
+            matches: ["http://faces.test/*"], js: ["extension/badges.js"] }])"""
+    )
+
+
+def test_a_picture_that_loads_late_is_judged_on_a_click_before_it_is_there(browser, page):
+    page.goto("http://faces.test/late.html")
+    assert not page.evaluate("document.getElementById('late').naturalWidth")
+    assert "Probability of fake" in click(browser, page, "late")
+
+
+def test_badges_wait_for_pictures_that_load_late(browser, page, sites):
+    with_badges(browser)
+    page.goto("http://faces.test/late.html")
+    page.wait_for_timeout(1500)
+    assert panel(page) == ""
+    page.evaluate("document.getElementById('late').scrollIntoView()")
+    wanted = {"http://faces.test/late.jpg", "http://faces.test/later.jpg"}
+    for _ in range(10 * PATIENCE):
+        page.wait_for_timeout(100)
+        kept = browser.worker.evaluate("() => chrome.storage.session.get('records')")["records"]
+        if wanted <= {entry["source"] for entry in kept}:
+            break
+    else:
+        raise AssertionError(kept)
+    # What took a picture's place took the place of its badge too.
+    page.wait_for_timeout(500)
+    said = [word for word in panel(page).split() if word in ("Fake", "Real", "Inconclusive", "…")]
+    assert len(said) == 2
+    browser.worker.evaluate("() => chrome.scripting.unregisterContentScripts()")
+
+
+@pytest.mark.slow
+def test_a_picture_of_8000_pixels_a_side_is_judged(browser, page):
+    page.evaluate("document.getElementById('own').src = '/huge.jpg'")
+    assert "Probability of fake" in click(browser, page, "own", 3 * PATIENCE)
+
+
+def resident() -> int:
+    """Return the bytes that the processes of the extension hold."""
+    found = 0
+    for process in psutil.Process().children(recursive=True):
+        if "--extension-process" in process.cmdline():
+            found += process.memory_info().rss
+    return found
+
+
+@pytest.mark.slow
+def test_memory_returns_to_its_level_after_50_pictures(browser):
+    content = made.encoded(Image.fromarray(people.astronaut()), "PNG")
+    for _ in range(10):
+        browser.check(content)
+    before = resident()
+    for _ in range(50):
+        browser.check(content)
+    assert before > 0
+    assert resident() < before + 50_000_000
+
+
+def test_no_request_carries_a_picture_anywhere(sites):
+    # The last of this file: it looks at what all the others have sent.
+    for method, address, headers, body in sites.requests:
+        if ".test/" not in address:
+            # The browser asks after updates of its own, in fewer bytes than a picture has.
+            assert len(body) < 5000, address
+            assert "update" in address or method == "CONNECT", address
+            continue
+        assert (method, body) == ("GET", b""), address
+        assert "?" not in address, address
+        assert "Cookie" not in headers
+    asked = {address for method, address, *_ in sites.requests if ".test/" in address}
+    known = {f"http://{name}" for name in sites.pages}
+    assert asked <= known | {"http://faces.test/missing.jpg", "http://faces.test/favicon.ico"}
