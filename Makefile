@@ -33,7 +33,7 @@ PACKAGES := app/extension/node_modules/.package-lock.json
 NPM := $(if $(shell command -v npm),$(PACKAGES))
 
 test: install-test $(NPM)
-	$(BIN)/python -m pytest --timeout 300 -m 'not slow'
+	$(BIN)/python -m pytest --numprocesses 2 --timeout 300 -m 'not slow'
 
 test-slow: .venv/installed-slow $(NPM)
 	$(BIN)/python -m pytest --timeout 1800 -m slow
