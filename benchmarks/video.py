@@ -6,11 +6,13 @@
 The plain way gets the same frames, and the same faces found in them by our finder: it only scores
 them and draws their heatmaps, with `model.predict` and a gradient tape in float32, a frame at a
 time or in batches. Both ran by turns in one process. From end to end means a process of its own,
-from its start to the last file written. Without videos a drawn person is filmed: 10 s of 720p.
+from its start to the last file written. Memory is the most that such a process takes, for ten
+minutes of film against one. Without videos a drawn person is filmed: 10 s of 720p.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,7 +36,7 @@ from src.detector.location import DEFAULT
 from src.detector.watching import Frame, watch
 from src.video import PER_SECOND, judge
 
-PARTS = ("plain", "sampling", "end-to-end")
+PARTS = ("plain", "sampling", "end-to-end", "memory")
 SECONDS, RATE, WIDTH, HEIGHT, FACE = 10, 25, 1280, 720, 420
 # Faces that the gradient tape takes at once, because it keeps every activation in memory.
 TAPED = 8
@@ -50,11 +52,13 @@ def draw(path: Path, seed: int, seconds: int = SECONDS) -> Path:
     pose = Pose(x=0.5, y=0.5, width=0.5, tilt=0.05, turn=0.05, smile=0.5, light=(0.3, -0.4))
     person = draw_portrait(Person.draw_lots(rng), pose, draw_backdrop(rng, FACE))
     wall = cv2.resize(draw_backdrop(rng, HEIGHT), (WIDTH, HEIGHT))
+    span = WIDTH - FACE - 100
     file = cv2.VideoWriter(
         str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), RATE, (WIDTH, HEIGHT)
     )
     for number in range(seconds * RATE):
-        left = 100 + 3 * number
+        # To and fro, however long the film is.
+        left = 100 + span - abs(3 * number % (2 * span) - span)
         top = 140 + round(40 * np.sin(number / 20))
         frame = wall.copy()
         frame[top : top + FACE, left : left + FACE] = person
@@ -152,14 +156,36 @@ def end_to_end(model: Path, videos: Sequence[Path], runs: int) -> list[str]:
             with tempfile.TemporaryDirectory() as output:
                 start = time.perf_counter()
                 for path in videos:
-                    command = [sys.executable, "-m", "src.video", str(path), "--output", output]
-                    command += ["--model", str(model), "--overwrite", *more]
-                    done = subprocess.run(command, capture_output=True, text=True, check=False)
-                    if done.returncode:
-                        raise InputError(done.stderr.strip())
+                    run(model, path, output, *more)
                 taken.append(time.perf_counter() - start)
         lines.append(f"| {name} | {float(np.median(taken)) / seconds:.2f} |")
     return lines
+
+
+def run(model: Path, video: Path, output: str, *options: str) -> int:
+    """Judge a video in a process of its own, and return the most memory that it took, in KiB."""
+    command = [sys.executable, "-m", "src.video", str(video), "--output", output]
+    command += ["--model", str(model), "--overwrite", *options]
+    # Not `subprocess.run`: what it tells of memory is the most of all processes so far.
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise InputError(said.strip())
+    return used.ru_maxrss
+
+
+def memory(model: Path, seed: int) -> list[str]:
+    """Tell how much more memory ten minutes of film take than one."""
+    lines = ["| length of the film | most memory in MiB |", "|---|---|"]
+    taken = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for minutes in (1, 10):
+            film = draw(Path(scratch) / f"{minutes}.mp4", seed, 60 * minutes)
+            taken[minutes] = run(model, film, scratch, "--no-annotate")
+            lines.append(f"| {minutes} min | {taken[minutes] / 1024:.0f} |")
+    return [*lines, f"| times | {taken[10] / taken[1]:.2f} |"]
 
 
 @click.command(cls=Verb)
@@ -180,6 +206,7 @@ def command(
             "plain": partial(plain, detector, paths, runs),
             "sampling": partial(deviation, detector, paths),
             "end-to-end": partial(end_to_end, model, paths, runs),
+            "memory": partial(memory, model, seed),
         }
         for name, measure in parts.items():
             if not only or name in only:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.starter import recipe
-from benchmarks.starter.left_out import on
-from src.detector import load
+from benchmarks.starter.left_out import measure_on
 from src.detector.card import MODEL_FILE
 from src.training.settings import Settings
 
@@ -65,18 +64,15 @@ def measure(name: str, data: Path, first: Path, runs: Path) -> dict[str, Any]:
         InputError: data or weights that cannot be used.
         CheckFailed: data not fit to learn from.
     """
-    from src.train import train
-
-    bundle = runs / slug(name)
-    if not bundle.exists():
-        train(settings(name, data, first), bundle, resume=True, export=False)
-    detector = load(bundle)
+    detector = recipe.trained(settings(name, data, first), runs / slug(name))
     training = detector.card.training
     return {
         "name": name,
         "epochs": training["epochs"],
         "seconds": training["seconds"],
-        "validation": {source: on(source, "validation", data, detector) for source in JUDGED},
+        "validation": {
+            source: measure_on(source, "validation", data, detector) for source in JUDGED
+        },
     }
 
 

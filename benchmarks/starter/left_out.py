@@ -9,7 +9,6 @@ from benchmarks.starter import recipe
 from benchmarks.starter.answers import frames
 from benchmarks.starter.measured import measured, set_together
 from src.data import folders
-from src.detector import load
 from src.detector.detector import Detector
 from src.training.settings import Settings
 
@@ -31,13 +30,8 @@ def measure(
         InputError: data that cannot be used.
         CheckFailed: data not fit to learn from.
     """
-    from src.train import train
-
     others = [name for name in recipe.SOURCES if name != source]
-    bundle = runs / f"without_{source}"
-    if not bundle.exists():
-        train(settings or recipe.short(data, others), bundle, resume=True, export=False)
-    detector = load(bundle)
+    detector = recipe.trained(settings or recipe.short(data, others), runs / f"without_{source}")
     training = detector.card.training
     return {
         "source": source,
@@ -47,11 +41,11 @@ def measure(
         "seconds": training["seconds"],
         "image_size": training["image_size"],
         "chosen_by": detector.card.metrics["validation"]["auc"],
-        **{split: on(source, split, data, detector) for split in SPLITS},
+        **{split: measure_on(source, split, data, detector) for split in SPLITS},
     }
 
 
-def on(source: str, split: str, data: Path, detector: Detector) -> dict[str, Any]:
+def measure_on(source: str, split: str, data: Path, detector: Detector) -> dict[str, Any]:
     """Measure one split of a source; one of a single class beside the others', brought together.
 
     Args:

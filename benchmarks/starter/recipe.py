@@ -16,7 +16,9 @@ import click
 
 from src import CheckFailed
 from src.cli import Verb
+from src.detector import load
 from src.detector.card import MODEL_FILE
+from src.detector.detector import Detector
 from src.export import export
 from src.training.settings import SCRATCH, Settings
 
@@ -85,6 +87,24 @@ def short(data: Path, sources: Sequence[str]) -> Settings:
         finetune_epochs=5,
         learning_rate=1e-3,
     )
+
+
+def trained(settings: Settings, bundle: Path) -> Detector:
+    """Load the detector of a run, which is done or gone on with where its bundle is not there.
+
+    Args:
+        settings: what decides the run.
+        bundle: where its detector stands, or will.
+
+    Raises:
+        InputError: data or weights that cannot be used.
+        CheckFailed: data not fit to learn from.
+    """
+    from src.train import train
+
+    if not bundle.exists():
+        train(settings, bundle, resume=True, export=False)
+    return load(bundle)
 
 
 def make(data: Path, output: Path, *, overwrite: bool = False) -> None:
