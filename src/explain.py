@@ -33,23 +33,15 @@ Part = Literal["verdict", "picture", "research"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """A verdict in words.
-
-    Attributes:
-        measured: the image.
-        sentences: what is said, each with its citations.
-        notes: those that are cited, and those that a language model could have cited, by id.
-        source: who wrote it: `template` or `llm`.
-        removed: how many sentences of a language model did not hold.
-        remark: why a language model that was asked was not used.
-    """
+    """A verdict in words."""
 
     measured: Measured
-    sentences: tuple[Sentence, ...]
+    sentences: tuple[Sentence, ...]  # what is said, each with its citations
+    # Those that are cited, and those that a language model could have cited, by id.
     notes: dict[str, Note]
-    source: str = "template"
-    removed: int = 0
-    remark: str | None = None
+    source: str = "template"  # who wrote it: `template` or `llm`
+    removed: int = 0  # how many sentences of a language model did not hold
+    remark: str | None = None  # why a language model that was asked was not used
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types, for machines."""

@@ -48,19 +48,12 @@ INT8 = ("int8",)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one export.
+    """What became of one export."""
 
-    Attributes:
-        name: key of `VARIANTS`.
-        export: what the card says of it; None where it was rejected.
-        faults: what is wrong, by precision; of one that was accepted, of the others.
-        kept: it was there already, and nothing was done.
-    """
-
-    name: str
-    export: Export | None
-    faults: dict[str, str]
-    kept: bool = False
+    name: str  # key of `VARIANTS`
+    export: Export | None  # what the card says of it; None where it was rejected
+    faults: dict[str, str]  # what is wrong, by precision; of one that was accepted, of the others
+    kept: bool = False  # it was there already, and nothing was done
 
     def sentence(self) -> str:
         """Say what became of an export, for people."""

@@ -33,34 +33,21 @@ FIGURES = Path("figures")
 
 @dataclass(frozen=True)
 class Region:
-    """A part of an image that was judged, with the evidence behind its score.
+    """A part of an image that was judged, with the evidence behind its score."""
 
-    Attributes:
-        box: left, top, width, height in pixels.
-        p_fake: probability of *fake* in [0, 1].
-        evidence: `(h, w)` float32, signed; positive pushes towards fake.
-    """
-
-    box: tuple[int, int, int, int]
-    p_fake: float
-    evidence: np.ndarray
+    box: tuple[int, int, int, int]  # left, top, width, height in pixels
+    p_fake: float  # probability of *fake* in [0, 1]
+    evidence: np.ndarray  # `(h, w)` float32, signed; positive pushes towards fake
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """An image with the evidence behind its verdict.
+    """An image with the evidence behind its verdict."""
 
-    Attributes:
-        image: `(H, W, 3)` uint8 RGB, as it was read.
-        verdict: `fake`, `real` or `inconclusive`.
-        regions: what was judged: the whole image, or each face.
-        layer: the layer that the evidence was taken from.
-    """
-
-    image: np.ndarray
-    verdict: verdict.Word
-    regions: tuple[Region, ...]
-    layer: str
+    image: np.ndarray  # `(H, W, 3)` uint8 RGB, as it was read
+    verdict: verdict.Word  # `fake`, `real` or `inconclusive`
+    regions: tuple[Region, ...]  # what was judged: the whole image, or each face
+    layer: str  # the layer that the evidence was taken from
 
     @property
     def p_fake(self) -> float:

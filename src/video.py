@@ -46,28 +46,17 @@ MISSED = 2.5
 
 @dataclass(frozen=True)
 class Clip:
-    """What we say about one video.
+    """What we say about one video."""
 
-    Attributes:
-        path: as it was given.
-        sha256: of the file's bytes.
-        verdict: `fake`, `real` or `inconclusive`: over all persons, as over several faces in one
-            image.
-        reasons: short codes behind the verdict.
-        calibration: what the error rates rest on, a sentence.
-        survey: when its frames are shown.
-        sampled: how many of them were looked at.
-        tracks: one a person, in order of appearance; empty where no face was found.
-    """
-
-    path: str
-    sha256: str
+    path: str  # as it was given
+    sha256: str  # of the file's bytes
+    # `fake`, `real` or `inconclusive`: over all persons, as over several faces in one image.
     verdict: verdict.Word
     reasons: tuple[str, ...]
-    calibration: str
-    survey: footage.Survey
-    sampled: int
-    tracks: tuple[Track, ...]
+    calibration: str  # what the error rates rest on, a sentence
+    survey: footage.Survey  # when its frames are shown
+    sampled: int  # how many of them were looked at
+    tracks: tuple[Track, ...]  # one a person, in order of appearance; empty where no face was found
 
     @property
     def gap(self) -> float:

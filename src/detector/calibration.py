@@ -23,22 +23,14 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Promise:
-    """An error rate that is kept on average over calibration sets, and what stands behind it.
+    """An error rate that is kept on average over calibration sets, and what stands behind it."""
 
-    Attributes:
-        asked: the rate that was asked for, in (0, 1).
-        rate: the rate that is promised; larger than `asked` where the images are too few.
-        bound: the rate for this very calibration set lies below this with 95 % confidence.
-        count: how many images (or groups) of the deciding source stand behind it.
-        source: the strictest source, which decides.
-        too_small: sources with too few images to promise `rate`, and how many they have.
-    """
-
-    asked: float
-    rate: float
-    bound: float
-    count: int
-    source: str
+    asked: float  # the rate that was asked for, in (0, 1)
+    rate: float  # the rate that is promised; larger than `asked` where the images are too few
+    bound: float  # the rate for this very calibration set lies below this with 95 % confidence
+    count: int  # how many images (or groups) of the deciding source stand behind it
+    source: str  # the strictest source, which decides
+    # Sources with too few images to promise `rate`, and how many they have.
     too_small: dict[str, int]
 
     @property
@@ -68,60 +60,37 @@ class Promise:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What comes of the promise where the calibration images have fewer pixels.
+    """What comes of the promise where the calibration images have fewer pixels."""
 
-    Attributes:
-        side: of what the network judges, in pixels.
-        false_fake: share of real faces that are called fake.
-        false_real: share of fakes that are called real.
-        kept: neither share is larger than this calibration set's bounds allow.
-    """
-
-    side: int
-    false_fake: float
-    false_real: float
-    kept: bool
+    side: int  # of what the network judges, in pixels
+    false_fake: float  # share of real faces that are called fake
+    false_real: float  # share of fakes that are called real
+    kept: bool  # neither share is larger than this calibration set's bounds allow
 
 
 @dataclass(frozen=True)
 class Unfamiliar:
-    """From where on a face counts as unlike those that the detector learnt from.
+    """From where on a face counts as unlike those that the detector learnt from."""
 
-    Attributes:
-        threshold: the `familiarity` distance above which it does.
-        quantile: the share of the calibration faces that lies at or below it.
-        images: how many calibration faces (one a group and class) stand behind it.
-    """
-
-    threshold: float
-    quantile: float
-    images: int
+    threshold: float  # the `familiarity` distance above which it does
+    quantile: float  # the share of the calibration faces that lies at or below it
+    images: int  # how many calibration faces (one a group and class) stand behind it
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How a detector's logits become verdicts.
+    """How a detector's logits become verdicts."""
 
-    Attributes:
-        temperature: divides the logit before the sigmoid.
-        t_fake: a calibrated logit (logit / temperature) above it is *fake*.
-        t_real: a calibrated logit below it is *real*; never above `t_fake`.
-        false_fake: the promise for real faces.
-        false_real: the promise for fakes.
-        scores: sorted calibration logits (not divided) by class and source.
-        smallest_side: what the network judges must have so many pixels on its shorter side.
-        resolutions: what that rests on, the largest first.
-        unfamiliar: from where on a face is unfamiliar; None where that is not known.
-    """
-
-    temperature: float
-    t_fake: float
-    t_real: float
-    false_fake: Promise
-    false_real: Promise
+    temperature: float  # divides the logit before the sigmoid
+    t_fake: float  # a calibrated logit (logit / temperature) above it is *fake*
+    t_real: float  # a calibrated logit below it is *real*; never above `t_fake`
+    false_fake: Promise  # for real faces
+    false_real: Promise  # for fakes
+    # Sorted calibration logits (not divided) by class and source.
     scores: dict[str, dict[str, list[float]]]
-    smallest_side: int = 0
-    resolutions: tuple[Resolution, ...] = ()
+    smallest_side: int = 0  # what the network judges must have so many pixels on its shorter side
+    resolutions: tuple[Resolution, ...] = ()  # what that rests on, the largest first
+    # From where on a face is unfamiliar; None where that is not known.
     unfamiliar: Unfamiliar | None = None
 
     def promises(self) -> list[str]:

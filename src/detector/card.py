@@ -17,58 +17,45 @@ CARD_FORMAT = 3
 
 @dataclass(frozen=True)
 class Card:
-    """What is known about a detector.
-
-    Attributes:
-        name: the bundle's name.
-        created: UTC time of the end of training, ISO 8601.
-        backbone: key of `network.BACKBONES`.
-        image_size: side of the square input in pixels.
-        evidence_layer: the layer whose output the head averages.
-        parameters: number of weights.
-        initial_weights: `kind` (`imagenet`, `starter`, `file` or `random`) and, but for the last,
-            `name` and `sha256`.
-        training: schedule, epochs, best epoch, precision, seconds and the other settings.
-        data: `fingerprint` of the images, `counts` by split and class, `sources`, `skipped`, and
-            whether all of it is the `drawn_sample` that ships.
-        metrics: results by split; `validation` chose the epoch and is no estimate of the error.
-        versions: of Python, Keras, its backend and this project.
-        classes: class 0 and class 1.
-        calibration: temperature, thresholds, the error rates that they promise and the scores
-            behind them, see `calibration.Calibration`; None until calibrated.
-        framing: share of the frame that the face filled in training; None until measured.
-        temporal: of the temporal head: `kind`, `frames` of a clip, `parameters`, `clips` by split
-            and class, its `training` and its `metrics`; None without one.
-        tracks: the calibration of persons over time, by video: how its frames were `sampled`, and
-            the `calibration`, as that of stills; None until calibrated on videos.
-        familiarity: of the measure of familiarity: `method`, `sha256` of its file, `images` behind
-            it, and the `aucs` that chose the method, see `familiarity.Choice`; None without one.
-            Its threshold is part of the calibration.
-        files: SHA-256 of the network and of what else goes with it, by path in the bundle.
-        exports: files for other runtimes, see `exports.Export`; empty until exported.
-        format: version of this layout.
-    """
+    """What is known about a detector."""
 
     name: str
-    created: str
-    backbone: str
-    image_size: int
-    evidence_layer: str
-    parameters: int
+    created: str  # UTC time of the end of training, ISO 8601
+    backbone: str  # key of `network.BACKBONES`
+    image_size: int  # side of the square input in pixels
+    evidence_layer: str  # the layer whose output the head averages
+    parameters: int  # how many weights
+    # `kind` (`imagenet`, `starter`, `file` or `random`) and, but for the last, `name` and `sha256`.
     initial_weights: dict[str, Any]
+    # Schedule, epochs, best epoch, precision, seconds and the other settings.
     training: dict[str, Any]
+    # `fingerprint` of the images, `counts` by split and class, `sources`, `skipped`, and whether
+    # all of it is the `drawn_sample` that ships.
     data: dict[str, Any]
+    # Results by split; `validation` chose the epoch and is no estimate of the error.
     metrics: dict[str, Any]
-    versions: dict[str, str]
-    classes: tuple[str, str] = ("real", "fake")
+    versions: dict[str, str]  # of Python, Keras, its backend and this project
+    classes: tuple[str, str] = ("real", "fake")  # class 0 and class 1
+    # Temperature, thresholds, the error rates that they promise and the scores behind them, see
+    # `calibration.Calibration`; None until calibrated.
     calibration: dict[str, Any] | None = None
+    # Share of the frame that the face filled in training; None until measured.
     framing: float | None = None
+    # Of the measure of familiarity: `method`, `sha256` of its file, `images` behind it, and the
+    # `aucs` that chose the method, see `familiarity.Choice`; None without one. Its threshold is
+    # part of the calibration.
     familiarity: dict[str, Any] | None = None
+    # Of the temporal head: `kind`, `frames` of a clip, `parameters`, `clips` by split and class,
+    # its `training` and its `metrics`; None without one.
     temporal: dict[str, Any] | None = None
+    # The calibration of persons over time, by video: how its frames were `sampled`, and the
+    # `calibration`, as that of stills; None until calibrated on videos.
     tracks: dict[str, Any] | None = None
+    # SHA-256 of the network and of what else goes with it, by path in the bundle.
     files: dict[str, str] = field(default_factory=dict)
+    # Files for other runtimes, see `exports.Export`; empty until exported.
     exports: dict[str, Any] = field(default_factory=dict)
-    format: int = CARD_FORMAT
+    format: int = CARD_FORMAT  # version of this layout
 
     @property
     def temperature(self) -> float:

@@ -24,23 +24,14 @@ UNFAMILIARITY = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.02, "int8": 0.2}
 
 @dataclass(frozen=True)
 class Variant:
-    """A kind of file that a bundle may hold for another runtime.
+    """A kind of file that a bundle may hold for another runtime."""
 
-    Attributes:
-        format: out of `FORMATS`.
-        file: the main file in the bundle.
-        files: all of its files; a folder stands for everything in it.
-        precisions: in which it is checked.
-        runner: what runs it.
-        head: it holds the temporal head, and not the frame network.
-    """
-
-    format: str
-    file: str
-    files: tuple[str, ...]
-    precisions: tuple[str, ...]
-    runner: str
-    head: bool = False
+    format: str  # out of `FORMATS`
+    file: str  # the main file in the bundle
+    files: tuple[str, ...]  # all of its files; a folder stands for everything in it
+    precisions: tuple[str, ...]  # in which it is checked
+    runner: str  # what runs it
+    head: bool = False  # it holds the temporal head, and not the frame network
 
 
 FORMATS = ("onnx", "openvino", "litert", "saved_model")
@@ -86,42 +77,28 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far an export is from Keras in float32, on the same images.
+    """How far an export is from Keras in float32, on the same images."""
 
-    Attributes:
-        images: how many.
-        largest: difference of `p_fake`.
-        tail: its 99th percentile.
-        mean: its mean.
-        verdicts: how many verdicts changed.
-        flips: how many of them from real to fake or back, where there is something between.
-        far: how many of them where `p_fake` was further from a threshold than the accepted
-            difference.
-        evidence: correlation of the evidence maps.
-        sum: largest difference of evidence and bias, added up, from the logit.
-        auc_loss: how much smaller the AUC is; None without labels.
-        unfamiliarity: largest relative difference of the distance to the training faces, see
-            `agreement.relative`; None where the bundle has no measure of it.
-        unfamiliarity_tail: its 99th percentile.
-        unfamiliar: how many images are unfamiliar in one and not in the other, although they are
-            further from the threshold than the accepted difference.
-        clips: largest difference of `p_fake` of clips of the same images, by the temporal head in
-            Keras; None where the bundle has none.
-    """
-
-    images: int
-    largest: float
-    tail: float
-    mean: float
-    verdicts: int
-    flips: int
+    images: int  # how many
+    largest: float  # difference of `p_fake`
+    tail: float  # its 99th percentile
+    mean: float  # its mean
+    verdicts: int  # how many verdicts changed
+    flips: int  # how many of them from real to fake or back, where there is something between
+    # How many of them where `p_fake` was further from a threshold than the accepted difference.
     far: int
-    evidence: float
-    sum: float
-    auc_loss: float | None = None
+    evidence: float  # correlation of the evidence maps
+    sum: float  # largest difference of evidence and bias, added up, from the logit
+    auc_loss: float | None = None  # how much smaller the AUC is; None without labels
+    # Largest relative difference of the distance to the training faces, see `agreement.relative`;
+    # None where the bundle has no measure of it.
     unfamiliarity: float | None = None
-    unfamiliarity_tail: float | None = None
+    unfamiliarity_tail: float | None = None  # its 99th percentile
+    # How many images are unfamiliar in one and not in the other, although they are further from the
+    # threshold than the accepted difference.
     unfamiliar: int = 0
+    # Largest difference of `p_fake` of clips of the same images, by the temporal head in Keras;
+    # None where the bundle has none.
     clips: float | None = None
 
     def fault(self, precision: str) -> str | None:
@@ -156,17 +133,11 @@ class Agreement:
 
 @dataclass(frozen=True)
 class ClipAgreement:
-    """How far an exported temporal head is from Keras, on the same features.
+    """How far an exported temporal head is from Keras, on the same features."""
 
-    Attributes:
-        clips: how many.
-        largest: difference of `p_fake`.
-        mean: its mean.
-    """
-
-    clips: int
-    largest: float
-    mean: float
+    clips: int  # how many
+    largest: float  # difference of `p_fake`
+    mean: float  # its mean
 
     def fault(self, precision: str) -> str | None:
         """Say what is over the limits of a precision, or None."""
@@ -180,29 +151,18 @@ def _over(what: str, value: float, limit: float) -> list[str]:
 
 @dataclass(frozen=True)
 class Export:
-    """One kind of file in a bundle.
+    """One kind of file in a bundle."""
 
-    Attributes:
-        files: SHA-256 by path in the bundle.
-        bytes: their size together.
-        temperature: that its `p_fake` has.
-        allowed: precisions out of `PRECISIONS` that were checked and may run.
-        checks: an agreement a precision that was tried, as plain types.
-        processor: on which they were checked.
-        images: on which images.
-        calibration: its own temperature and thresholds, for int8; None takes the card's.
-        familiarity: SHA-256 of the measure of familiarity inside; None without one.
-    """
-
-    files: dict[str, str]
-    bytes: int
-    temperature: float
-    allowed: list[str]
-    checks: dict[str, dict[str, Any]]
-    processor: str
-    images: str
+    files: dict[str, str]  # SHA-256 by path in the bundle
+    bytes: int  # their size together
+    temperature: float  # that its `p_fake` has
+    allowed: list[str]  # precisions out of `PRECISIONS` that were checked and may run
+    checks: dict[str, dict[str, Any]]  # an agreement a precision that was tried, as plain types
+    processor: str  # on which they were checked
+    images: str  # on which images
+    # Its own temperature and thresholds, for int8; None takes the card's.
     calibration: dict[str, Any] | None = field(default=None)
-    familiarity: str | None = None
+    familiarity: str | None = None  # SHA-256 of the measure of familiarity inside; None without one
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for the card."""

@@ -51,22 +51,15 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Familiarity:
-    """What a distance to the training faces is computed with; U hidden units.
+    """What a distance to the training faces is computed with; U hidden units."""
 
-    Attributes:
-        center: `(U,)` float32, the mean of the training faces.
-        whitening: `(U, U)` float32; times it, U units of which each varies on its own and as much
-            as the others are 1 from their mean. Those of a network do neither, and are nearer.
-        points: `(P, U)` float32, whitened: what the distance is measured to.
-        neighbours: it is the distance to the nearest (1), the second nearest (2), ... of these.
-        rectified: it is that of the activations, not of the sums before the relu.
-    """
-
-    center: np.ndarray
+    center: np.ndarray  # `(U,)` float32, the mean of the training faces
+    # `(U, U)` float32; times it, U units of which each varies on its own and as much as the others
+    # are 1 from their mean. Those of a network do neither, and are nearer.
     whitening: np.ndarray
-    points: np.ndarray
-    neighbours: int
-    rectified: bool
+    points: np.ndarray  # `(P, U)` float32, whitened: what the distance is measured to
+    neighbours: int  # it is the distance to the nearest (1), the second nearest (2), ... of these
+    rectified: bool  # it is that of the activations, not of the sums before the relu
 
     def distance(self, sums: np.ndarray) -> np.ndarray:
         """Return how unfamiliar images are, `(N,)` float32, 0 or more.
@@ -201,15 +194,11 @@ def fit(sums: np.ndarray, method: str, seed: int = 0) -> Familiarity:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which distance is taken, and why.
+    """Which distance is taken, and why."""
 
-    Attributes:
-        method: out of `METHODS`.
-        aucs: by method and source: fitted on the other sources, how well it tells that source from
-            images of the others that were held back. Empty with fewer than two sources.
-    """
-
-    method: str
+    method: str  # out of `METHODS`
+    # By method and source: fitted on the other sources, how well it tells that source from images
+    # of the others that were held back. Empty with fewer than two sources.
     aucs: dict[str, dict[str, float]]
 
 

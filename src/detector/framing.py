@@ -24,17 +24,12 @@ MEASURED, WITH_FACE = 100, 0.5
 
 @dataclass(frozen=True)
 class View:
-    """A part of an image that is judged.
+    """A part of an image that is judged."""
 
-    Attributes:
-        box: left, top, width, height in pixels of the upright image, inside it.
-        face: the face in it; None where none was looked for or found.
-        reasons: `no_face`, or empty.
-    """
-
+    # Left, top, width, height in pixels of the upright image, inside it.
     box: tuple[int, int, int, int]
-    face: Face | None = None
-    reasons: tuple[str, ...] = ()
+    face: Face | None = None  # the face in it; None where none was looked for or found
+    reasons: tuple[str, ...] = ()  # `no_face`, or empty
 
     def cut(self, image: np.ndarray) -> np.ndarray:
         """Return this part of the image, `(h, w, 3)`; not a copy."""
@@ -44,18 +39,15 @@ class View:
 
 @dataclass(frozen=True)
 class Framing:
-    """How faces are found and framed.
+    """How faces are found and framed."""
 
-    Attributes:
-        share: of a frame's width that the face fills; None takes every image whole.
-        faces: one of `FACES`. `auto` judges every face, and leaves an image as it is whose largest
-            face is framed already; `largest` is the same for the largest face alone; `all` cuts
-            out every face; `off` takes the whole image for the face.
-        finder: of faces; None where none are looked for.
-    """
-
+    # Of a frame's width that the face fills; None takes every image whole.
     share: float | None = None
+    # One of `FACES`. `auto` judges every face, and leaves an image as it is whose largest face is
+    # framed already; `largest` is the same for the largest face alone; `all` cuts out every face;
+    # `off` takes the whole image for the face.
     faces: str = "off"
+    # Of faces; None where none are looked for.
     finder: Finder | None = field(default=None, compare=False, repr=False)
 
     def views(self, image: np.ndarray) -> list[View]:
@@ -110,18 +102,13 @@ def require(faces: str, share: float | None) -> None:
 
 @dataclass(frozen=True)
 class Measured:
-    """How much of the frame faces fill in a set of images.
+    """How much of the frame faces fill in a set of images."""
 
-    Attributes:
-        share: the median over the images with a face, in (0, 1]; None where less than half of the
-            images have one.
-        images: number of images that were looked at.
-        with_face: number of those in which a face was found.
-    """
-
+    # The median over the images with a face, in (0, 1]; None where less than half of the images
+    # have one.
     share: float | None
-    images: int
-    with_face: int
+    images: int  # number of images that were looked at
+    with_face: int  # number of those in which a face was found
 
 
 def measure_framing(paths: Sequence[Path], finder: Finder, seed: int = 0) -> Measured:

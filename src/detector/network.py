@@ -35,24 +35,16 @@ _HOST = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network and what we need to know of it.
+    """A network and what we need to know of it."""
 
-    Attributes:
-        constructor: the name of the function that builds it.
-        evidence_layer: the layer whose output the head averages.
-        scaling: scale and offset, of all channels or of each, that bring 0..255 to what it expects;
-            None where it scales itself.
-        weights_url: its ImageNet weights; the top, if there is one, is left out.
-        smallest: smallest side of the input in pixels.
-        module: where that function stands.
-    """
-
-    constructor: str
-    evidence_layer: str
+    constructor: str  # name of the function that builds it
+    evidence_layer: str  # the layer whose output the head averages
+    # Scale and offset, of all channels or of each, that bring 0..255 to what it expects; None where
+    # it scales itself.
     scaling: tuple[float, float] | tuple[list[float], list[float]] | None
-    weights_url: str
-    smallest: int
-    module: str = APPLICATIONS
+    weights_url: str  # its ImageNet weights; the top, if there is one, is left out
+    smallest: int  # smallest side of the input in pixels
+    module: str = APPLICATIONS  # where that function stands
 
 
 BACKBONES = {

@@ -28,65 +28,41 @@ CARRIED = 0.5
 
 @dataclass(frozen=True)
 class Sighting:
-    """One person in one frame.
+    """One person in one frame."""
 
-    Attributes:
-        time: when the frame is shown, in seconds from the start of the video.
-        box: the face: left, top, width, height in pixels of the upright frame.
-        region: the part of the frame that was judged, in the same terms.
-        p_fake: probability of *fake* in [0, 1], of this frame.
-        logit: the network's raw output.
-        evidence: `(h, w)` float32 over the region, signed; positive pushes towards fake.
-        reasons: why this frame alone could not be judged, codes out of `verdict.REASONS`.
-        features: `(C,)` float32, what a temporal head takes; None where the bundle has none.
-    """
-
-    time: float
+    time: float  # when the frame is shown, in seconds from the start of the video
+    # The face: left, top, width, height in pixels of the upright frame.
     box: tuple[float, float, float, float]
-    region: tuple[int, int, int, int]
-    p_fake: float
-    logit: float
-    evidence: np.ndarray
+    region: tuple[int, int, int, int]  # the part of the frame that was judged, in the same terms
+    p_fake: float  # probability of *fake* in [0, 1], of this frame
+    logit: float  # the network's raw output
+    evidence: np.ndarray  # `(h, w)` float32 over the region, signed; positive pushes towards fake
+    # Why this frame alone could not be judged, codes out of `verdict.REASONS`.
     reasons: tuple[str, ...] = ()
+    # `(C,)` float32, what a temporal head takes; None where the bundle has none.
     features: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A stretch of time that speaks strongly for the likelier answer.
+    """A stretch of time that speaks strongly for the likelier answer."""
 
-    Attributes:
-        start: of the first frame in it, in seconds.
-        end: of the last frame in it.
-        share: of all that speaks for that answer, in (0, 1].
-    """
-
-    start: float
-    end: float
-    share: float
+    start: float  # of the first frame in it, in seconds
+    end: float  # of the last frame in it
+    share: float  # of all that speaks for that answer, in (0, 1]
 
 
 @dataclass(frozen=True)
 class Track:
-    """One person, from the first frame to the last.
+    """One person, from the first frame to the last."""
 
-    Attributes:
-        id: from 1 on, in order of appearance.
-        verdict: `fake`, `real` or `inconclusive`.
-        p_fake: probability of *fake* in [0, 1], by the logit.
-        logit: of the temporal head, else the mean over the frames that count; see `score`.
-        reasons: codes behind the verdict.
-        moments: what carries it, see `moments`.
-        sightings: the frames in which the person was seen.
-    """
-
-    id: int
-    verdict: verdict.Word
-    p_fake: float
-    logit: float
+    id: int  # from 1 on, in order of appearance
+    verdict: verdict.Word  # `fake`, `real` or `inconclusive`
+    p_fake: float  # probability of *fake* in [0, 1], by the logit
+    logit: float  # of the temporal head, else the mean over the frames that count; see `score`
     reasons: tuple[str, ...]
-    moments: tuple[Moment, ...]
-    sightings: tuple[Sighting, ...]
+    moments: tuple[Moment, ...]  # what carries it, see `moments`
+    sightings: tuple[Sighting, ...]  # the frames in which the person was seen
 
 
 def judge(

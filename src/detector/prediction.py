@@ -15,22 +15,15 @@ from src.detector.verdict import Verdict
 
 @dataclass(frozen=True)
 class Scores:
-    """What the network says about N images.
+    """What the network says about N images."""
 
-    Attributes:
-        logit: `(N,)` float32, before temperature.
-        p_fake: `(N,)` float64 in [0, 1], temperature included.
-        evidence: `(N, h, w)` float32; its sum plus `bias` is the logit.
-        bias: `(N,)` float32.
-        unfamiliarity: `(N,)` float32, see `familiarity`; None where the bundle has none.
-        features: `(N, C)` float32, what a temporal head takes; None where the bundle has none.
-    """
-
-    logit: np.ndarray
-    p_fake: np.ndarray
-    evidence: np.ndarray
-    bias: np.ndarray
+    logit: np.ndarray  # `(N,)` float32, before temperature
+    p_fake: np.ndarray  # `(N,)` float64 in [0, 1], temperature included
+    evidence: np.ndarray  # `(N, h, w)` float32; its sum plus `bias` is the logit
+    bias: np.ndarray  # `(N,)` float32
+    # `(N,)` float32, see `familiarity`; None where the bundle has none.
     unfamiliarity: np.ndarray | None = None
+    # `(N, C)` float32, what a temporal head takes; None where the bundle has none.
     features: np.ndarray | None = None
 
     def outputs(self) -> list[Output]:
@@ -46,52 +39,34 @@ class Scores:
 
 @dataclass(frozen=True)
 class FacePrediction:
-    """What we say about one face.
+    """What we say about one face."""
 
-    Attributes:
-        box: left, top, width, height in pixels of the upright image.
-        score: probability in [0, 1] that this is a face.
-        landmarks: x and y in pixels of eyes, nose and corners of the mouth.
-        verdict: `fake`, `real` or `inconclusive`.
-        p_fake: probability of *fake* in [0, 1].
-        logit: the network's raw output.
-        reasons: short codes behind the verdict.
-        unfamiliarity: distance to the training faces; None where the bundle has no measure of it.
-    """
-
+    # Left, top, width, height in pixels of the upright image.
     box: tuple[float, float, float, float]
-    score: float
+    score: float  # probability in [0, 1] that this is a face
+    # X and y in pixels of eyes, nose and corners of the mouth.
     landmarks: tuple[tuple[float, float], ...]
-    verdict: verdict.Word
-    p_fake: float
-    logit: float
+    verdict: verdict.Word  # `fake`, `real` or `inconclusive`
+    p_fake: float  # probability of *fake* in [0, 1]
+    logit: float  # the network's raw output
     reasons: tuple[str, ...] = ()
+    # Distance to the training faces; None where the bundle has no measure of it.
     unfamiliarity: float | None = None
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What we say about one image.
+    """What we say about one image."""
 
-    Attributes:
-        path: as it was given.
-        sha256: of the file's bytes.
-        verdict: `fake`, `real` or `inconclusive`, see `verdict.combine`.
-        p_fake: probability of *fake* in [0, 1]; the largest of its faces.
-        logit: the network's raw output for that face.
-        reasons: short codes behind the verdict.
-        faces: one entry a face, the largest first; empty where none was looked for or found.
-        unfamiliarity: distance to the training faces of that face; None where the bundle has no
-            measure of it.
-    """
-
-    path: str
-    sha256: str
-    verdict: verdict.Word
-    p_fake: float
-    logit: float
+    path: str  # as it was given
+    sha256: str  # of the file's bytes
+    verdict: verdict.Word  # `fake`, `real` or `inconclusive`, see `verdict.combine`
+    p_fake: float  # probability of *fake* in [0, 1]; the largest of its faces
+    logit: float  # the network's raw output for that face
     reasons: tuple[str, ...] = ()
+    # One entry a face, the largest first; empty where none was looked for or found.
     faces: tuple[FacePrediction, ...] = ()
+    # Distance to the training faces of that face; None where the bundle has no measure of it.
     unfamiliarity: float | None = None
 
 
@@ -105,18 +80,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Output:
-    """What the network says of one view.
+    """What the network says of one view."""
 
-    Attributes:
-        logit: the raw output.
-        p_fake: probability of *fake* in [0, 1].
-        again: the raw outputs for mild re-encodings of the same view.
-        unfamiliarity: distance to the training faces; None where the bundle has no measure of it.
-    """
-
-    logit: float
-    p_fake: float
-    again: tuple[float, ...] = ()
+    logit: float  # the raw output
+    p_fake: float  # probability of *fake* in [0, 1]
+    again: tuple[float, ...] = ()  # the raw outputs for mild re-encodings of the same view
+    # Distance to the training faces; None where the bundle has no measure of it.
     unfamiliarity: float | None = None
 
 

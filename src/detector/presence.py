@@ -11,18 +11,12 @@ from src.detector.persons import Sighting, Track
 
 @dataclass(frozen=True)
 class Shown:
-    """A person at one time.
+    """A person at one time."""
 
-    Attributes:
-        box: the face: left, top, width, height in pixels.
-        region: what was judged, in the same terms.
-        p_fake: of the nearest frame that was looked at.
-        heat: `(h, w)` evidence of that frame for the person's likelier answer, not below 0.
-    """
-
-    box: tuple[float, float, float, float]
-    region: tuple[float, float, float, float]
-    p_fake: float
+    box: tuple[float, float, float, float]  # the face: left, top, width, height in pixels
+    region: tuple[float, float, float, float]  # what was judged, in the same terms
+    p_fake: float  # of the nearest frame that was looked at
+    # `(h, w)` evidence of that frame for the person's likelier answer, not below 0.
     heat: np.ndarray
 
 

@@ -61,17 +61,11 @@ def build(frames: int, width: int, units: int = UNITS) -> keras.Model:
 
 @dataclass(frozen=True)
 class Head:
-    """A head that is ready to judge.
+    """A head that is ready to judge."""
 
-    Attributes:
-        frames: of a clip.
-        run: the network.
-        model: the same in Keras, where that runs it.
-    """
-
-    frames: int
+    frames: int  # of a clip
     run: Run
-    model: keras.Model | None = None
+    model: keras.Model | None = None  # the same in Keras, where that runs it
 
     def logit(self, features: np.ndarray) -> float:
         """Return the logit of *fake* of one person.

@@ -40,15 +40,10 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What we say about a face or an image, and why.
+    """What we say about a face or an image, and why."""
 
-    Attributes:
-        word: `fake`, `real` or `inconclusive`.
-        reasons: codes out of `REASONS`; why it is inconclusive.
-    """
-
-    word: Word
-    reasons: tuple[str, ...] = ()
+    word: Word  # `fake`, `real` or `inconclusive`
+    reasons: tuple[str, ...] = ()  # codes out of `REASONS`; why it is inconclusive
 
 
 def decide(

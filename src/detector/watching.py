@@ -24,17 +24,11 @@ from src.detector.prediction import Scores, hindrances
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a video.
+    """One frame of a video."""
 
-    Attributes:
-        time: when it is shown, in seconds.
-        image: `(H, W, 3)` uint8 RGB, upright.
-        cut: another scene has begun since the frame before that was watched.
-    """
-
-    time: float
-    image: np.ndarray
-    cut: bool = False
+    time: float  # when it is shown, in seconds
+    image: np.ndarray  # `(H, W, 3)` uint8 RGB, upright
+    cut: bool = False  # another scene has begun since the frame before that was watched
 
 
 def frames_of(path: Path, found: Survey, chosen: Sequence[int]) -> Generator[Frame, None, None]:

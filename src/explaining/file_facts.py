@@ -36,36 +36,23 @@ SIDE = 512  # of the middle part that is looked at, in pixels
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of a file.
-
-    Attributes:
-        format: such as `JPEG`.
-        media_type: such as `image/jpeg`.
-        width: in pixels, as stored.
-        height: in pixels, as stored.
-        bytes: its size.
-        quality: of the JPEG compression, 1 to 100, by its tables; None where there are none.
-        before: the quality of an earlier and stronger JPEG compression of the same pixels, where
-            the pixels show one; None where they do not, which proves nothing.
-        exif: there is EXIF metadata.
-        camera: maker and model, as EXIF has them.
-        software: what EXIF says was used last.
-        editor: that software is known to change pixels.
-        generator: the name of an entry that picture generators write.
-    """
+    """What is known of a file."""
 
     format: str
-    media_type: str
-    width: int
-    height: int
+    media_type: str  # such as `image/jpeg`
+    width: int  # in pixels, as stored
+    height: int  # in pixels, as stored
     bytes: int
+    # Of the JPEG compression, 1 to 100, by its tables; None where there are none.
     quality: int | None = None
+    # The quality of an earlier and stronger JPEG compression of the same pixels, where the pixels
+    # show one; None where they do not, which proves nothing.
     before: int | None = None
     exif: bool = False
-    camera: str | None = None
-    software: str | None = None
-    editor: bool = False
-    generator: str | None = None
+    camera: str | None = None  # maker and model, as EXIF has them
+    software: str | None = None  # what EXIF says was used last
+    editor: bool = False  # that software is known to change pixels
+    generator: str | None = None  # the name of an entry that picture generators write
 
 
 def read(content: bytes, name: str = pixels.UNNAMED) -> FileFacts:

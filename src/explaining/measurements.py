@@ -29,15 +29,10 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Measured:
-    """An image and what was measured of it.
-
-    Attributes:
-        prediction: the verdict.
-        measurements: by id, in the order in which a reader wants them.
-    """
+    """An image and what was measured of it."""
 
     prediction: Prediction
-    measurements: dict[str, Measurement]
+    measurements: dict[str, Measurement]  # by id, in the order in which a reader wants them
 
 
 def measure(

@@ -22,23 +22,14 @@ IDENTIFIERS = {
 
 @dataclass(frozen=True)
 class Source:
-    """Where a claim can be read.
+    """Where a claim can be read."""
 
-    Attributes:
-        work: title of the publication, or the name of a file.
-        authors: full names; empty where unknown.
-        year: of the publication; None where unknown.
-        arxiv: identifier such as `1901.08971`; empty where there is none.
-        doi: such as `10.1073/pnas.2120481119`; empty where there is none.
-        page: from 1, of a file; None for a publication as a whole.
-    """
-
-    work: str
-    authors: tuple[str, ...] = ()
-    year: int | None = None
-    arxiv: str = ""
-    doi: str = ""
-    page: int | None = None
+    work: str  # title of the publication, or the name of a file
+    authors: tuple[str, ...] = ()  # full names; empty where unknown
+    year: int | None = None  # of the publication; None where unknown
+    arxiv: str = ""  # identifier such as `1901.08971`; empty where there is none
+    doi: str = ""  # such as `10.1073/pnas.2120481119`; empty where there is none
+    page: int | None = None  # from 1, of a file; None for a publication as a whole
 
     @property
     def url(self) -> str:
@@ -57,21 +48,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Note:
-    """A claim with its source, or a passage out of a person's own paper.
+    """A claim with its source, or a passage out of a person's own paper."""
 
-    Attributes:
-        id: what a sentence cites: the file's name without its suffix, unique among the notes.
-        title: the claim in a few words.
-        text: the claim in a sentence or two.
-        keywords: other words for what the claim is about.
-        source: where it can be read.
-    """
-
-    id: str
-    title: str
-    text: str
+    id: str  # what a sentence cites: the file's name without its suffix, unique among the notes
+    title: str  # the claim in a few words
+    text: str  # the claim in a sentence or two
     source: Source
-    keywords: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()  # other words for what the claim is about
 
 
 def load(folder: Path = FOLDER) -> tuple[Note, ...]:

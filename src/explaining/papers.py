@@ -22,15 +22,11 @@ OVERLAP = 30
 
 @dataclass(frozen=True)
 class Papers:
-    """What was read out of a folder.
+    """What was read out of a folder."""
 
-    Attributes:
-        passages: as notes with ids `paper-1`, `paper-2`, …; their sources name file and page.
-        skipped: files that could not be read, each with the reason.
-    """
-
+    # As notes with ids `paper-1`, `paper-2`, …; their sources name file and page.
     passages: tuple[Note, ...]
-    skipped: tuple[tuple[Path, str], ...]
+    skipped: tuple[tuple[Path, str], ...]  # files that could not be read, each with the reason
 
 
 def read(folder: Path) -> Papers:

@@ -27,24 +27,18 @@ _GENERATED = {
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the manifest of a file says, and whether it can be believed.
+    """What the manifest of a file says, and whether it can be believed."""
 
-    Attributes:
-        state: `trusted`: valid, and signed by somebody on the list of trusted roots; `untrusted`:
-            valid, and signed by somebody else; `invalid`: the file or the manifest was altered
-            after signing; `unreadable`: there is one, but it cannot be read; `absent`: there is
-            none; `not checked`: the library is not installed.
-        signer: who signed, as the certificate has it; None without a readable manifest.
-        tool: what wrote the manifest.
-        generated: the manifest says that a generator made the picture, or a part of it.
-        problem: why it is invalid or unreadable, in the words of the library.
-    """
-
+    # `trusted`: valid, and signed by somebody on the list of trusted roots; `untrusted`: valid, and
+    # signed by somebody else; `invalid`: the file or the manifest was altered after signing;
+    # `unreadable`: there is one, but it cannot be read; `absent`: there is none; `not checked`: the
+    # library is not installed.
     state: State
+    # Who signed, as the certificate has it; None without a readable manifest.
     signer: str | None = None
     tool: str | None = None
-    generated: bool = False
-    problem: str | None = None
+    generated: bool = False  # the manifest says that a generator made the picture, or a part of it
+    problem: str | None = None  # why it is invalid or unreadable, in the words of the library
 
 
 def read(content: bytes, media_type: str, trust_anchors: Path | None = None) -> Credentials:

@@ -29,16 +29,11 @@ _BROWS = -0.35
 
 @dataclass(frozen=True)
 class Lies:
-    """Where the evidence for one class lies.
+    """Where the evidence for one class lies."""
 
-    Attributes:
-        shares: of each region in the evidence for that class; they sum to 1. Empty where there
-            is none.
-        areas: of each region in the view.
-    """
-
+    # Of each region in the evidence for that class; they sum to 1. Empty where there is none.
     shares: dict[str, float]
-    areas: dict[str, float]
+    areas: dict[str, float]  # of each region in the view
 
     @property
     def strongest(self) -> str | None:

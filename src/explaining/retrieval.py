@@ -28,15 +28,10 @@ FUSION = 60
 
 @dataclass(frozen=True)
 class Hit:
-    """A note that was found.
-
-    Attributes:
-        note: what was found.
-        score: higher fits better; comparable within one search only.
-    """
+    """A note that was found."""
 
     note: Note
-    score: float
+    score: float  # higher fits better; comparable within one search only
 
 
 class Library:

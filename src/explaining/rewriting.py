@@ -51,19 +51,14 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server that speaks the protocol of OpenAI's chat completions.
-
-    Attributes:
-        model: the model's name.
-        url: its base, such as `http://localhost:11434/v1`; None for the client's own.
-        key: what it is asked for; None for servers that ask for none.
-        seconds: how long an answer may take, from the first byte to the last.
-    """
+    """A server that speaks the protocol of OpenAI's chat completions."""
 
     model: str
+    # Such as `http://localhost:11434/v1`; None for the client's own.
     url: str | None = None
+    # What it is asked for; None for servers that ask for none.
     key: str | None = field(default=None, repr=False)
-    seconds: float = 30.0
+    seconds: float = 30.0  # how long an answer may take, from the first byte to the last
 
 
 @dataclass(frozen=True)

@@ -31,18 +31,13 @@ REALS = Path(__file__).with_name("spectrum_of_reals.json")
 
 @dataclass(frozen=True)
 class Spectrum:
-    """How a picture's spectrum stands out where upsampling leaves peaks.
+    """How a picture's spectrum stands out where upsampling leaves peaks."""
 
-    Attributes:
-        score: mean over these frequencies of the logarithm of the power over that around it; about
-            0 where nothing stands out.
-        as_high: share of known real photographs that score as high or higher, in [0, 1].
-        reals: how many known real photographs that is said of.
-    """
-
+    # Mean over these frequencies of the logarithm of the power over that around it; about 0 where
+    # nothing stands out.
     score: float
-    as_high: float
-    reals: int
+    as_high: float  # share of known real photographs that score as high or higher, in [0, 1]
+    reals: int  # how many known real photographs that is said of
 
 
 def measure(image: np.ndarray) -> Spectrum | None:

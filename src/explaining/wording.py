@@ -23,21 +23,15 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Measurement:
-    """Something that was measured of an image.
+    """Something that was measured of an image."""
 
-    Attributes:
-        id: what citations call it.
-        value: for machines: numbers, words, lists and dictionaries of them.
-        sentence: for people; it holds every number that may be said of it.
-        box: left, top, width, height in pixels of the upright image, where it is about a part.
-        unquoted: the sentence without the words of others that it quotes from the file, which may
-            be meant for whoever reads them; None where it quotes none.
-    """
-
-    id: str
-    value: Any
-    sentence: str
+    id: str  # what citations call it
+    value: Any  # for machines: numbers, words, lists and dictionaries of them
+    sentence: str  # for people; it holds every number that may be said of it
+    # Left, top, width, height in pixels of the upright image, where it is about a part.
     box: Box | None = None
+    # The sentence without the words of others that it quotes from the file, which may be meant for
+    # whoever reads them; None where it quotes none.
     unquoted: str | None = None
 
 

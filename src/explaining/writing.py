@@ -34,17 +34,11 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Question:
-    """What a measurement makes one want to know.
+    """What a measurement makes one want to know."""
 
-    Attributes:
-        about: id of the measurement.
-        topic: introduces the answer.
-        query: what is searched for.
-    """
-
-    about: str
-    topic: str
-    query: str
+    about: str  # id of the measurement
+    topic: str  # introduces the answer
+    query: str  # what is searched for
 
 
 @dataclass(frozen=True)

@@ -25,17 +25,11 @@ DRAWN_SAMPLE = Path(__file__).parents[2] / "dataset"
 
 @dataclass(frozen=True)
 class Images:
-    """Faces as the network gets them.
+    """Faces as the network gets them."""
 
-    Attributes:
-        pixels: `(N, S, S, 3)` uint8 RGB.
-        labels: `(N,)` 1 fake, 0 real; -1 for a varied copy, which is no new image.
-        said: which they are, for the card.
-    """
-
-    pixels: np.ndarray
-    labels: np.ndarray
-    said: str
+    pixels: np.ndarray  # `(N, S, S, 3)` uint8 RGB
+    labels: np.ndarray  # `(N,)` 1 fake, 0 real; -1 for a varied copy, which is no new image
+    said: str  # which they are, for the card
 
 
 def find(card: Card, data_dirs: Sequence[str | Path]) -> list[Sample]:
