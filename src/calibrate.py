@@ -1,7 +1,5 @@
 """Calibrate a detector on images that it has not learnt from: its error rates become a promise."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Explain a verdict in words: measurements of the image first, cited research second."""
 
-from __future__ import annotations
-
 import json
 import textwrap
 from dataclasses import asdict, dataclass, replace

@@ -1,7 +1,5 @@
 """Export a detector for other runtimes; no file is accepted that does not answer as Keras does."""
 
-from __future__ import annotations
-
 import logging
 import tempfile
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The card: what is known about a detector, `card.json` in its bundle."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What part of an image the network judges: each face as faces stood in the training images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Bundles from the Hugging Face Hub: fetched, and held against the hashes in their cards."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Where a bundle lies: a folder, a place on the Hugging Face Hub, or the one that nobody named."""
 
-from __future__ import annotations
-
 import json
 import logging
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a detector says of images, faces and files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +9,17 @@ from src.detector import verdict
 from src.detector.calibration import Calibration
 from src.detector.framing import View
 from src.detector.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the network says of one view."""
+
+    logit: float  # the raw output
+    p_fake: float  # probability of *fake* in [0, 1]
+    again: tuple[float, ...] = ()  # the raw outputs for mild re-encodings of the same view
+    # Distance to the training faces; None where the bundle has no measure of it.
+    unfamiliarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,17 +85,6 @@ class Failure:
 
     path: str
     error: str
-
-
-@dataclass(frozen=True)
-class Output:
-    """What the network says of one view."""
-
-    logit: float  # the raw output
-    p_fake: float  # probability of *fake* in [0, 1]
-    again: tuple[float, ...] = ()  # the raw outputs for mild re-encodings of the same view
-    # Distance to the training faces; None where the bundle has no measure of it.
-    unfamiliarity: float | None = None
 
 
 def hindrances(

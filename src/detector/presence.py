@@ -1,7 +1,5 @@
 """Where a person is at any time, between the frames that were looked at too."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

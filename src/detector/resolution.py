@@ -1,7 +1,5 @@
 """How few pixels may a face have? Learnt by bringing calibration images down, step by step."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

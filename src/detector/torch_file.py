@@ -6,8 +6,6 @@ against the bytes that are there. Both of PyTorch's formats are read: the zip ar
 the row of pickles before 1.6, in which torchvision's first weights are kept.
 """
 
-from __future__ import annotations
-
 import math
 import pickle
 import struct

@@ -1,7 +1,5 @@
 """The one place where a probability becomes a verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

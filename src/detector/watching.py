@@ -1,7 +1,5 @@
 """Watch a video: find the faces in its frames, tell who is who, and score them in batches."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

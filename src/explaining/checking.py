@@ -4,8 +4,6 @@ Words of a language model are not believed. The test is strict where it cannot t
 a sentence, and the measurements say the same in their own.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from itertools import pairwise

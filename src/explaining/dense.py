@@ -1,7 +1,5 @@
 """An encoder of meaning for the search: the extra `[dense]`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What an image file says beside its pixels: format, compression, camera, software."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
 from functools import cache

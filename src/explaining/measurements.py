@@ -1,7 +1,5 @@
 """What was measured of one image: each with an id, a value and a sentence."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Notes that an explanation can cite: one claim each, with its source."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A person's own papers as passages that can be searched and cited like notes."""
 
-from __future__ import annotations
-
 import logging
 import struct
 import zlib

@@ -4,8 +4,6 @@ The manifest is read and verified by the C2PA project's own library. Nothing is 
 manifests that live elsewhere nor answers about revoked certificates.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ between the eyes, the eyes one unit apart, y down), in the proportions of an adu
 the evidence map gives its evidence to the regions that it covers, by area.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Find the notes that fit a question: by words, and by meaning too where there is an encoder."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ somebody wrote into it. What it answers is not believed, see `checking`. The ver
 elsewhere.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

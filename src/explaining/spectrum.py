@@ -7,8 +7,6 @@ such peaks as well, and many generators leave none, so a score means something o
 known real photographs.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import cache

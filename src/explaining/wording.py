@@ -1,7 +1,5 @@
 """Measurements in words: a sentence each, which says what was measured and no more."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Write an explanation out of measurements and notes, every sentence with what it rests on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """How far an export is from Keras in float32, on the same images."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Runtimes in which an export is checked, though nothing here judges by them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

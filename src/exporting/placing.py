@@ -1,7 +1,5 @@
 """Where the files of an export lie."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

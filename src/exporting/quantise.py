@@ -4,8 +4,6 @@ Both runtimes quantise after training, weights by channel and activations by the
 have on real images (Jacob et al. 2018, arXiv 1712.05877). What stays float is decided here once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

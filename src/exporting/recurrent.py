@@ -4,8 +4,6 @@ ONNX has one operation for a bidirectional LSTM, so its graph is written here by
 converts it: what Keras' exporters make of the same layers is a loop that OpenVINO cannot read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

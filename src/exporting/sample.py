@@ -1,7 +1,5 @@
 """The images on which an export is held against Keras."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass

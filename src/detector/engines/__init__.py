@@ -1,7 +1,5 @@
 """What runs the network: Keras, OpenVINO or ONNX Runtime, behind one small interface."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Which engine runs a bundle: the fastest that is installed, exported and checked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec

@@ -1,7 +1,5 @@
 """ONNX Runtime as an engine: present wherever faces are found, since it finds them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """OpenVINO as an engine: the fastest on processors of Intel and AMD."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path

@@ -3,8 +3,6 @@
 The bundle holds a few drawn images with their scores, so this needs no Keras.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
