@@ -49,10 +49,8 @@ def calibrate(
             `train`, `validation` or `test`, or `all` of the images.
         max_false_fake: share of real faces that may be called fake.
         max_false_real: share of fakes that may be called real.
-        batch_size: images at a time.
         seed: of the split where the folders have none, of the division of the validation images,
             and of the image that counts in a group; None takes that of the training.
-        overwrite: replace an earlier calibration.
         video: calibrate persons over time, see `tracks.calibrate`; it stands in the card beside
             that of stills.
 
@@ -109,12 +107,7 @@ def calibrate_on(
     batch_size: int,
     seed: int,
 ) -> Calibration:
-    """Find temperature, thresholds and the smallest face on listed images.
-
-    Raises:
-        InputError: a class without an image that can be judged.
-        CheckFailed: more than 5 % of the images cannot be read.
-    """
+    """Find temperature, thresholds and the smallest face on listed images."""
     faces = "off" if detector.card.framing is None else "largest"
     judged = judge(detector, samples, batch_size, faces, seed=seed)
     if faces != "off":

@@ -109,14 +109,10 @@ def explain(
     """Judge an image and explain the verdict.
 
     Args:
-        content: the bytes of its file.
-        name: what the file goes by.
-        detector: the loaded bundle.
         faces: which faces are judged, one of `framing.FACES`.
         careful: the verdict must survive mild re-encodings, as with `predict --careful`.
         trust_anchors: PEM file with the roots that signers of Content Credentials descend from.
         library: the notes that may be cited; None takes ours, searched by words.
-        own: passages of a person's own papers.
         endpoint: a language model that puts the text into better words; the verdict, and what may
             be said, do not depend on it.
 

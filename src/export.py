@@ -83,8 +83,6 @@ def export(
         format: one of `exports.FORMATS`, a key of `exports.VARIANTS` for that file alone, or `all`.
         data_dirs: images to check on, and to quantise by; see `sample.find`.
         output: another folder for the files; the card stays as it is.
-        overwrite: make anew what the bundle holds.
-        seed: of the choice of images.
 
     Raises:
         InputError: no bundle, a package is missing, or there are no images.
@@ -191,7 +189,6 @@ def _write(detector: Detector, name: str, scratch: Path, quantising: Callable[[]
 def _checked(
     detector: Detector, name: str, scratch: Path, images: Images, wanted: dict[str, np.ndarray]
 ) -> Outcome:
-    """Run an export in each of its precisions and compare it with Keras."""
     variant = VARIANTS[name]
     checks: dict[str, dict[str, Any]] = {}
     faults: dict[str, str] = {}
@@ -270,7 +267,6 @@ def _with_own_calibration(
 
 
 def _counts(calibration: Calibration) -> dict[tuple[str, str], int]:
-    """Return how many scores there are of each class and source."""
     return {
         (name, source): len(values)
         for name, sources in calibration.scores.items()

@@ -77,8 +77,6 @@ def explain(
     """Judge an image and find the evidence for it.
 
     Args:
-        path: the image file.
-        detector: the loaded bundle.
         layer: any layer with an (h, w, C) output; None takes the exact evidence map.
         faces: which faces are judged, one of `framing.FACES`.
 
@@ -168,7 +166,6 @@ def command(
 
 
 def _places(images: Sequence[str], output: Path | None) -> list[Path]:
-    """Return where each picture goes."""
     if output is not None and output.suffix and not output.is_dir():
         if output.suffix.lower() != ".png" or len(images) > 1:
             raise InputError(f"--output {output}: give a .png for one image, a folder for several")

@@ -119,13 +119,10 @@ def judge(
     look at the frames that were chosen. Neither holds more than a few frames in memory.
 
     Args:
-        path: the video.
-        detector: the loaded bundle.
         sample: how frames are chosen, one of `sampling.WAYS`.
         frames: how many are looked at; None takes as many as `per_second` gives.
         per_second: frames looked at for each second.
         faces: which faces are judged, one of `framing.FACES`.
-        batch_size: faces at a time.
         longest: seconds that the video may last.
         score: scores faces in the detector's stead, as `Detector.score`; on threads.
         told: is told how far it is, as `progress.bar`. What the steps raise ends the judgement.
@@ -161,7 +158,6 @@ def judge(
 
 
 def _rests_on(detector: Detector, sampled: Sampling) -> str:
-    """Say what the error rates rest on."""
     if detector.card.tracks is None:
         return ON_STILLS if detector.calibration else NOT_CALIBRATED
     known = detector.card.tracks["sampled"]
@@ -189,12 +185,8 @@ def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> N
     """Write the video again with boxes, verdicts and heatmaps.
 
     Args:
-        clip: what was said.
         places: the files, see `film.write`.
         told: is told how far it is, as `progress.bar`.
-
-    Raises:
-        InputError: they cannot be written.
     """
     found = clip.survey
     presences = [Presence(track, clip.gap) for track in clip.tracks]

@@ -38,17 +38,12 @@ def attacks(
     """Attack images in six ways: `fgsm` and `pgd` within 1, 2 and 4 levels.
 
     Args:
-        model: a network of `network.build`, or one saved with its sigmoid.
         images: `(N, S, S, 3)` uint8 RGB.
         labels: `(N,)` 1 fake, 0 real.
         seed: of where PGD starts; the batch size makes no difference to it.
-        batch_size: at most this many images go through the network at once.
 
     Returns:
         `fgsm 1`, `fgsm 2`, `fgsm 4`, `pgd 1`, `pgd 2`, `pgd 4`: `(N, S, S, 3)` uint8 each.
-
-    Raises:
-        InputError: the labels do not fit the images.
     """
     _require_labels(images, labels)
     names = [f"{name} {epsilon}" for name in ("fgsm", "pgd") for epsilon in EPSILONS]
@@ -121,16 +116,12 @@ def input_gradient(model: keras.Model, images: np.ndarray, labels: np.ndarray) -
     """Differentiate the loss by the image, on every Keras backend.
 
     Args:
-        model: a network of `network.build`, or one saved with its sigmoid.
         images: `(N, S, S, 3)` RGB in 0..255, of any number type; N is a batch.
         labels: `(N,)` 1 fake, 0 real.
 
     Returns:
         `(N, S, S, 3)` float32: for each image the gradient of its own binary cross-entropy, in
         nats for a level of 255.
-
-    Raises:
-        InputError: the labels do not fit the images.
     """
     import keras
 

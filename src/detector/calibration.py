@@ -39,12 +39,7 @@ class Promise:
         return needed(self.asked)
 
     def sentence(self, who: str, called: str) -> str:
-        """Say what is promised, for people.
-
-        Args:
-            who: such as "real faces".
-            called: such as "fake".
-        """
+        """Say what is promised, for people."""
         less = ""
         if self.rate > self.asked:
             less = (
@@ -133,7 +128,6 @@ class Calibration:
 
         Args:
             logit: of one face, not divided by the temperature.
-            faces: number of faces in the image.
             among: `real`, where small means *fake*; or `fake`, where small means *real*.
         """
         promise = self.false_fake if among == "real" else self.false_real
@@ -274,10 +268,6 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def _upper(scores: Mapping[str, Sequence[float]], asked: float) -> tuple[float, Promise]:
     """Find the score that at most a share `asked` of new ones exceeds, whichever their source.
-
-    Args:
-        scores: sorted, by source.
-        asked: in (0, 1).
 
     Returns:
         The ⌈(n+1)(1-rate)⌉-th smallest score of the source where that is largest, and the promise.

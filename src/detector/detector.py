@@ -57,8 +57,6 @@ class Detector:
     """A network with its card.
 
     Args:
-        card: what is known about the network.
-        engine: runs it.
         finder: makes the finder of faces; called once, where faces are looked for.
         model: loads the network into Keras; called once, where a gradient or a layer is needed.
         familiarity: what the distance to the training faces is computed with, if it is known; for
@@ -96,25 +94,13 @@ class Detector:
         familiarity: Familiarity | None = None,
         head: Callable[[], Head | None] = lambda: None,
     ) -> Detector:
-        """Return a detector that Keras runs.
-
-        Args:
-            card: what is known about the network.
-            model: a network of `network.build`, or one saved with its sigmoid.
-            finder: makes the finder of faces.
-            familiarity: what the distance to the training faces is computed with.
-            head: loads the temporal head, if there is one.
-        """
+        """Return a detector that Keras runs."""
         engine = KerasEngine(model, familiarity, features=card.temporal is not None)
         return cls(card, engine, finder, lambda: model, familiarity, head)
 
     @cached_property
     def model(self) -> keras.Model:
-        """The network in Keras, whatever runs it.
-
-        Raises:
-            InputError: it is nowhere to be loaded from.
-        """
+        """The network in Keras, whatever runs it."""
         if self._load_model is None:
             raise InputError(
                 f"the detector {self.card.name!r} has no network that Keras could load"
@@ -132,11 +118,7 @@ class Detector:
         return self._make_finder()
 
     def framing(self, faces: str = "auto") -> Framing:
-        """Return how faces are found and framed for this detector.
-
-        Raises:
-            InputError: `faces` is none of `framing.FACES`, or asks for what the card has not.
-        """
+        """Return how faces are found and framed for this detector."""
         framing.require(faces, self.card.framing)
         looks = faces != "off" and self.card.framing is not None
         return Framing(self.card.framing, faces, self.finder if looks else None)
@@ -160,22 +142,12 @@ class Detector:
         return Scores(p_fake=p_fake, **arrays)
 
     def logits(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
-        """Score any number of images, and return the raw outputs alone, `(N,)` float32.
-
-        Args:
-            images: as `score` takes them.
-            batch_size: images that the network takes at once.
-        """
+        """Score any number of images, and return the raw outputs alone, `(N,)` float32."""
         starts = range(0, len(images), batch_size)
         return np.concatenate([self.score(images[i : i + batch_size]).logit for i in starts])
 
     def features(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
-        """Return the hidden units before the logit, `(N, 256)` float32.
-
-        Args:
-            images: as `score` takes them.
-            batch_size: images that the network takes at once.
-        """
+        """Return the hidden units before the logit, `(N, 256)` float32."""
         import keras
 
         hidden = keras.Model(self.model.input, self.model.get_layer(network.HIDDEN).output)
@@ -187,7 +159,6 @@ class Detector:
         """Judge one image file.
 
         Args:
-            path: the file.
             faces: which faces are judged, one of `framing.FACES`.
             stability: see `predict_files`.
 
@@ -213,9 +184,6 @@ class Detector:
         before; no more than two batches are held at a time.
 
         Args:
-            paths: the files.
-            batch_size: faces that the network takes at once.
-            faces: which faces are judged, one of `framing.FACES`.
             stability: judge so many mild re-encodings of each face as well; where one of them would
                 get another verdict, the verdict is *inconclusive*.
             change: what happens to each image before anything else; it takes and returns

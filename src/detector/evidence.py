@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 def with_evidence(model: keras.Model) -> keras.Model:
     """Return a model that gives the evidence map along with the logit, weights shared.
 
-    Args:
-        model: a network of `network.build`, or one saved with its sigmoid.
-
     Returns:
         A model from `(N, S, S, 3)` to a dict of `logit (N,)`, `evidence (N, h, w)` and `bias (N,)`,
         all float32; positive evidence pushes towards fake, and `evidence.sum((1, 2)) + bias` is
@@ -57,11 +54,7 @@ def with_evidence(model: keras.Model) -> keras.Model:
 
 
 def with_features(explained: keras.Model) -> keras.Model:
-    """Return a model that gives the averaged `features (N, C)` along with its other outputs.
-
-    Args:
-        explained: a model of `with_evidence`.
-    """
+    """Return a model that gives the averaged `features (N, C)` along with its other outputs."""
     import keras
 
     outputs = dict(explained.output)
@@ -75,9 +68,7 @@ def grad_cam(model: keras.Model, image: np.ndarray, layer: str) -> np.ndarray:
     At the layer that the head averages this equals the evidence map.
 
     Args:
-        model: a network of `network.build`, or one saved with its sigmoid.
         image: `(S, S, 3)` RGB in 0..255.
-        layer: name of a layer with a `(N, h, w, C)` output.
 
     Returns:
         `(h, w)` float32, signed: sum over channels of the mean gradient of the logit times the
@@ -142,7 +133,6 @@ def _map_shape(model: keras.Model, layer: str) -> tuple[int, int, int]:
 
 
 def _gradient(model: keras.Model, variable: Any, images: np.ndarray) -> np.ndarray:
-    """Differentiate the first output of `model` with respect to one of its variables."""
     import keras
 
     backend = keras.backend.backend()

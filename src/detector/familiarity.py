@@ -99,11 +99,7 @@ class Familiarity:
 
 
 def read(folder: Path, facts: dict[str, Any] | None) -> Familiarity | None:
-    """Read what `write` wrote.
-
-    Args:
-        folder: the bundle.
-        facts: what the card says of it; None where the bundle has none.
+    """Read what `write` wrote; None where the card says nothing of it.
 
     Raises:
         InputError: the file is missing or another one.
@@ -129,7 +125,6 @@ def sums(pooled: np.ndarray, model: keras.Model) -> np.ndarray:
 
     Args:
         pooled: `(N, C)` float32 averaged features, see `network.extractor`.
-        model: a network of `network.build`, or one saved with its sigmoid.
     """
     kernel, bias = model.get_layer(network.HIDDEN).get_weights()
     return pooled @ kernel + bias
@@ -139,7 +134,6 @@ def with_unfamiliarity(explained: keras.Model, familiarity: Familiarity | None) 
     """Return a model that gives `unfamiliarity (N,)` float32 along with its other outputs.
 
     Args:
-        explained: a model of `evidence.with_evidence`.
         familiarity: what it is computed with; None returns the model as it is.
     """
     import keras
@@ -165,7 +159,6 @@ def fit(sums: np.ndarray, method: str, seed: int = 0) -> Familiarity:
     Args:
         sums: `(N, U)` of training faces as they are in inference; N at least 2.
         method: out of `METHODS`.
-        seed: of the choice of `POINTS` of them.
     """
     from sklearn.covariance import LedoitWolf
 
@@ -208,10 +201,8 @@ def choose(
     """Choose the distance that tells a source that it was not fitted on best, on average.
 
     Args:
-        sums: `(N, U)` of training faces as they are in inference.
         sources: `(N,)` where each comes from; with fewer than two, the first method is taken.
         groups: `(N,)` what belongs together and is held back together.
-        seed: of what is held back, and of `fit`.
     """
     names, belongs = np.asarray(sources), np.asarray(groups)
     drawn = np.random.default_rng(seed).permutation(np.unique(belongs))

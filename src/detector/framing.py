@@ -74,11 +74,7 @@ class Framing:
         return sides[1] <= SQUARE * sides[0] and 1 / ALIKE <= ratio <= ALIKE
 
     def load(self, content: bytes, size: int, name: str) -> np.ndarray:
-        """Read an image and scale its first view to the network's square; see `pixels.load`.
-
-        Raises:
-            ImageError: it cannot be read.
-        """
+        """Read an image and scale its first view to the network's square; see `pixels.load`."""
         image = pixels.read(content, name)
         return pixels.resize(self.views(image)[0].cut(image), size)
 
@@ -114,7 +110,6 @@ def measure_framing(paths: Sequence[Path], finder: Finder, seed: int = 0) -> Mea
 
     Args:
         paths: the images; those that cannot be read are passed over.
-        finder: of faces.
         seed: of the choice of at most `MEASURED` images.
     """
     chosen = np.random.default_rng(seed).permutation(len(paths))[:MEASURED]

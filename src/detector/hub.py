@@ -71,11 +71,7 @@ def _download(address: str, name: str, revision: str | None, files: list[str]) -
 
 
 def _digests(address: str, card: Card) -> dict[str, str]:
-    """Return the SHA-256 of everything that runs here, by its path in the bundle.
-
-    Raises:
-        InputError: the card lacks that of a file that every bundle needs.
-    """
+    """Return the SHA-256 of everything that runs here, by its path in the bundle."""
     digests = dict(card.files)
     for name, variant in VARIANTS.items():
         export = Export.of(card.exports, name)

@@ -1,6 +1,7 @@
 """The network: an ImageNet backbone under a small head, in one flat functional graph.
 
 Image (raw RGB, 0 to 255) → scaling → backbone → global average → Dense(relu) → Dropout → logit.
+A `model` is a network of `build` in this package, or one that was saved with its sigmoid.
 """
 
 from __future__ import annotations
@@ -74,11 +75,7 @@ BACKBONES = {
 
 
 def backbone(name: str) -> Backbone:
-    """Look up a backbone by name.
-
-    Raises:
-        InputError: the name is not in the registry.
-    """
+    """Look up a backbone by name."""
     if name not in BACKBONES:
         raise InputError(f"unknown backbone {name!r}: choose one of {', '.join(BACKBONES)}")
     return BACKBONES[name]

@@ -75,7 +75,6 @@ def judge(
     """Judge the persons of a video, and the video by them.
 
     Args:
-        persons: the sightings of each person, at least one, in order.
         calibration: of stills; without it and `tracks` no error rate is promised.
         temperature: of stills; divides the logit before the sigmoid where there is no `tracks`.
         tracks: of persons by `score`, with the same head.
@@ -115,7 +114,6 @@ def judge(
 def _judge_tracks(
     persons: Sequence[Sequence[Sighting]], tracks: Calibration, head: Head | None
 ) -> tuple[list[Track], Verdict]:
-    """Judge persons by one score each, as faces in one image are."""
     logits = [score(sightings, head) for sightings in persons]
     verdicts = [
         verdict.decide(logit, tracks, _hindrances(_counted(sightings)))
@@ -129,12 +127,7 @@ def _judge_tracks(
 
 
 def score(sightings: Sequence[Sighting], head: Head | None = None) -> float:
-    """Return the logit of one person: by the temporal head, else the mean of the frames.
-
-    Args:
-        sightings: at least one, in order.
-        head: takes their features.
-    """
+    """Return the logit of one person: by the temporal head, else the mean of the frames."""
     counted = _counted(sightings)
     if head is None:
         return float(np.mean([one.logit for one in counted]))
@@ -190,10 +183,6 @@ def moments(sightings: Sequence[Sighting], fake: bool) -> tuple[Moment, ...]:
 
     What a frame says for an answer is its own logit, as far as that is on the answer's side.
     Frames that follow each other make one moment.
-
-    Args:
-        sightings: at least one, in order.
-        fake: the answer, else real.
 
     Returns:
         The moments in order of time; none where no frame speaks for the answer.

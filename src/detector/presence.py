@@ -22,7 +22,6 @@ class Presence:
     """Moves a person steadily from one sighting to the next.
 
     Args:
-        track: of the person.
         gap: seconds; who was not seen for longer was away, and is shown for half of that at most
             after the last sighting and before the next.
     """

@@ -97,10 +97,6 @@ def _norm(x: Any, name: str) -> Any:
 def set_torch_weights(body: keras.Model, tensors: Mapping[str, np.ndarray]) -> None:
     """Fill the backbone from torchvision's weights; those of its top are left out.
 
-    Args:
-        body: what `resnext50` built.
-        tensors: by torchvision's names.
-
     Raises:
         ValueError: a tensor is missing or has another shape.
     """

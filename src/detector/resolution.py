@@ -36,11 +36,7 @@ def learn_smallest(
     calibration set (its 95 % bound).
 
     Args:
-        detector: whose thresholds these are.
-        calibration: the thresholds and their promises.
-        paths: the calibration images.
         labels: `(N,)` 1 fake, 0 real, both present.
-        faces: which face is judged, one of `framing.FACES`.
         seed: of the choice of at most `IMAGES` images a class.
 
     Returns:

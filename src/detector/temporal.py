@@ -39,11 +39,6 @@ Run = Callable[[np.ndarray], np.ndarray]
 def build(frames: int, width: int, units: int = UNITS) -> keras.Model:
     """Build a head with random weights.
 
-    Args:
-        frames: of a clip.
-        width: how many features a frame has.
-        units: of each LSTM in each direction.
-
     Returns:
         A model of Keras' own layers from `(N, frames, width)` to `(N, 1)` float32 logits.
     """
@@ -92,8 +87,6 @@ def load(folder: Path, card: Card, engine: str = KERAS) -> Head | None:
     """Load the head of a bundle, run by what runs the frame network where it was exported for that.
 
     Args:
-        folder: the bundle.
-        card: its card.
         engine: out of `engines.ENGINES`.
 
     Returns:
@@ -116,11 +109,7 @@ def load(folder: Path, card: Card, engine: str = KERAS) -> Head | None:
 
 
 def load_model(folder: Path, card: Card) -> keras.Model:
-    """Load the head of a bundle into Keras.
-
-    Raises:
-        InputError: its file is missing or another one than the card names.
-    """
+    """Load the head of a bundle into Keras."""
     import keras
 
     path = folder / FILE

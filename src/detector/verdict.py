@@ -50,7 +50,6 @@ def decide(
     """Judge one face by its logit.
 
     Args:
-        logit: the network's raw output.
         calibration: holds the thresholds. Without it a face is fake from a logit of 0 on (a
             `p_fake` of 0.5) and no error rate is promised.
         reasons: why it cannot be judged, codes out of `REASONS`; any makes it inconclusive.
@@ -80,9 +79,6 @@ def decide_by_frames(
         logit: the mean over the frames; it decides alone where there is no calibration.
         among_real: how unusual the frames are for a real person, a p-value; small means fake.
             None where there are too few calibration images for one.
-        among_fake: the same for a fake; small means real.
-        calibration: holds the error rates that the p-values are held against.
-        reasons: why it cannot be judged, codes out of `REASONS`; any makes it inconclusive.
     """
     if reasons or calibration is None:
         return decide(logit, None, reasons)
@@ -105,8 +101,6 @@ def combine(
     """Judge an image by its faces, see `together`.
 
     Args:
-        faces: what was said of each, at least one.
-        logits: of the same faces.
         calibration: holds the scores to compare with; without it any fake face is enough.
     """
     if calibration is None or len(faces) == 1:
@@ -122,7 +116,6 @@ def together(faces: Sequence[Verdict], stands_out: Sequence[bool] | None) -> Ver
     of faces.
 
     Args:
-        faces: what was said of each, at least one.
         stands_out: which of them do, see `Calibration.stand_out`; None where they are too many.
     """
     words = [face.word for face in faces]

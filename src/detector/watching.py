@@ -32,11 +32,6 @@ class Frame:
 def frames_of(path: Path, found: Survey, chosen: Sequence[int]) -> Generator[Frame, None, None]:
     """Read frames of a video, each with whether a scene has begun since the last.
 
-    Args:
-        path: the video.
-        found: its survey.
-        chosen: the numbers of the frames, rising.
-
     Raises:
         VideoError: none of them can be read.
     """
@@ -88,13 +83,9 @@ def watch(
     is returned.
 
     Args:
-        detector: scores the faces.
-        frames: in order of time.
         faces: which faces are judged, one of `framing.FACES`. With `off`, or where the detector
             was trained on whole images, the whole picture is the one person.
-        batch_size: faces that the network takes at once.
-        score: scores them in the detector's stead, as `Detector.score`; called on threads.
-        step: called after each frame.
+        score: scores faces in the detector's stead, as `Detector.score`; called on threads.
 
     Returns:
         The sightings of each person, in order of appearance.
@@ -121,7 +112,6 @@ def watch(
 def _follow(
     frames: Iterable[Frame], framing: Framing, size: int, step: Callable[[], object]
 ) -> Iterator[_Appearance]:
-    """Find the faces in each frame, and tell who is who."""
     tracker = Tracker()
     with ThreadPoolExecutor(DECODERS) as finders:
         look = partial(_look, framing, size)

@@ -61,7 +61,6 @@ def holds(sentence: Sentence, given: Mapping[str, str], verdict: str) -> bool:
     anything but the verdict, unless a measurement or note of ours says so in the same words.
 
     Args:
-        sentence: a model's.
         given: what it was given to say, by id.
         verdict: `fake`, `real` or `inconclusive`.
     """

@@ -45,13 +45,8 @@ def measure(
     """Judge an image as `Detector.predict` does, and measure all that may be said of it.
 
     Args:
-        content: the bytes of its file.
-        name: what the file goes by in messages.
-        detector: the loaded bundle.
-        faces: which faces are judged, one of `framing.FACES`.
         careful: the verdict must survive mild re-encodings. They are measured in any case, of the
             most suspicious face.
-        trust_anchors: see `provenance.read`.
 
     Raises:
         InputError: it is no image, or the list of trusted roots cannot be read.
@@ -83,7 +78,6 @@ def measure(
 
 
 def _score(cuts: Sequence[np.ndarray], detector: Detector) -> tuple[list[Output], list[np.ndarray]]:
-    """Return what the network says of each picture, and its evidence maps."""
     inputs = [pixels.resize(cut, detector.card.image_size) for cut in cuts]
     outputs: list[Output] = []
     maps: list[np.ndarray] = []
@@ -95,7 +89,6 @@ def _score(cuts: Sequence[np.ndarray], detector: Detector) -> tuple[list[Output]
 
 
 def _copies(cut: np.ndarray, detector: Detector) -> tuple[float, ...]:
-    """Return the logits of mild re-encodings."""
     outputs, _ = _score(again(cut, CAREFUL), detector)
     return tuple(output.logit for output in outputs)
 

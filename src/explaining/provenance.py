@@ -43,8 +43,6 @@ def read(content: bytes, media_type: str, trust_anchors: Path | None = None) -> 
     """Read and verify the Content Credentials of a file.
 
     Args:
-        content: the bytes of the file.
-        media_type: such as `image/jpeg`.
         trust_anchors: PEM file with the certificates that signers must descend from; without it
             nobody is trusted.
 
@@ -88,7 +86,6 @@ def _anchors(path: Path | None) -> str | None:
 
 
 def _read(reader: Any) -> Credentials:
-    """Say what a readable manifest says."""
     store = json.loads(reader.json())
     manifest = store["manifests"][store["active_manifest"]]
     states: dict[str, State] = {"Trusted": "trusted", "Valid": "untrusted"}

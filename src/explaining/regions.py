@@ -53,9 +53,6 @@ def locate(
         box: left, top, width, height of the view in pixels of the image.
         landmarks: `(5, 2)` float, x and y in pixels of the image, as in `face_mask.draw`.
         fake: the evidence for fake, else for real.
-
-    Raises:
-        InputError: the landmarks are not five points of a face.
     """
     covered = _cover(evidence.shape, box, landmarks)
     towards = _towards(evidence, fake=fake)
@@ -69,10 +66,6 @@ def locate(
 
 def concentration(evidence: np.ndarray, *, fake: bool) -> float | None:
     """Return the smallest share of the view that holds half of the evidence for a class.
-
-    Args:
-        evidence: `(h, w)` float32, positive towards fake.
-        fake: the evidence for fake, else for real.
 
     Returns:
         In (0, 1]; None where there is no such evidence.

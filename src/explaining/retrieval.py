@@ -42,7 +42,6 @@ class Library:
         """Index the notes.
 
         Args:
-            notes: what is searched.
             encoder: such as `dense.encoder()`; None searches by words alone.
         """
         self.notes = tuple(notes)
@@ -59,7 +58,6 @@ class Library:
 
         Args:
             question: a sentence or a list of terms, in anybody's words.
-            count: at most so many.
         """
         rankings = [ranking(question) for ranking in self._rankings]
         if not rankings:

@@ -41,7 +41,6 @@ class Unanswered(Exception):
     """
 
     def __init__(self, reason: str, removed: int = 0) -> None:
-        """Say why, and how many sentences did not hold."""
         super().__init__(reason)
         self.reason = reason
         self.removed = removed

@@ -97,12 +97,9 @@ def of_stability(
     """Say what becomes of the score when the image is saved again.
 
     Args:
-        alike: how many copies get the same verdict by their score.
-        count: how many copies there are.
         logits: of the image and its copies.
         temperature: see `calibration.probability`.
         counts: the verdict follows from the score, so that it matters how many are alike.
-        box: what was saved again.
     """
     p_fakes = probability(np.array(logits), temperature)
     low, high = float(p_fakes.min()), float(p_fakes.max())

@@ -14,12 +14,7 @@ BATCH = 32
 
 
 def score(engine: Engine, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the outputs of an engine for any number of images, by name.
-
-    Args:
-        engine: runs the network.
-        images: `(N, S, S, 3)` uint8.
-    """
+    """Return the outputs of an engine for `(N, S, S, 3)` uint8 images, by name; N is any number."""
     parts = [engine.run(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -34,8 +29,6 @@ def compare(
     """Compare the outputs of an export with those of Keras in float32.
 
     Args:
-        wanted: of Keras, see `score`.
-        got: of the export.
         labels: `(N,)` 1 fake, 0 real; -1 where it is not known.
         calibration: thresholds and temperature; None where the detector has none.
         precision: of the export; decides what is near a threshold.
@@ -77,7 +70,6 @@ def _unfamiliarity(
     calibration: Calibration | None,
     precision: str,
 ) -> dict[str, Any]:
-    """Compare the distances to the training faces, where there are any."""
     if "unfamiliarity" not in wanted:
         return {}
     before, after = wanted["unfamiliarity"], got["unfamiliarity"]
@@ -102,6 +94,5 @@ def relative(wanted: np.ndarray, got: np.ndarray) -> np.ndarray:
     Args:
         wanted: `(N,)`; smaller ones than their median count as that, because a training face has
             none to itself.
-        got: `(N,)`.
     """
     return np.abs(got - wanted) / np.maximum(wanted, np.median(wanted))

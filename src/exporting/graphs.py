@@ -34,8 +34,6 @@ def with_outputs(
     """Return the model that is exported.
 
     Args:
-        model: a network of `network.build`, or one saved with its sigmoid.
-        temperature: divides the logit before the sigmoid.
         familiarity: what the distance to the training faces is computed with.
         features: give the averaged features too, which a temporal head takes.
 
@@ -62,9 +60,6 @@ def with_outputs(
 
 def require_exporter(format: str) -> None:
     """Stop before work is done whose result could not be written.
-
-    Args:
-        format: key of `KERAS_FORMATS`.
 
     Raises:
         InputError: Keras runs on another backend than TensorFlow, or the package that writes this
@@ -94,12 +89,8 @@ def write(
     """Write the network in float32 by Keras' own exporter, see `require_exporter`.
 
     Args:
-        model: a network of `network.build`, or one saved with its sigmoid.
-        temperature: divides the logit before the sigmoid.
         path: the main file, or the folder of a SavedModel.
         format: key of `KERAS_FORMATS`.
-        familiarity: what the distance to the training faces is computed with.
-        features: give the averaged features too.
     """
     exported = with_outputs(model, temperature, familiarity, features)
     side = exported.input_shape[1]
@@ -110,12 +101,7 @@ def write(
 
 
 def halve(source: Path, target: Path) -> None:
-    """Write an ONNX graph with float16 weights; inputs, outputs, head and evidence stay float32.
-
-    Args:
-        source: the float32 graph.
-        target: where the other goes.
-    """
+    """Write an ONNX graph with float16 weights; inputs, outputs, head and evidence stay float32."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 

@@ -9,15 +9,7 @@ from src.detector.engines import outputs_of
 
 
 class LiteRT:
-    """Runs a `.tflite` file.
-
-    Args:
-        path: the file.
-        precision: what its weights are.
-
-    Raises:
-        InputError: LiteRT is not installed.
-    """
+    """Runs a `.tflite` file."""
 
     name = "litert"
 
@@ -38,12 +30,7 @@ class LiteRT:
 
 
 class SavedModel:
-    """Runs a TensorFlow SavedModel.
-
-    Args:
-        path: its folder.
-        precision: what its weights are.
-    """
+    """Runs a TensorFlow SavedModel."""
 
     name = "saved_model"
 

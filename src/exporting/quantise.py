@@ -32,8 +32,6 @@ def in_onnx(source: Path, target: Path, images: np.ndarray) -> None:
     """Quantise an ONNX graph by ONNX Runtime.
 
     Args:
-        source: the float32 graph.
-        target: where the other goes.
         images: `(N, S, S, 3)` uint8 RGB to learn the ranges by.
     """
     import onnx
@@ -71,8 +69,6 @@ def in_openvino(source: Path, target: Path, images: np.ndarray) -> None:
     """Quantise an OpenVINO graph by NNCF.
 
     Args:
-        source: the float32 graph, `.xml`.
-        target: where the other goes; its weights lie beside it.
         images: `(N, S, S, 3)` uint8 RGB to learn the ranges by.
 
     Raises:

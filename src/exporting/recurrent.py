@@ -24,7 +24,6 @@ def write(detector: Detector, name: str, folder: Path) -> None:
     """Write a head into a folder, float32.
 
     Args:
-        detector: with the head in Keras.
         name: key of `VARIANTS`, one with a head.
         folder: of the files; that for ONNX is written in any case.
     """
@@ -101,7 +100,6 @@ def clips(features: np.ndarray, frames: int) -> np.ndarray:
 
     Args:
         features: `(N, C)`; the same images give the same clips, whatever computed them.
-        frames: of a clip.
     """
     rng = np.random.default_rng(0)
     return features[rng.integers(0, len(features), (CLIPS, frames))]
@@ -110,17 +108,7 @@ def clips(features: np.ndarray, frames: int) -> np.ndarray:
 def check(
     detector: Detector, name: str, folder: Path, outputs: Mapping[str, np.ndarray]
 ) -> ClipAgreement:
-    """Hold an exported head against Keras.
-
-    Args:
-        detector: with the head in Keras.
-        name: key of `VARIANTS`.
-        folder: of the files.
-        outputs: of the frame network for some images, by name.
-
-    Raises:
-        InputError: the runtime cannot run the file.
-    """
+    """Hold an exported head against Keras."""
     assert detector.head is not None, "a detector with a head"
     variant, some = VARIANTS[name], clips(outputs[FEATURES], detector.head.frames)
     got = temporal.RUNNERS[variant.runner](folder / variant.file)(some)
@@ -132,11 +120,6 @@ def carried(
     detector: Detector, wanted: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]
 ) -> float | None:
     """Tell what becomes of an export's deviation in the head.
-
-    Args:
-        detector: with the head in Keras.
-        wanted: outputs of the frame network in Keras, by name.
-        got: of an export for the same images.
 
     Returns:
         The largest difference of `p_fake` of clips; None where the detector has no head.

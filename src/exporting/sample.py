@@ -60,14 +60,7 @@ def read(
     """Read faces of one split, as many of each class; a smaller set is filled up with variations.
 
     Args:
-        detector: decides framing and size.
-        samples: the images.
         split: preferred; where it has no image, all splits are used.
-        count: how many.
-        seed: of the choice and the variations.
-
-    Raises:
-        InputError: no image can be read.
     """
     there = [sample for sample in samples if sample.split == split] or list(samples)
     rng = np.random.default_rng(seed)

@@ -40,8 +40,6 @@ def choose(
     """Choose what runs a bundle.
 
     Args:
-        folder: the bundle.
-        card: its card.
         engine: one of `CHOICES`.
         precision: one of `exports.PRECISIONS`; None takes the fastest, but never int8.
 
@@ -98,11 +96,7 @@ def _present(runner: str, precision: str) -> bool:
 
 
 def make(variant: Variant, folder: Path, precision: str) -> Engine:
-    """Load an export into its engine.
-
-    Raises:
-        InputError: the engine is not installed, or cannot read the file.
-    """
+    """Load an export into its engine."""
     from src.detector.engines.in_onnxruntime import ONNXRuntimeEngine
     from src.detector.engines.in_openvino import OpenVINOEngine
 
@@ -114,7 +108,6 @@ def make(variant: Variant, folder: Path, precision: str) -> Engine:
 
 
 def _missing(folder: Path, card: Card, engine: str, precision: str | None) -> str:
-    """Say why nothing that was asked for can run."""
     wanted = " in ".join(filter(None, ["" if engine == AUTO else engine, precision]))
     if engine in (OPENVINO, ONNXRUNTIME) and find_spec(engine) is None:
         return f"the {engine} engine is not installed: pip install {engine}"

@@ -19,7 +19,6 @@ class KerasEngine:
     """Runs a network of `network.build`, or one saved with its sigmoid, in float32.
 
     Args:
-        model: the network.
         familiarity: what the distance to the training faces is computed with; None: it is not.
         features: give the averaged features too, which a temporal head takes.
     """

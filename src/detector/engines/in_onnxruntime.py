@@ -14,9 +14,6 @@ class ONNXRuntimeEngine:
     Args:
         path: the graph, `.onnx`.
         precision: what its weights are: `float32`, `float16` or `int8`.
-
-    Raises:
-        InputError: it is no ONNX model.
     """
 
     name = ONNXRUNTIME

@@ -15,11 +15,7 @@ HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
 
 class _Requests:
-    """As many requests as run side by side; each takes one image.
-
-    Args:
-        compiled: the graph, compiled for this processor.
-    """
+    """As many requests as run side by side; each takes one image."""
 
     def __init__(self, compiled: Any) -> None:
         named = [name for output in compiled.outputs for name in output.get_names()]
@@ -52,9 +48,6 @@ class OpenVINOEngine:
     Args:
         path: the graph, `.xml`; its weights lie beside it.
         precision: `float32`, `bfloat16` or `int8`; the graph of the last is another file.
-
-    Raises:
-        InputError: OpenVINO cannot read the file.
     """
 
     name = OPENVINO

@@ -27,9 +27,6 @@ _COARSE = 6
 def draw(size: int) -> np.ndarray:
     """Draw the images: soft shapes with some grain.
 
-    Args:
-        size: side of the network's square in pixels.
-
     Returns:
         `(IMAGES, size, size, 3)` uint8 RGB.
     """
@@ -54,17 +51,7 @@ def write(folder: Path, engine: Engine, size: int) -> None:
 
 
 def trusts(folder: Path, card: Card, engine: Engine, export: Export) -> bool:
-    """Tell whether an engine may run here: checked on this processor, now or before.
-
-    Args:
-        folder: the bundle.
-        card: its card.
-        engine: the engine with the export loaded.
-        export: what the card says of it.
-
-    Raises:
-        InputError: the bundle has no reference scores.
-    """
+    """Tell whether an engine may run here: checked on this processor, now or before."""
     here = processor.describe()
     if here == export.processor:
         return True
