@@ -30,8 +30,8 @@ from src.cli import Verb
 from src.data import folders, pixels
 from src.detector import load, network
 from src.detector.detector import Detector
-from src.detector.engines import ENGINES, KERAS, OPENVINO, choice
-from src.detector.engines.in_openvino import native_bfloat16
+from src.detector.engines import ENGINES, KERAS, OPENVINO, runtimes
+from src.detector.engines.runtimes import native_bfloat16
 from src.detector.exports import VARIANTS
 from src.detector.location import DEFAULT
 from src.gradcam import explain
@@ -94,7 +94,7 @@ def gather(folder: Path, files: Sequence[Path], runs: int) -> Bench:
                 continue
             called = f"{variant.runner} {precision}"
             called += "" if precision in known["allowed"] else " (not accepted)"
-            engine = choice.make(variant, folder, precision)
+            engine = runtimes.make(variant, folder, precision)
             detectors[called] = Detector(
                 plain.card, engine, lambda: plain.finder, lambda: plain.model
             )
@@ -226,7 +226,7 @@ def openvino_request(path: Path, precision: str, bare: bool) -> Any:
     """Compile a graph for one image, `bare` with the logit as its only output."""
     import openvino
 
-    from src.detector.engines.in_openvino import HINTS
+    from src.detector.engines.runtimes import HINTS
 
     core = openvino.Core()
     graph = core.read_model(path)

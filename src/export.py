@@ -1,10 +1,11 @@
 """Export a detector for other runtimes; no file is accepted that does not answer as Keras does."""
 
 import logging
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,11 @@ from src.detector import load, locate
 from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
-from src.detector.engines import Engine, choice, reference
-from src.detector.engines.in_openvino import native_bfloat16
-from src.detector.exports import (
-    FORMATS,
-    VARIANTS,
-    Agreement,
-    ClipAgreement,
-    Export,
-    Variant,
-    sha256,
-)
+from src.detector.engines import Engine, reference, runtimes
+from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
 from src.detector.location import MODEL_HELP
-from src.exporting import agreement, graphs, others, placing, quantise, recurrent, sample
+from src.exporting import agreement, graphs, quantise, recurrent, sample
+from src.exporting.agreement import Agreement, ClipAgreement
 from src.exporting.sample import Images
 from src.files import refuse_existing, write_text
 
@@ -124,6 +117,97 @@ def _is_there(folder: Path, card: Card, name: str) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class _Exporter:
+    """Writes exports into a scratch folder, and holds each against Keras."""
+
+    detector: Detector  # in Keras
+    samples: Sequence[Sample]
+    seed: int
+    scratch: Path  # files that others are made out of lie here, too
+
+    @cached_property
+    def images(self) -> Images:
+        """What exports are compared on."""
+        return sample.read(self.detector, self.samples, "validation", sample.COMPARED, self.seed)
+
+    @cached_property
+    def wanted(self) -> dict[str, np.ndarray]:
+        """What Keras says of these images."""
+        return agreement.score(self.detector.engine, self.images.pixels)
+
+    @cached_property
+    def quantising(self) -> Images:
+        """What ranges are learnt by."""
+        return sample.read(self.detector, self.samples, "train", sample.QUANTISING, self.seed)
+
+    def write(self, name: str) -> None:
+        """Write the files of one export."""
+        variant, card = VARIANTS[name], self.detector.card
+        if variant.head:
+            recurrent.write(self.detector, name, self.scratch)
+            return
+        source, target = (self.scratch / VARIANTS[n].file for n in (variant.format, name))
+        if not source.exists():
+            known, features = self.detector.familiarity, card.temporal is not None
+            model = self.detector.model
+            graphs.write(model, card.temperature, source, variant.format, known, features)
+        if name == "onnx-float16":
+            graphs.halve(source, target)
+        elif name == "onnx-int8":
+            quantise.in_onnx(source, target, self.quantising.pixels)
+        elif name == "openvino-int8":
+            quantise.in_openvino(source, target, self.quantising.pixels)
+
+    def check(self, name: str) -> Outcome:
+        """Run an export in each of its precisions and compare it with Keras."""
+        variant, card = VARIANTS[name], self.detector.card
+        checks: dict[str, dict[str, Any]] = {}
+        faults: dict[str, str] = {}
+        for precision in variant.precisions:
+            if precision == "bfloat16" and not runtimes.native_bfloat16():
+                continue
+            try:
+                found = self._compare(name, precision)
+            except InputError as error:
+                # Exporters may be silent about a file that nothing can read.
+                faults[precision] = str(error)
+                continue
+            checks[precision] = asdict(found)
+            if fault := found.fault(precision):
+                faults[precision] = fault
+        allowed = [precision for precision in checks if precision not in faults]
+        if not allowed:
+            return Outcome(name, None, faults)
+        files = variant.files(self.scratch)
+        made = Export(
+            files={str(path.relative_to(self.scratch)): sha256(path) for path in files},
+            bytes=sum(path.stat().st_size for path in files),
+            temperature=card.temperature,
+            allowed=allowed,
+            checks=checks,
+            processor=processor.describe(),
+            images=self.images.said,
+            familiarity=card.familiarity_sha256,
+        )
+        return Outcome(name, made, faults)
+
+    def _compare(self, name: str, precision: str) -> Agreement | ClipAgreement:
+        variant, detector = VARIANTS[name], self.detector
+        if variant.head:
+            return recurrent.check(detector, name, self.scratch, self.wanted)
+        got = agreement.score(runtimes.make(variant, self.scratch, precision), self.images.pixels)
+        labels, known = self.images.labels, detector.calibration
+        found = agreement.compare(self.wanted, got, labels, known, precision)
+        return replace(found, clips=recurrent.carried(detector, self.wanted, got))
+
+    def calibrate(self, name: str, made: Export) -> Export:
+        """Give an int8 export a calibration of its own, see `_with_own_calibration`."""
+        engine = runtimes.make(VARIANTS[name], self.scratch, "int8")
+        own = _with_own_calibration(made, self.detector, engine, self.samples)
+        return replace(own, images=f"{own.images}; quantised by {self.quantising.said}")
+
+
 def _exported(
     folder: Path,
     card: Card,
@@ -132,111 +216,38 @@ def _exported(
     output: Path | None,
     seed: int,
 ) -> list[Outcome]:
+    target = output or folder
+    target.mkdir(parents=True, exist_ok=True)
     detector = load(folder, "keras")
-    samples = sample.find(card, data_dirs)
-    images = sample.read(detector, samples, "validation", sample.COMPARED, seed)
-    wanted = agreement.score(detector.engine, images.pixels)
     outcomes = []
-
-    @cache
-    def quantising() -> Images:
-        return sample.read(detector, samples, "train", sample.QUANTISING, seed)
-
-    with tempfile.TemporaryDirectory(prefix="export-", dir=_beside(output or folder)) as scratch:
+    with tempfile.TemporaryDirectory(prefix="export-", dir=target) as scratch:
+        exporter = _Exporter(detector, sample.find(card, data_dirs), seed, Path(scratch))
         for name in names:
-            _write(detector, name, Path(scratch), quantising)
-            outcome = _checked(detector, name, Path(scratch), images, wanted)
+            exporter.write(name)
+            outcome = exporter.check(name)
             if outcome.export and VARIANTS[name].precisions == INT8 and output is None:
-                engine = _engine(VARIANTS[name], Path(scratch), "int8")
-                made = _with_own_calibration(outcome.export, detector, engine, samples)
-                said = f"{made.images}; quantised by {quantising().said}"
-                outcome = replace(outcome, export=replace(made, images=said))
+                outcome = replace(outcome, export=exporter.calibrate(name, outcome.export))
             outcomes.append(outcome)
             if outcome.export is not None:
-                placing.move(Path(scratch), output or folder, VARIANTS[name])
+                _move(Path(scratch), target, VARIANTS[name])
             elif output is None and name in card.exports:
-                placing.remove(folder, VARIANTS[name])
+                for path in VARIANTS[name].files(folder):
+                    path.unlink(missing_ok=True)
     if output is None:
         reference.write(folder, detector.engine, card.image_size)
         _into_card(folder, outcomes)
     return outcomes
 
 
-def _beside(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _write(detector: Detector, name: str, scratch: Path, quantising: Callable[[], Images]) -> None:
-    """Write the files of one export into a folder, in which those before it lie."""
-    variant = VARIANTS[name]
-    if variant.head:
-        recurrent.write(detector, name, scratch)
-        return
-    source, target = scratch / VARIANTS[variant.format].file, scratch / variant.file
-    if not source.exists():
-        card, format = detector.card, variant.format
-        known, features = detector.familiarity, card.temporal is not None
-        graphs.write(detector.model, card.temperature, source, format, known, features)
-    if name == "onnx-float16":
-        graphs.halve(source, target)
-    elif name == "onnx-int8":
-        quantise.in_onnx(source, target, quantising().pixels)
-    elif name == "openvino-int8":
-        quantise.in_openvino(source, target, quantising().pixels)
-
-
-def _checked(
-    detector: Detector, name: str, scratch: Path, images: Images, wanted: dict[str, np.ndarray]
-) -> Outcome:
-    variant = VARIANTS[name]
-    checks: dict[str, dict[str, Any]] = {}
-    faults: dict[str, str] = {}
-    for precision in variant.precisions:
-        if precision == "bfloat16" and not native_bfloat16():
-            continue
-        try:
-            found = _compared(detector, name, scratch, precision, images, wanted)
-        except InputError as error:
-            # Exporters may be silent about a file that nothing can read.
-            faults[precision] = str(error)
-            continue
-        checks[precision] = asdict(found)
-        if fault := found.fault(precision):
-            faults[precision] = fault
-    allowed = [precision for precision in checks if precision not in faults]
-    if not allowed:
-        return Outcome(name, None, faults)
-    files = placing.files(scratch, variant)
-    return Outcome(
-        name,
-        Export(
-            files={str(path.relative_to(scratch)): sha256(path) for path in files},
-            bytes=sum(path.stat().st_size for path in files),
-            temperature=detector.card.temperature,
-            allowed=allowed,
-            checks=checks,
-            processor=processor.describe(),
-            images=images.said,
-            familiarity=detector.card.familiarity_sha256,
-        ),
-        faults,
-    )
-
-
-def _compared(
-    detector: Detector,
-    name: str,
-    scratch: Path,
-    precision: str,
-    images: Images,
-    wanted: dict[str, np.ndarray],
-) -> Agreement | ClipAgreement:
-    if VARIANTS[name].head:
-        return recurrent.check(detector, name, scratch, wanted)
-    got = agreement.score(_engine(VARIANTS[name], scratch, precision), images.pixels)
-    found = agreement.compare(wanted, got, images.labels, detector.calibration, precision)
-    return replace(found, clips=recurrent.carried(detector, wanted, got))
+def _move(scratch: Path, folder: Path, variant: Variant) -> None:
+    """Put the files of an export in the place of an earlier one."""
+    if (folder / variant.file).is_dir():
+        shutil.rmtree(folder / variant.file)
+    for path in variant.files(scratch):
+        target = folder / path.relative_to(scratch)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Copied, because another export may be made out of it.
+        shutil.copyfile(path, target)
 
 
 def _with_own_calibration(
@@ -274,18 +285,10 @@ def _counts(calibration: Calibration) -> dict[tuple[str, str], int]:
     }
 
 
-def _engine(variant: Variant, folder: Path, precision: str) -> Engine:
-    if variant.format == "litert":
-        return others.LiteRT(folder / variant.file, precision)
-    if variant.format == "saved_model":
-        return others.SavedModel(folder / variant.file, precision)
-    return choice.make(variant, folder, precision)
-
-
 def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
     """Write into the card what was accepted; what was rejected is in it no longer."""
     card = read_card(folder)
-    made = {one.name: one.export.to_dict() if one.export else None for one in outcomes}
+    made = {one.name: one.export and asdict(one.export) for one in outcomes}
     exports = {name: made.get(name, known) for name, known in (card.exports | made).items()}
     kept = {name: known for name, known in exports.items() if known is not None}
     name = reference.REFERENCE_FILE

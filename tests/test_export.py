@@ -125,9 +125,10 @@ def test_the_card_says_what_was_checked(exported):
         for path, digest in entry["files"].items():
             assert exports.sha256(exported / path) == digest
         first = entry["checks"][entry["allowed"][0]]
+        limits = exports.LIMITS[entry["allowed"][0]]
         assert first["images"] == 256
-        assert first["largest"] <= exports.LARGEST[entry["allowed"][0]]
-        assert first["unfamiliarity"] <= exports.UNFAMILIARITY[entry["allowed"][0]]
+        assert first["largest"] <= limits["largest"]
+        assert first["unfamiliarity"] <= limits["unfamiliarity"]
         assert entry["familiarity"] == card.familiarity["sha256"]
 
 
@@ -160,7 +161,7 @@ def test_an_export_over_its_limit_is_deleted_and_the_command_fails(
     bundle_folder, images, run, tmp_path, monkeypatch
 ):
     own = shutil.copytree(bundle_folder, tmp_path / "own")
-    monkeypatch.setitem(exports.LARGEST, "float32", -1.0)
+    monkeypatch.setitem(exports.LIMITS["float32"], "largest", -1.0)
     before = sorted(own.rglob("*"))
     result = run("export", "--model", own, "--format", "litert", "--data-dir", images)
     assert result.exit_code == 1

@@ -22,7 +22,7 @@ from src.data.faces import Finder
 from src.detector import framing, network
 from src.detector.calibration import Calibration, probability
 from src.detector.engines import Engine
-from src.detector.engines.in_keras import KerasEngine
+from src.detector.engines.runtimes import KerasEngine
 from src.detector.framing import Framing, View
 from src.detector.prediction import Failure, Output, Prediction, Scores, put_together
 

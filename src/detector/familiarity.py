@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src import InputError
 from src.detector import network
 from src.detector.calibration import Unfamiliar
-from src.detector.exports import sha256
+from src.detector.exports import AGAIN, require_whole, sha256
 from src.intervals import auc
 
 if TYPE_CHECKING:
@@ -106,11 +105,8 @@ def read(folder: Path, facts: dict[str, Any] | None) -> Familiarity | None:
     """
     if facts is None:
         return None
-    path = folder / FILE
-    if not path.is_file() or sha256(path) != facts["sha256"]:
-        state = "is not the file that its card names" if path.is_file() else "is missing"
-        raise InputError(f"{path} {state}: copy the whole bundle again, or train it again")
-    with np.load(path) as arrays:
+    require_whole(folder, {FILE: facts["sha256"]}, AGAIN)
+    with np.load(folder / FILE) as arrays:
         return Familiarity(
             center=arrays["center"],
             whitening=arrays["whitening"],

@@ -7,7 +7,7 @@ from src import InputError, __version__
 from src.data.mtcnn_networks import NAMES
 from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.engines import ENGINES
-from src.detector.exports import VARIANTS, Export, sha256
+from src.detector.exports import VARIANTS, Export, require_whole
 
 SCHEME = "hf://"
 INSTALL = "pip install 'deepfake-detector[hub]'"
@@ -42,7 +42,8 @@ def fetch(address: str) -> Path:
     digests = _digests(address, read_card(folder))
     # The folder is named by the commit: a branch may have moved on by now.
     folder = _download(address, found["name"], folder.name, list(digests))
-    _require_whole(address, folder, digests)
+    advice = f"remove {folder} and fetch it again, or ask whoever published it"
+    require_whole(folder, digests, advice, where=f"{address}: ")
     return folder
 
 
@@ -84,14 +85,3 @@ def _digests(address: str, card: Card) -> dict[str, str]:
             "published it has to make the bundle again with this version"
         )
     return digests
-
-
-def _require_whole(address: str, folder: Path, digests: dict[str, str]) -> None:
-    for name, digest in digests.items():
-        path = folder / name
-        if not path.is_file() or sha256(path) != digest:
-            state = "is missing" if not path.is_file() else "is not the file that its card names"
-            raise InputError(
-                f"{address}: {name} {state}; remove {folder} and fetch it again, or ask whoever "
-                "published it"
-            )

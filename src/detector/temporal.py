@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from src import InputError
 from src.data.clips import spread
 from src.detector import network
 from src.detector.card import Card
 from src.detector.engines import FEATURES, KERAS, ONNXRUNTIME, OPENVINO
-from src.detector.exports import VARIANTS, Export, sha256
+from src.detector.exports import AGAIN, VARIANTS, Export, require_whole
 
 if TYPE_CHECKING:
     import keras
@@ -112,11 +111,8 @@ def load_model(folder: Path, card: Card) -> keras.Model:
     """Load the head of a bundle into Keras."""
     import keras
 
-    path = folder / FILE
-    if not path.is_file() or sha256(path) != card.files.get(FILE):
-        state = "is not the file that its card names" if path.is_file() else "is missing"
-        raise InputError(f"{path} {state}: copy the whole bundle again, or train it again")
-    return keras.models.load_model(path, compile=False)
+    require_whole(folder, {FILE: card.files.get(FILE)}, AGAIN)
+    return keras.models.load_model(folder / FILE, compile=False)
 
 
 def _in_onnxruntime(path: Path) -> Run:

@@ -1,5 +1,6 @@
 """How far an export is from Keras in float32, on the same images."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,80 @@ import numpy as np
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
 from src.detector.engines import Engine
-from src.detector.exports import INT8_TAIL, LARGEST, UNFAMILIARITY, Agreement
+from src.detector.exports import LIMITS
 from src.intervals import auc
 
 BATCH = 32
+# What is limited, for people.
+_SAID = {
+    "largest": "largest difference of p_fake",
+    "mean": "mean difference of p_fake",
+    "tail": "99th percentile of the difference of p_fake",
+    "auc_loss": "loss of AUC",
+    "clips": "that of clips",
+    "unfamiliarity": "largest relative difference of the unfamiliarity",
+    "unfamiliarity_tail": "99th percentile of the relative difference of the unfamiliarity",
+}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far an export is from Keras in float32, on the same images."""
+
+    images: int  # how many
+    largest: float  # difference of `p_fake`
+    tail: float  # its 99th percentile
+    mean: float  # its mean
+    verdicts: int  # how many verdicts changed
+    flips: int  # how many of them from real to fake or back, where there is something between
+    # How many of them where `p_fake` was further from a threshold than the accepted difference.
+    far: int
+    evidence: float  # correlation of the evidence maps
+    sum: float  # largest difference of evidence and bias, added up, from the logit
+    auc_loss: float | None = None  # how much smaller the AUC is; None without labels
+    # Largest relative difference of the distance to the training faces, see `relative`;
+    # None where the bundle has no measure of it.
+    unfamiliarity: float | None = None
+    unfamiliarity_tail: float | None = None  # its 99th percentile
+    # How many images are unfamiliar in one and not in the other, although they are further from the
+    # threshold than the accepted difference.
+    unfamiliar: int = 0
+    # Largest difference of `p_fake` of clips of the same images, by the temporal head in Keras;
+    # None where the bundle has none.
+    clips: float | None = None
+
+    def fault(self, precision: str) -> str | None:
+        """Say what is over the limits of a precision, or None."""
+        found = _over(vars(self), precision)
+        if self.unfamiliar:
+            found.append(f"{self.unfamiliar} images became familiar, or no longer are")
+        if self.far:
+            found.append(f"{self.far} verdicts changed away from the thresholds")
+        if self.flips:
+            found.append(f"{self.flips} verdicts changed between real and fake")
+        return "; ".join(found) or None
+
+
+@dataclass(frozen=True)
+class ClipAgreement:
+    """How far an exported temporal head is from Keras, on the same features."""
+
+    clips: int  # how many
+    largest: float  # difference of `p_fake`
+    mean: float  # its mean
+
+    def fault(self, precision: str) -> str | None:
+        """Say what is over the limits of a precision, or None."""
+        return "; ".join(_over({"largest": self.largest}, precision)) or None
+
+
+def _over(measured: dict[str, Any], precision: str) -> list[str]:
+    return [
+        f"{_SAID[name]} is {value:.2g}, at most {limit:g} is accepted"
+        for name, limit in LIMITS[precision].items()
+        # What is no number is over any limit.
+        if (value := measured.get(name)) is not None and not value <= limit
+    ]
 
 
 def score(engine: Engine, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -41,7 +112,7 @@ def compare(
              for one in (wanted, got)]  # fmt: skip
     changed = np.array([before != after for before, after in zip(*words, strict=True)])
     flipped = np.array([{"fake", "real"} == set(pair) for pair in zip(*words, strict=True)])
-    near = LARGEST.get(precision, INT8_TAIL)
+    near = LIMITS[precision].get("largest") or LIMITS[precision]["tail"]
     distance = np.min([np.abs(p_wanted - probability(np.array(limit))) for limit in limits], axis=0)
     total = got["evidence"].sum((1, 2)) + got["bias"]
     known = labels >= 0
@@ -79,7 +150,9 @@ def _unfamiliarity(
         threshold = calibration.unfamiliar.threshold
         strange = [np.array([calibration.is_unfamiliar(value) for value in values])
                    for values in (before, after)]  # fmt: skip
-        far = np.abs(before - threshold) > UNFAMILIARITY[precision] * threshold
+        limits = LIMITS[precision]
+        near = limits.get("unfamiliarity") or limits["unfamiliarity_tail"]
+        far = np.abs(before - threshold) > near * threshold
         changed = int(np.sum((strange[0] != strange[1]) & far))
     return {
         "unfamiliarity": float(apart.max()),

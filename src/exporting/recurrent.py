@@ -14,7 +14,8 @@ from src.detector import network, temporal
 from src.detector.calibration import probability
 from src.detector.detector import Detector
 from src.detector.engines import FEATURES
-from src.detector.exports import VARIANTS, ClipAgreement
+from src.detector.exports import VARIANTS
+from src.exporting.agreement import ClipAgreement
 
 OPSET = 17
 CLIPS = 64

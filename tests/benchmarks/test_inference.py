@@ -1,5 +1,6 @@
 import math
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 from benchmarks import inference
 from src.detector import bundle, network
 from src.detector.detector import Detector
-from src.detector.engines.in_openvino import native_bfloat16
+from src.detector.engines.runtimes import native_bfloat16
 from src.detector.exports import VARIANTS, Export
 from src.exporting import graphs
 
@@ -21,7 +22,7 @@ def exported(tiny_model, make_card, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     graphs.write(tiny_model, 1.0, folder / VARIANTS["openvino"].file, "openvino")
     export = Export({}, 0, 1.0, ["float32"], {}, "", "")
-    card = make_card(framing=0.6, exports={"openvino": export.to_dict()})
+    card = make_card(framing=0.6, exports={"openvino": asdict(export)})
     bundle.save(folder, network.probability(tiny_model), card)
     return folder
 

@@ -10,7 +10,7 @@ from sklearn.covariance import LedoitWolf
 
 from src import InputError
 from src.detector import familiarity, load, network
-from src.detector.engines.in_keras import KerasEngine
+from src.detector.engines.runtimes import KerasEngine
 from src.detector.familiarity import BEFORE_RELU, MAHALANOBIS, METHODS, NEAREST, choose, fit, limit
 from src.intervals import auc
 

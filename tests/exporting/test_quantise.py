@@ -13,10 +13,9 @@ from src.calibrate import calibrate
 from src.data import folders
 from src.detector import exports, load
 from src.detector.card import CARD_FILE, read_card
-from src.detector.engines.in_onnxruntime import ONNXRuntimeEngine
-from src.detector.engines.in_openvino import OpenVINOEngine
+from src.detector.engines.runtimes import ONNXRuntimeEngine, OpenVINOEngine
 from src.export import export
-from src.exporting import graphs, quantise
+from src.exporting import agreement, graphs, quantise
 
 SIZE = 32
 # The stem's kernel is the first 21 % of the tiny backbone's weights.
@@ -171,7 +170,7 @@ def exported(calibrated, images):
     """Return the calibrated bundle with its ONNX files, int8 among them, whatever it answers."""
     with pytest.MonkeyPatch.context() as patch:
         # Random weights need not survive eight bits.
-        patch.setattr(exports.Agreement, "fault", lambda *_: None)
+        patch.setattr(agreement.Agreement, "fault", lambda *_: None)
         export(calibrated, "onnx", [images])
     return calibrated
 
@@ -180,7 +179,7 @@ def test_a_rejected_int8_leaves_no_file_and_the_others_stand(
     bundle_folder, images, tmp_path, monkeypatch
 ):
     own = shutil.copytree(bundle_folder, tmp_path / "own")
-    monkeypatch.setattr(exports, "INT8_MEAN", -1.0)
+    monkeypatch.setitem(exports.LIMITS["int8"], "mean", -1.0)
     outcomes = {one.name: one for one in export(own, "onnx", [images])}
     said = outcomes["onnx-int8"].sentence()
     assert re.match("onnx-int8 was not accepted .*mean difference of p_fake", said)
@@ -193,7 +192,7 @@ def test_an_int8_that_is_rejected_later_takes_the_earlier_one_away(
 ):
     own = shutil.copytree(exported, tmp_path / "own")
     assert (own / "model-int8.onnx").is_file()
-    monkeypatch.setattr(exports, "INT8_MEAN", -1.0)
+    monkeypatch.setitem(exports.LIMITS["int8"], "mean", -1.0)
     export(own, "onnx", [images], overwrite=True)
     assert "onnx-int8" not in read_card(own).exports
     assert not (own / "model-int8.onnx").exists()
@@ -202,7 +201,7 @@ def test_an_int8_that_is_rejected_later_takes_the_earlier_one_away(
 
 def test_with_all_a_rejected_int8_is_only_reported(bundle_folder, images, tmp_path, monkeypatch):
     own = shutil.copytree(bundle_folder, tmp_path / "own")
-    monkeypatch.setattr(exports, "INT8_MEAN", -1.0)
+    monkeypatch.setitem(exports.LIMITS["int8"], "mean", -1.0)
     for name in set(exports.VARIANTS) - {"openvino", "openvino-int8"}:
         monkeypatch.delitem(exports.VARIANTS, name)
     float32, int8 = export(own, "all", [images])
@@ -232,7 +231,7 @@ def test_where_the_calibration_images_are_gone_the_card_decides_and_says_so(
     calibrated, test_set, tmp_path, monkeypatch
 ):
     own = shutil.copytree(calibrated, tmp_path / "own")
-    monkeypatch.setattr(exports.Agreement, "fault", lambda *_: None)
+    monkeypatch.setattr(agreement.Agreement, "fault", lambda *_: None)
     export(own, "onnx", [test_set], overwrite=True)
     entry = read_card(own).exports["onnx-int8"]
     assert entry["calibration"] is None

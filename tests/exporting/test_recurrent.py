@@ -12,9 +12,9 @@ from PIL import Image
 from src import InputError
 from src.detector import load, temporal
 from src.detector.card import read_card
-from src.detector.exports import ClipAgreement
 from src.export import export
 from src.exporting import recurrent as exporting
+from src.exporting.agreement import ClipAgreement
 
 SCHEMA = Path(__file__).parents[2] / "src/detector/card.schema.json"
 RUNNERS = {"onnxruntime": "temporal-onnx", "openvino": "temporal-openvino"}

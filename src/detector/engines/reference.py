@@ -14,7 +14,7 @@ from src import InputError, processor
 from src.detector.calibration import probability
 from src.detector.card import Card
 from src.detector.engines import Engine
-from src.detector.exports import INT8_MEAN, LARGEST, Export
+from src.detector.exports import LIMITS, Export
 from src.files import cache_folder, write_text
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,8 @@ def trusts(folder: Path, card: Card, engine: Engine, export: Export) -> bool:
         return json.loads(remembered.read_text(encoding="utf-8"))["trusted"] is True
     except (OSError, ValueError, KeyError, TypeError):
         difference = _difference(folder, card, engine)
-    limit = LARGEST.get(engine.precision, INT8_MEAN)
+    limits = LIMITS[engine.precision]
+    limit = limits.get("largest") or limits["mean"]
     if difference > limit:
         log.warning(
             "%s in %s is not used on this processor (%s): p_fake differs by %.2g from Keras",

@@ -1,0 +1,224 @@
+"""Runtimes as engines, see `Engine`: what runs a bundle, or checks what is exported for others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src import InputError
+from src.detector import evidence
+from src.detector.engines import KERAS, ONNXRUNTIME, OPENVINO, Engine, outputs_of
+from src.detector.exports import Variant
+from src.detector.familiarity import Familiarity, with_unfamiliarity
+
+if TYPE_CHECKING:
+    import keras
+
+# What OpenVINO calls the precision to compute in.
+HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+
+
+class KerasEngine:
+    """Runs a network of `network.build`, or one saved with its sigmoid, in float32.
+
+    Args:
+        familiarity: what the distance to the training faces is computed with; None: it is not.
+        features: give the averaged features too, which a temporal head takes.
+    """
+
+    name, precision = KERAS, "float32"
+
+    def __init__(
+        self, model: keras.Model, familiarity: Familiarity | None = None, features: bool = False
+    ) -> None:
+        self.model = model
+        explained = with_unfamiliarity(evidence.with_evidence(model), familiarity)
+        self._explained = evidence.with_features(explained) if features else explained
+        # Keras makes its compiled function in the first call, and may change its state in each.
+        self._lock = Lock()
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score faces, see `Engine.run`."""
+        import keras
+
+        with self._lock:
+            outputs = self._explained.predict_on_batch(images)
+        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+
+class ONNXRuntimeEngine:
+    """Runs an exported graph on the processor.
+
+    Args:
+        path: the graph, `.onnx`.
+        precision: what its weights are: `float32`, `float16` or `int8`.
+    """
+
+    name = ONNXRUNTIME
+
+    def __init__(self, path: Path, precision: str) -> None:
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
+        self.precision = precision
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), providers=["CPUExecutionProvider"]
+            )
+        except (
+            failures.InvalidProtobuf,
+            failures.InvalidGraph,
+            failures.Fail,
+            failures.NoSuchFile,
+            failures.NotImplemented,
+        ) as error:
+            raise InputError(f"{path}: ONNX Runtime cannot run it ({error})") from error
+        self._outputs = outputs_of([output.name for output in self._session.get_outputs()])
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score faces, see `Engine.run`."""
+        images = np.asarray(images, np.float32)
+        values = self._session.run(list(self._outputs), {"image": images})
+        return dict(zip(self._outputs, values, strict=True))
+
+
+class _Requests:
+    """As many requests as run side by side; each takes one image."""
+
+    def __init__(self, compiled: Any) -> None:
+        named = [name for output in compiled.outputs for name in output.get_names()]
+        self._outputs = outputs_of(named)
+        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._pool = ThreadPoolExecutor(count, "openvino")
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(count):
+            self._free.put(compiled.create_infer_request())
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score images, see `Engine.run`; several threads may do so at once."""
+        results = list(self._pool.map(self._one, images))
+        return {name: np.concatenate([one[name] for one in results]) for name in self._outputs}
+
+    def _one(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        request = self._free.get()
+        try:
+            # Written straight into the network's input, which is float32, whatever the image is.
+            request.infer({"image": image[None]})
+            # Copied, because the request will be used again.
+            return {name: request.get_tensor(name).data.copy() for name in self._outputs}
+        finally:
+            self._free.put(request)
+
+
+class OpenVINOEngine:
+    """Runs an exported graph. It may be used from several threads at once.
+
+    Args:
+        path: the graph, `.xml`; its weights lie beside it.
+        precision: `float32`, `bfloat16` or `int8`; the graph of the last is another file.
+    """
+
+    name = OPENVINO
+
+    def __init__(self, path: Path, precision: str) -> None:
+        self.precision = precision
+        import openvino
+
+        # The first look at a tensor's data fills a table inside OpenVINO. Where the first two looks
+        # are taken by two threads, one waits for the table and the other for the interpreter's
+        # lock, for ever; so the first is taken here, alone.
+        _ = openvino.Tensor(np.zeros(1, np.float32)).data
+        self._core = openvino.Core()
+        try:
+            self._graph = self._core.read_model(path)
+        except RuntimeError as error:
+            raise InputError(f"{path}: OpenVINO cannot read it ({error})") from error
+        # One image a request: it stays in the caches, and kernels for a known shape are faster.
+        self._graph.reshape([1, *list(self._graph.input().partial_shape)[1:]])
+
+    @cached_property
+    def _alone(self) -> _Requests:
+        """One request on all cores: the shortest way for one image."""
+        return self._compile("LATENCY")
+
+    @cached_property
+    def _many(self) -> _Requests:
+        """Several requests side by side: the most images a second."""
+        return self._compile("THROUGHPUT")
+
+    def _compile(self, hint: str) -> _Requests:
+        chosen = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": HINTS[self.precision]}
+        return _Requests(self._core.compile_model(self._graph, "CPU", chosen))
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score faces, see `Engine.run`."""
+        return (self._alone if len(images) == 1 else self._many).run(images)
+
+
+class LiteRT:
+    """Runs a `.tflite` file."""
+
+    name = "litert"
+
+    def __init__(self, path: Path, precision: str) -> None:
+        self.precision = precision
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise InputError(
+                "LiteRT needs one more package: pip install 'deepfake-detector[export]'"
+            ) from error
+        self._runner = Interpreter(str(path)).get_signature_runner()
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score faces, see `Engine.run`."""
+        outputs = self._runner(image=np.asarray(images, np.float32))
+        return {name: outputs[name] for name in outputs_of(outputs)}
+
+
+class SavedModel:
+    """Runs a TensorFlow SavedModel."""
+
+    name = "saved_model"
+
+    def __init__(self, path: Path, precision: str) -> None:
+        import tensorflow
+
+        self.precision = precision
+        self._model = tensorflow.saved_model.load(str(path))
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Score faces, see `Engine.run`."""
+        outputs = self._model.serve(np.asarray(images, np.float32))
+        return {name: outputs[name].numpy() for name in outputs_of(outputs)}
+
+
+_MAKERS: dict[str, Callable[[Path, str], Engine]] = {
+    ONNXRUNTIME: ONNXRuntimeEngine,
+    OPENVINO: OpenVINOEngine,
+    "litert": LiteRT,
+    "tensorflow": SavedModel,
+}
+
+
+def make(variant: Variant, folder: Path, precision: str) -> Engine:
+    """Load an export into its runtime.
+
+    Raises:
+        InputError: the runtime is not installed, or cannot read the file.
+    """
+    return _MAKERS[variant.runner](folder / variant.file, precision)
+
+
+def native_bfloat16() -> bool:
+    """Tell whether this processor computes in bfloat16 itself."""
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
