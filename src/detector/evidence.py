@@ -19,6 +19,7 @@ import numpy as np
 from src import InputError
 from src.detector import network
 from src.detector.engines import FEATURES
+from src.detector.gradient import differentiator
 
 if TYPE_CHECKING:
     import keras
@@ -77,45 +78,33 @@ def grad_cam(model: keras.Model, image: np.ndarray, layer: str) -> np.ndarray:
     Raises:
         InputError: no such layer, or one whose output is not a map.
     """
-    activation, gradient = _activation_and_gradient(network.logits(model), image[None], layer)
-    weights = gradient.mean(axis=(0, 1))
-    return np.asarray((activation * weights).sum(axis=-1), np.float32)
-
-
-def _activation_and_gradient(
-    model: keras.Model, images: np.ndarray, layer: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a layer's output and the gradient of the logit with respect to it, `(h, w, C)` each.
-
-    A zero is added to the layer's output; the gradient with respect to that zero is the one
-    wanted, and is a gradient by a variable, which every backend can take.
-    """
     import keras
 
-    shape = _map_shape(model, layer)
-
-    class Shift(keras.layers.Layer):
-        def build(self, input_shape: Any) -> None:
-            self.zero = self.add_weight(shape=shape, initializer="zeros", name="zero")
-
-        def call(self, x: Any) -> Any:
-            return x + keras.ops.cast(self.zero, x.dtype)
-
-    shift = Shift(name="shift")
+    logits = network.logits(model)
+    shape = _map_shape(logits, layer)
+    # What is added to a layer's output has its gradient, also within a residual branch.
+    inputs = [keras.Input(logits.input.shape[1:]), keras.Input(shape)]
     seen: list[Any] = []
 
     def call(inner: Any, *args: Any, **kwargs: Any) -> Any:
         output = inner(*args, **kwargs)
-        if inner.name != layer:
-            return output
-        seen.append(shift(output))
-        return seen[0]
+        if inner.name == layer:
+            output = keras.layers.Add(name="shift", dtype=output.dtype)([output, inputs[1]])
+            seen.append(output)
+        return output
 
-    shifted = keras.models.clone_model(model, clone_function=lambda kept: kept, call_function=call)
-    both = keras.Model(shifted.input, [shifted.output, seen[0]])
-    gradient = _gradient(both, shift.zero, images)
-    activation = keras.ops.convert_to_numpy(both(images, training=False)[1])[0]
-    return activation.astype(np.float32), gradient.astype(np.float32)
+    shifted = keras.models.clone_model(
+        keras.Model([logits.input, keras.Input(shape)], logits.output),
+        input_tensors=inputs,
+        clone_function=lambda kept: kept,
+        call_function=call,
+    )
+    differentiate = differentiator(keras.Model(inputs, [shifted.output, *seen]))
+    zeros = np.zeros((1, *shape), np.float32)
+    (_, activation), gradient = differentiate(np.asarray(image[None], np.float32), zeros)
+    weights = keras.ops.convert_to_numpy(gradient)[0].mean(axis=(0, 1))
+    map_ = (keras.ops.convert_to_numpy(activation)[0] * weights).sum(axis=-1)
+    return np.asarray(map_, np.float32)
 
 
 def _map_shape(model: keras.Model, layer: str) -> tuple[int, int, int]:
@@ -130,33 +119,3 @@ def _map_shape(model: keras.Model, layer: str) -> tuple[int, int, int]:
         last = ", ".join(list(maps)[-8:])
         raise InputError(f"no layer {layer!r} with an (h, w, C) output; the last such are {last}")
     return maps[layer]
-
-
-def _gradient(model: keras.Model, variable: Any, images: np.ndarray) -> np.ndarray:
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            logit = model(images, training=False)[0]
-        return tape.gradient(logit, variable.value).numpy()
-    if backend == "jax":
-        import jax
-
-        weights = {id(v): v.value for v in model.variables}
-
-        def logit_of(value: Any) -> Any:
-            values = weights | {id(variable): value}
-            outputs, _ = model.stateless_call(
-                [values[id(v)] for v in model.trainable_variables],
-                [values[id(v)] for v in model.non_trainable_variables],
-                images,
-                training=False,
-            )
-            return outputs[0].sum()
-
-        return np.asarray(jax.grad(logit_of)(variable.value))
-    model(images, training=False)[0].sum().backward()
-    return variable.value.grad.cpu().numpy()
