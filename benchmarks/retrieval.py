@@ -19,8 +19,8 @@ from pathlib import Path
 import click
 
 from src.cli import Verb
-from src.explaining import dense, notes
-from src.explaining.retrieval import Library
+from src.explaining import notes
+from src.explaining.retrieval import Library, encoder
 
 QUESTIONS = Path(__file__).with_name("retrieval_questions.csv")
 PARTS = ("development", "held-out", "added", "later", "fresh")
@@ -64,7 +64,7 @@ def recall(library: Library, asked: Iterable[Question]) -> float:
 @click.option("--dense", "by_meaning", is_flag=True, help="Search by meaning as well.")
 def command(parts: tuple[str, ...], by_meaning: bool) -> None:
     """Print recall@3, and on stderr what was missed of the questions that were tuned on."""
-    library = Library(notes.load(), dense.encoder() if by_meaning else None)
+    library = Library(notes.load(), encoder() if by_meaning else None)
     click.echo(f"| {len(library.notes)} notes | questions | recall@{COUNT} |\n|---|---|---|")
     for part in parts or PARTS:
         asked = questions(part)

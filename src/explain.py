@@ -17,7 +17,7 @@ from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.framing import FACES
 from src.detector.location import MODEL_HELP
-from src.explaining import dense, measurements, notes, papers, writing
+from src.explaining import measurements, notes, papers, retrieval, writing
 from src.explaining.measurements import Measured
 from src.explaining.notes import Note
 from src.explaining.retrieval import Encoder, Library
@@ -199,7 +199,7 @@ def command(
         if not llm_model:
             raise InputError("--llm needs --llm-model (or DEEPFAKE_LLM_MODEL): the model's name")
         endpoint = Endpoint(llm_model, llm_url, llm_key, llm_seconds)
-    encoder = dense.encoder() if by_meaning else None
+    encoder = retrieval.encoder() if by_meaning else None
     library = Library(notes.load(), encoder) if by_meaning else our_notes()
     own = _index(papers, encoder) if papers is not None else None
     detector = load(model, engine)

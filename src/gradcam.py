@@ -18,7 +18,7 @@ from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
 from src.detector.location import MODEL_HELP
-from src.detector.prediction import judge
+from src.detector.prediction import put_together
 from src.files import refuse_existing
 from src.report import plots
 
@@ -88,22 +88,15 @@ def explain(
     image = pixels.read(path)
     views = detector.framing(faces).views(image)
     inputs = [pixels.resize(view.cut(image), detector.card.image_size) for view in views]
-    scores = detector.score(np.stack(inputs))
-    signed = list(scores.evidence)
+    outputs, signed = detector.outputs(inputs)
     if layer not in (None, detector.card.evidence_layer):
         signed = [evidence.grad_cam(detector.model, face, layer) for face in inputs]
     regions = tuple(
-        Region(view.box, float(p_fake), map_)
-        for view, p_fake, map_ in zip(views, scores.p_fake, signed, strict=True)
+        Region(view.box, output.p_fake, map_)
+        for view, output, map_ in zip(views, outputs, signed, strict=True)
     )
-    logits = scores.logit.tolist()
-    verdicts = [
-        judge(view, output, detector.calibration)
-        for view, output in zip(views, scores.outputs(), strict=True)
-    ]
-    decided = verdict.combine(verdicts, logits, detector.calibration)
-    layer = layer or detector.card.evidence_layer
-    return Explanation(image, decided.word, regions, layer)
+    said = put_together(str(path), "", views, outputs, detector.calibration)
+    return Explanation(image, said.verdict, regions, layer or detector.card.evidence_layer)
 
 
 def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Figure:

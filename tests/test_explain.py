@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from src.data.faces import Face
 from src.detector import bundle, network
 from src.explain import explain
-from src.explaining import dense, measurements
+from src.explaining import measurements, retrieval
 from src.explaining.checking import holds
 from src.explaining.rewriting import Endpoint
 from src.explaining.writing import Sentence
@@ -301,7 +301,7 @@ def test_notes_and_papers_are_searched_by_meaning_where_asked(tell, photo, tmp_p
         asked.extend(texts)
         return np.eye(1, 3, dtype=np.float32).repeat(len(texts), 0)
 
-    monkeypatch.setattr(dense, "encoder", lambda: encode)
+    monkeypatch.setattr(retrieval, "encoder", lambda: encode)
     tell(photo, "--dense")
     assert "detectors fail on methods that they have not seen in training" in asked
     write_pdf(tmp_path / "mine.pdf", "Owls turn their heads.")

@@ -141,10 +141,20 @@ class Detector:
         p_fake = probability(arrays["logit"], self.card.temperature)
         return Scores(p_fake=p_fake, **arrays)
 
-    def logits(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
+    def outputs(
+        self, images: Sequence[np.ndarray], batch_size: int = 32
+    ) -> tuple[list[Output], list[np.ndarray]]:
+        """Score any number of images, so many at once: what is said of each, and its evidence."""
+        said, maps = [], []
+        for start in range(0, len(images), batch_size):
+            scores = self.score(np.stack(images[start : start + batch_size]))
+            said += scores.outputs()
+            maps += list(scores.evidence)
+        return said, maps
+
+    def logits(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Score any number of images, and return the raw outputs alone, `(N,)` float32."""
-        starts = range(0, len(images), batch_size)
-        return np.concatenate([self.score(images[i : i + batch_size]).logit for i in starts])
+        return np.array([output.logit for output in self.outputs(images)[0]], np.float32)
 
     def features(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
         """Return the hidden units before the logit, `(N, 256)` float32."""
@@ -247,11 +257,7 @@ class Detector:
         self, paths: Sequence[str], seen: Sequence[_Seen], batch_size: int
     ) -> list[Prediction]:
         inputs = [image for one in seen for several in one.inputs for image in several]
-        scored = [
-            self.score(np.stack(inputs[start : start + batch_size]))
-            for start in range(0, len(inputs), batch_size)
-        ]
-        said = iter([output for scores in scored for output in scores.outputs()])
+        said = iter(self.outputs(inputs, batch_size)[0])
 
         def output(several: Sequence[np.ndarray]) -> Output:
             first, *others = [next(said) for _ in several]

@@ -87,43 +87,45 @@ def judge(
     """
     if not persons:
         return [], Verdict("inconclusive", (verdict.NO_FACE,))
-    if tracks is not None:
-        return _judge_tracks(persons, tracks, head)
     counted = [_counted(sightings) for sightings in persons]
-    logits = [score(sightings, None if calibration else head) for sightings in persons]
-    among_real = [_p_value(one, calibration, 1, "real") for one in counted]
-    among_fake = [_p_value(one, calibration, 1, "fake") for one in counted]
-    verdicts = [
-        verdict.decide_by_frames(logit, real, fake, calibration, _hindrances(sightings))
-        for sightings, logit, real, fake in zip(
-            counted, logits, among_real, among_fake, strict=True
-        )
-    ]
-    stands_out: list[bool] | None = [True] * len(persons)
-    if calibration is not None and len(persons) > 1:
-        stands_out = calibration.stand_out(
-            [_p_value(one, calibration, len(persons), "real") for one in counted]
-        )
+    if tracks is not None:
+        temperature = tracks.temperature
+        logits = [score(sightings, head) for sightings in persons]
+        verdicts = [
+            verdict.decide(logit, tracks, _hindrances(sightings))
+            for sightings, logit in zip(counted, logits, strict=True)
+        ]
+        decided = verdict.combine(verdicts, logits, tracks)
+    else:
+        logits = [score(sightings, None if calibration else head) for sightings in persons]
+        verdicts, decided = _by_frames(counted, logits, calibration)
     told = [
         _track(number, *one, temperature)
         for number, one in enumerate(zip(persons, verdicts, logits, strict=True), start=1)
     ]
-    return told, verdict.together(verdicts, stands_out)
+    return told, decided
 
 
-def _judge_tracks(
-    persons: Sequence[Sequence[Sighting]], tracks: Calibration, head: Head | None
-) -> tuple[list[Track], Verdict]:
-    logits = [score(sightings, head) for sightings in persons]
+def _by_frames(
+    persons: Sequence[Sequence[Sighting]],
+    logits: Sequence[float],
+    calibration: Calibration | None,
+) -> tuple[list[Verdict], Verdict]:
+    """Judge persons by the calibration of stills, and the video by them."""
     verdicts = [
-        verdict.decide(logit, tracks, _hindrances(_counted(sightings)))
-        for logit, sightings in zip(logits, persons, strict=True)
+        verdict.decide_by_frames(
+            logit,
+            *(_p_value(sightings, calibration, 1, among) for among in ("real", "fake")),
+            calibration,
+            _hindrances(sightings),
+        )
+        for sightings, logit in zip(persons, logits, strict=True)
     ]
-    told = [
-        _track(number, *one, tracks.temperature)
-        for number, one in enumerate(zip(persons, verdicts, logits, strict=True), start=1)
-    ]
-    return told, verdict.combine(verdicts, logits, tracks)
+    stands_out: list[bool] | None = [True] * len(persons)
+    if calibration is not None and len(persons) > 1:
+        found = [_p_value(one, calibration, len(persons), "real") for one in persons]
+        stands_out = calibration.stand_out(found)
+    return verdicts, verdict.together(verdicts, stands_out)
 
 
 def score(sightings: Sequence[Sighting], head: Head | None = None) -> float:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,9 +20,6 @@ from src.explaining import file_facts, provenance, regions, spectrum, wording
 from src.explaining.wording import Measurement
 
 log = logging.getLogger(__name__)
-
-# Faces that the network takes at once.
-BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -53,10 +50,10 @@ def measure(
     """
     facts = file_facts.read(content, name)
     credentials = provenance.read(content, facts.media_type, trust_anchors)
-    image = pixels.read(content, name)
+    image, size = pixels.read(content, name), detector.card.image_size
     views = detector.framing(faces).views(image)
     cuts = [view.cut(image) for view in views]
-    outputs, maps = _score(cuts, detector)
+    outputs, maps = detector.outputs([pixels.resize(cut, size) for cut in cuts])
     highest = max(range(len(views)), key=lambda index: outputs[index].logit)
     copied = [
         replace(output, again=_copies(cut, detector)) if careful or index == highest else output
@@ -77,19 +74,9 @@ def measure(
     return Measured(prediction, {one.id: one for one in found})
 
 
-def _score(cuts: Sequence[np.ndarray], detector: Detector) -> tuple[list[Output], list[np.ndarray]]:
-    inputs = [pixels.resize(cut, detector.card.image_size) for cut in cuts]
-    outputs: list[Output] = []
-    maps: list[np.ndarray] = []
-    for start in range(0, len(inputs), BATCH):
-        scores = detector.score(np.stack(inputs[start : start + BATCH]))
-        outputs += scores.outputs()
-        maps += list(scores.evidence)
-    return outputs, maps
-
-
 def _copies(cut: np.ndarray, detector: Detector) -> tuple[float, ...]:
-    outputs, _ = _score(again(cut, CAREFUL), detector)
+    size = detector.card.image_size
+    outputs, _ = detector.outputs([pixels.resize(one, size) for one in again(cut, CAREFUL)])
     return tuple(output.logit for output in outputs)
 
 

@@ -34,7 +34,6 @@ class Credentials:
     state: State
     # Who signed, as the certificate has it; None without a readable manifest.
     signer: str | None = None
-    tool: str | None = None
     generated: bool = False  # the manifest says that a generator made the picture, or a part of it
     problem: str | None = None  # why it is invalid or unreadable, in the words of the library
 
@@ -91,11 +90,9 @@ def _read(reader: Any) -> Credentials:
     states: dict[str, State] = {"Trusted": "trusted", "Valid": "untrusted"}
     state = states.get(reader.get_validation_state(), "invalid")
     signature = manifest.get("signature_info", {})
-    tools = manifest.get("claim_generator_info", [])
     return Credentials(
         state,
         signer=signature.get("common_name") or signature.get("issuer"),
-        tool=tools[0].get("name") if tools else manifest.get("claim_generator"),
         generated=any(_says_generated(one) for one in store["manifests"].values()),
         problem=_problem(store) if state == "invalid" else None,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from src import InputError
 from src.explaining.notes import Note
 
 # Turns n texts into (n, d) float32 rows of length 1, near each other where texts mean the same.
@@ -20,6 +21,8 @@ looks tell tells say says know knows think mean means want good bad better best 
 something anything everything someone somebody anyone anybody everybody way kind sort one work
 works use uses used using help helps try find finds actually simply hardly
 """
+# What `--dense` searches with; of the extra `[dense]`.
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 # The constant of reciprocal rank fusion, from its authors' paper.
 FUSION = 60
 
@@ -42,7 +45,7 @@ class Library:
         """Index the notes.
 
         Args:
-            encoder: such as `dense.encoder()`; None searches by words alone.
+            encoder: such as `encoder()`; None searches by words alone.
         """
         self.notes = tuple(notes)
         self._rankings: list[Callable[[str], np.ndarray]] = []
@@ -135,3 +138,34 @@ def _by_meaning(notes: Sequence[Note], encoder: Encoder) -> Callable[[str], np.n
         return found
 
     return scores
+
+
+def encoder(model: str = MODEL) -> Encoder:
+    """Return an encoder of English sentences, loaded once.
+
+    Args:
+        model: name at the model hub, from whose cache it is taken once it was downloaded, or a
+            folder.
+
+    Raises:
+        InputError: the packages of the extra are missing, or the model cannot be had.
+    """
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise InputError(
+            "searching by meaning needs more packages: pip install 'deepfake-detector[dense]'"
+        ) from error
+    try:
+        network = SentenceTransformer(model)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{model}: expected a folder with the encoder, or its download from the model hub; "
+            f"neither was to be had ({error})"
+        ) from error
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        vectors = network.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vectors, np.float32)
+
+    return encode

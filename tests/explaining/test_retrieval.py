@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from benchmarks import retrieval as benchmark
 from src import InputError
-from src.explaining import dense, notes
+from src.explaining import notes, retrieval
 from src.explaining.notes import Note, Source
 from src.explaining.retrieval import Library, fuse
 
@@ -77,7 +77,7 @@ def test_fusing_goes_by_ranks_whatever_the_scale():
 def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(InputError, match=r"pip install 'deepfake-detector\[dense\]'"):
-        dense.encoder()
+        retrieval.encoder()
 
 
 def test_the_encoder_is_asked_for_rows_of_length_one(monkeypatch):
@@ -94,7 +94,7 @@ def test_the_encoder_is_asked_for_rows_of_length_one(monkeypatch):
     packages = ModuleType("sentence_transformers")
     packages.SentenceTransformer = Stub
     monkeypatch.setitem(sys.modules, "sentence_transformers", packages)
-    rows = dense.encoder()(["one", "two"])
+    rows = retrieval.encoder()(["one", "two"])
     assert rows.shape == (2, 4) and rows.dtype == np.float32
     assert asked["name"] == "sentence-transformers/all-MiniLM-L6-v2"
     assert asked["normalize_embeddings"]
@@ -108,7 +108,7 @@ def test_a_model_that_cannot_be_had_is_an_error_of_one_line(monkeypatch):
     packages.SentenceTransformer = missing
     monkeypatch.setitem(sys.modules, "sentence_transformers", packages)
     with pytest.raises(InputError, match="model hub.*no network"):
-        dense.encoder()
+        retrieval.encoder()
 
 
 def test_lay_questions_find_their_notes():
