@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from src.detector.familiarity import Familiarity
     from src.detector.temporal import Head
 
+Item = TypeVar("Item")
 # A thread a core: finding faces in an image takes a core about half as long as judging it.
 DECODERS = os.cpu_count() or 4
 # Batches under way: while one is finished, the engine has the next one to go on with.
@@ -210,11 +210,8 @@ class Detector:
                 futures = [decoders.submit(see, path) for path in batch]
                 return judges.submit(self._judge, batch, futures, batch_size)
 
-            begun = deque(map(begin, batches[:AT_ONCE]))
-            following = iter(batches[AT_ONCE:])
-            while begun:
-                yield from begun.popleft().result()
-                begun.extend(map(begin, islice(following, 1)))
+            for _, judged in ahead(batches, begin, AT_ONCE - 1):
+                yield from judged.result()
 
     def _judge(
         self, paths: Sequence[str | Path], futures: Sequence[Future], batch_size: int
@@ -268,6 +265,19 @@ class Detector:
             for path, one in zip(paths, seen, strict=True)
             for outputs in [list(map(output, one.inputs))]
         ]
+
+
+def ahead(
+    items: Iterable[Item], begin: Callable[[Item], Future], count: int
+) -> Iterator[tuple[Item, Future]]:
+    """Yield what was begun with each item, in order, and begin so many more before each."""
+    begun: deque[tuple[Item, Future]] = deque()
+    for item in items:
+        begun.append((item, begin(item)))
+        if len(begun) > count:
+            yield begun.popleft()
+    while begun:
+        yield begun.popleft()
 
 
 def again(image: np.ndarray, stability: int) -> list[np.ndarray]:

@@ -1,8 +1,7 @@
 """Watch a video: find the faces in its frames, tell who is who, and score them in batches."""
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -14,7 +13,7 @@ from src.data import footage, looks, pixels
 from src.data.footage import Survey
 from src.data.tracks import Box, Tracker
 from src.detector import verdict
-from src.detector.detector import AT_ONCE, DECODERS, Detector
+from src.detector.detector import AT_ONCE, DECODERS, Detector, ahead
 from src.detector.framing import Framing, View
 from src.detector.persons import Sighting
 from src.detector.prediction import Scores, hindrances
@@ -93,19 +92,11 @@ def watch(
     persons: dict[int, list[Sighting]] = {}
     judge = partial(_score, detector, score or detector.score)
     with ThreadPoolExecutor(AT_ONCE) as judges:
-        judged: deque[Future] = deque()
-
-        def take(future: Future) -> None:
-            for person, sighting in future.result():
-                persons.setdefault(person, []).append(sighting)
-
         found = _follow(frames, detector.framing(faces), detector.card.image_size, step)
-        while batch := list(islice(found, batch_size)):
-            judged.append(judges.submit(judge, batch))
-            if len(judged) > AT_ONCE:
-                take(judged.popleft())
-        for future in judged:
-            take(future)
+        batches = iter(lambda: list(islice(found, batch_size)), [])
+        for _, judged in ahead(batches, partial(judges.submit, judge), AT_ONCE):
+            for person, sighting in judged.result():
+                persons.setdefault(person, []).append(sighting)
     return [persons[person] for person in sorted(persons)]
 
 
@@ -115,26 +106,15 @@ def _follow(
     tracker = Tracker()
     with ThreadPoolExecutor(DECODERS) as finders:
         look = partial(_look, framing, size)
-        for frame, future in _ahead(frames, lambda image: finders.submit(look, image)):
+        # Every thread is busy with a frame, and memory holds no more frames than that takes.
+        begun = ahead(frames, lambda frame: finders.submit(look, frame.image), DECODERS)
+        for frame, future in begun:
             seen = future.result()
             known = [one.looks for one in seen if one.looks is not None]
             who = tracker.follow([one.box for one in seen], known or None, frame.cut)
             for person, one in zip(who, seen, strict=True):
                 yield _Appearance(frame.time, person, one)
             step()
-
-
-def _ahead(
-    frames: Iterable[Frame], submit: Callable[[np.ndarray], Future]
-) -> Iterator[tuple[Frame, Future]]:
-    """Keep every thread busy with a frame, and no more frames in memory than that takes."""
-    begun: deque[tuple[Frame, Future]] = deque()
-    for frame in frames:
-        begun.append((frame, submit(frame.image)))
-        if len(begun) > DECODERS:
-            yield begun.popleft()
-    while begun:
-        yield begun.popleft()
 
 
 def _look(framing: Framing, size: int, image: np.ndarray) -> list[_Seen]:
