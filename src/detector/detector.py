@@ -142,19 +142,20 @@ class Detector:
         return Scores(p_fake=p_fake, **arrays)
 
     def outputs(
-        self, images: Sequence[np.ndarray], batch_size: int = 32
+        self, images: Sequence[np.ndarray] | np.ndarray, batch_size: int = 32
     ) -> tuple[list[Output], list[np.ndarray]]:
         """Score any number of images, so many at once: what is said of each, and its evidence."""
         said, maps = [], []
         for start in range(0, len(images), batch_size):
-            scores = self.score(np.stack(images[start : start + batch_size]))
+            scores = self.score(np.asarray(images[start : start + batch_size]))
             said += scores.outputs()
             maps += list(scores.evidence)
         return said, maps
 
-    def logits(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    def logits(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
         """Score any number of images, and return the raw outputs alone, `(N,)` float32."""
-        return np.array([output.logit for output in self.outputs(images)[0]], np.float32)
+        said, _ = self.outputs(images, batch_size)
+        return np.array([output.logit for output in said], np.float32)
 
     def features(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
         """Return the hidden units before the logit, `(N, 256)` float32."""

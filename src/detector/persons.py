@@ -115,7 +115,8 @@ def _by_frames(
     verdicts = [
         verdict.decide_by_frames(
             logit,
-            *(_p_value(sightings, calibration, 1, among) for among in ("real", "fake")),
+            _p_value(sightings, calibration, 1, "real"),
+            _p_value(sightings, calibration, 1, "fake"),
             calibration,
             _hindrances(sightings),
         )
