@@ -39,13 +39,13 @@ class View:
 class Framing:
     """How faces are found and framed."""
 
-    # Of a frame's width that the face fills; None takes every image whole.
+    # What part of a frame's width the face fills; None takes every image whole.
     share: float | None = None
     # One of `FACES`. `auto` judges every face, and leaves an image as it is whose largest face is
     # framed already; `largest` is the same for the largest face alone; `all` cuts out every face;
     # `off` takes the whole image for the face.
     faces: str = "off"
-    # Of faces; None where none are looked for.
+    # None where no faces are looked for.
     finder: Finder | None = field(default=None, compare=False, repr=False)
 
     def views(self, image: np.ndarray) -> list[View]:

@@ -53,7 +53,7 @@ class FacePrediction:
     # Left, top, width, height in pixels of the upright image.
     box: tuple[float, float, float, float]
     score: float  # probability in [0, 1] that this is a face
-    # X and y in pixels of eyes, nose and corners of the mouth.
+    # Eyes, nose and corners of the mouth: x and y in pixels.
     landmarks: tuple[tuple[float, float], ...]
     verdict: verdict.Word  # `fake`, `real` or `inconclusive`
     p_fake: float  # probability of *fake* in [0, 1]

@@ -53,7 +53,7 @@ class Endpoint:
     model: str
     # Such as `http://localhost:11434/v1`; None for the client's own.
     url: str | None = None
-    # What it is asked for; None for servers that ask for none.
+    # None for servers that ask for none.
     key: str | None = field(default=None, repr=False)
     seconds: float = 30.0  # how long an answer may take, from the first byte to the last
 
