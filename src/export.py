@@ -123,18 +123,10 @@ class _Exporter:
 
     detector: Detector  # in Keras
     samples: Sequence[Sample]
+    images: Images  # what exports are compared on
+    wanted: dict[str, np.ndarray]  # what Keras says of these images
     seed: int
     scratch: Path  # files that others are made out of lie here, too
-
-    @cached_property
-    def images(self) -> Images:
-        """What exports are compared on."""
-        return sample.read(self.detector, self.samples, "validation", sample.COMPARED, self.seed)
-
-    @cached_property
-    def wanted(self) -> dict[str, np.ndarray]:
-        """What Keras says of these images."""
-        return agreement.score(self.detector.engine, self.images.pixels)
 
     @cached_property
     def quantising(self) -> Images:
@@ -216,12 +208,13 @@ def _exported(
     output: Path | None,
     seed: int,
 ) -> list[Outcome]:
-    target = output or folder
+    detector, samples = load(folder, "keras"), sample.find(card, data_dirs)
+    images = sample.read(detector, samples, "validation", sample.COMPARED, seed)
+    wanted = agreement.score(detector.engine, images.pixels)
+    outcomes, target = [], output or folder
     target.mkdir(parents=True, exist_ok=True)
-    detector = load(folder, "keras")
-    outcomes = []
     with tempfile.TemporaryDirectory(prefix="export-", dir=target) as scratch:
-        exporter = _Exporter(detector, sample.find(card, data_dirs), seed, Path(scratch))
+        exporter = _Exporter(detector, samples, images, wanted, seed, Path(scratch))
         for name in names:
             exporter.write(name)
             outcome = exporter.check(name)

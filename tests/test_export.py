@@ -212,6 +212,18 @@ def test_a_missing_exporter_is_told_before_anything_is_written(
     assert sorted(own.rglob("*")) == before
 
 
+def test_images_that_cannot_be_read_are_an_error_and_no_fault_of_the_export(
+    bundle_folder, tmp_path, run
+):
+    own = shutil.copytree(bundle_folder, tmp_path / "own")
+    for name in ("real", "fake"):
+        (tmp_path / "broken" / "validation" / name).mkdir(parents=True)
+        (tmp_path / "broken" / "validation" / name / "a.png").write_text("no picture")
+    result = run("export", "--model", own, "--format", "onnx", "--data-dir", tmp_path / "broken")
+    assert result.exit_code == 2
+    assert "none of the images to check an export on can be read" in result.stderr
+
+
 def test_another_measure_of_familiarity_makes_an_export_anew(own, images, run):
     card = read_card(own)
     learnt = np.load(own / "familiarity.npz")
