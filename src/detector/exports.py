@@ -11,7 +11,7 @@ from src import InputError
 # What to do about a bundle that is damaged.
 AGAIN = "copy the whole bundle again, or train it again"
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
-# Differences from Keras in float32 that are accepted, by the fields of `agreement.Agreement`. In
+# Differences from Keras in float32 that are accepted, by the fields of `exporting.agreement`. In
 # int8 single images may differ more, and it has a threshold of unfamiliarity of its own; the
 # temporal head is not used there, since nothing calibrates it. A detector of real faces differed in
 # unfamiliarity by 1e-5 in float32, 0.005 in float16, 0.06 in bfloat16, 0.03 and 0.09 in int8;
