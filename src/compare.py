@@ -25,19 +25,12 @@ COLUMNS = ("path", "label", "before", "after", "p_fake_before", "p_fake_after")
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two detectors on the same images.
-
-    Attributes:
-        images: how many.
-        auc: the areas under their ROC curves.
-        answers: on which images only one is right, at p_fake = 0.5.
-        changed: a row an image whose verdict differs: `COLUMNS`.
-    """
+    """Two detectors on the same images."""
 
     images: int
-    auc: Difference
-    answers: Disagreement
-    changed: list[dict[str, Any]]
+    auc: Difference  # the areas under their ROC curves
+    answers: Disagreement  # on which images only one is right, at p_fake = 0.5
+    changed: list[dict[str, Any]]  # a row an image whose verdict differs: `COLUMNS`
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain types for JSON."""

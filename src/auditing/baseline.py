@@ -19,16 +19,10 @@ class Baseline:
 
     Between neighbouring knots a ramp rises from 0 to 1; outside it stays at 0 or 1, so nothing is
     extrapolated. Everything is plain numbers: it is kept as JSON and applied in NumPy.
-
-    Attributes:
-        knots: for each column the values where its curve bends, rising.
-        weights: for each column the weight of each ramp.
-        bias: what is added.
-        columns: names of the columns.
     """
 
-    knots: list[list[float]]
-    weights: list[list[float]]
+    knots: list[list[float]]  # for each column the values where its curve bends, rising
+    weights: list[list[float]]  # for each column the weight of each ramp
     bias: float
     columns: tuple[str, ...] = content.STATISTICS
 

@@ -25,24 +25,15 @@ CHUNK = 64
 
 @dataclass
 class Facts:
-    """What is known of N files, in compact arrays: about 200 bytes a file.
+    """What is known of N files, in compact arrays: about 200 bytes a file."""
 
-    Attributes:
-        sha256: `(N, 32)` uint8, of the file.
-        pixels: `(N, 16)` uint8, BLAKE2b of the decoded pixels and their shape.
-        hashes: `(N, 2, 8)` uint8, the perceptual hash and the difference hash.
-        container: `(N, container.COLUMNS)` float32.
-        content: `(N, 6)` float32.
-        readable: `(N,)` bool.
-        reasons: why those that are not readable are not, by index.
-    """
-
-    sha256: np.ndarray
-    pixels: np.ndarray
-    hashes: np.ndarray
-    container: np.ndarray
-    content: np.ndarray
-    readable: np.ndarray
+    sha256: np.ndarray  # `(N, 32)` uint8, of the file
+    pixels: np.ndarray  # `(N, 16)` uint8, BLAKE2b of the decoded pixels and their shape
+    hashes: np.ndarray  # `(N, 2, 8)` uint8, the perceptual hash and the difference hash
+    container: np.ndarray  # `(N, container.COLUMNS)` float32
+    content: np.ndarray  # `(N, 6)` float32
+    readable: np.ndarray  # `(N,)` bool
+    # Why those that are not readable are not, by index.
     reasons: dict[int, str] = field(default_factory=dict)
 
     def where(self, kept: Sequence[bool] | np.ndarray) -> Facts:

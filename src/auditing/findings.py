@@ -16,18 +16,12 @@ MEMBERS = 6
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a data set.
+    """One thing that is wrong with a data set."""
 
-    Attributes:
-        code: a short name that stays.
-        stops: training must not go on; else it is a warning.
-        sentence: what is wrong and what to do.
-        examples: paths of images that show it, those of one example together.
-    """
-
-    code: str
-    stops: bool
-    sentence: str
+    code: str  # a short name that stays
+    stops: bool  # training must not go on; else it is a warning
+    sentence: str  # what is wrong and what to do
+    # Paths of images that show it, those of one example together.
     examples: tuple[tuple[str, ...], ...] = ()
 
 
@@ -64,44 +58,25 @@ class Equalized:
 
 @dataclass(frozen=True)
 class Audit:
-    """What is known of a data set, and what follows from it.
+    """What is known of a data set, and what follows from it."""
 
-    Attributes:
-        counts: readable images by split and class.
-        sources: names of the data folders.
-        unreadable: path and reason of each file that cannot be read.
-        groups: number of groups with more than one image.
-        straddling: groups in more than one split.
-        copies_across_splits: equal pictures in more than one split.
-        copies_within: other equal pictures.
-        label_conflicts: equal pictures in both classes that are of different groups.
-        near_across_splits: nearly equal pictures in more than one split.
-        near_across_classes: nearly equal pictures in both classes.
-        near_within: other nearly equal pictures.
-        judged: the splits that the two models saw.
-        container: what the container facts give away; None with too few images.
-        content: what the content statistics give away; None with too few images.
-        equalized: both again after equalising; None where that was not asked for.
-        baseline: the content model, fitted on the training split alone.
-        max_shortcut_auc: what the lower end of the container AUC's interval must not exceed.
-    """
-
-    counts: dict[str, dict[str, int]]
+    counts: dict[str, dict[str, int]]  # readable images by split and class
     sources: list[str]
-    unreadable: list[tuple[str, str]]
-    groups: int
-    straddling: Alike
-    copies_across_splits: Alike
-    copies_within: Alike
-    label_conflicts: Alike
-    near_across_splits: Alike
-    near_across_classes: Alike
-    near_within: Alike
-    judged: tuple[str, ...]
-    container: Shortcut | None
-    content: Shortcut | None
-    equalized: Equalized | None
-    baseline: Baseline | None
+    unreadable: list[tuple[str, str]]  # path and reason of each file that cannot be read
+    groups: int  # number of groups with more than one image
+    straddling: Alike  # groups in more than one split
+    copies_across_splits: Alike  # equal pictures in more than one split
+    copies_within: Alike  # other equal pictures
+    label_conflicts: Alike  # equal pictures in both classes that are of different groups
+    near_across_splits: Alike  # nearly equal pictures in more than one split
+    near_across_classes: Alike  # nearly equal pictures in both classes
+    near_within: Alike  # other nearly equal pictures
+    judged: tuple[str, ...]  # the splits that the two models saw
+    container: Shortcut | None  # what the container facts give away; None with too few images
+    content: Shortcut | None  # what the content statistics give away; None with too few images
+    equalized: Equalized | None  # both again after equalising; None where that was not asked for
+    baseline: Baseline | None  # the content model, fitted on the training split alone
+    # What the lower end of the container AUC's interval must not exceed.
     max_shortcut_auc: float = MAX_SHORTCUT_AUC
 
     @property

@@ -28,18 +28,12 @@ _Fit = Callable[[np.ndarray, np.ndarray], _Model]
 
 @dataclass(frozen=True)
 class Shortcut:
-    """How well one kind of facts tells the classes apart.
+    """How well one kind of facts tells the classes apart."""
 
-    Attributes:
-        auc: of scores for images that the model was not fitted on, with its 95 % interval.
-        cues: the same number for each cue alone, the strongest first.
-        typical: what the strongest cue mostly is in real and in fake images.
-        extremes: the images that give themselves away the most, real and fake.
-    """
-
-    auc: Estimate
-    cues: dict[str, float]
-    typical: tuple[str, str]
+    auc: Estimate  # of scores for images that the model was not fitted on, with its 95 % interval
+    cues: dict[str, float]  # the same number for each cue alone, the strongest first
+    typical: tuple[str, str]  # what the strongest cue mostly is in real and in fake images
+    # The images that give themselves away the most, real and fake.
     extremes: tuple[tuple[str, ...], tuple[str, ...]]
 
     @property

@@ -18,19 +18,12 @@ from src.progress import bar
 
 @dataclass(frozen=True)
 class Judged:
-    """Images and what was said of them.
+    """Images and what was said of them."""
 
-    Attributes:
-        samples: those that could be read.
-        predictions: one a sample.
-        failures: the others.
-        seed: of the image that counts in a group.
-    """
-
-    samples: list[Sample]
-    predictions: list[Prediction]
-    failures: list[Failure]
-    seed: int = 0
+    samples: list[Sample]  # those that could be read
+    predictions: list[Prediction]  # one a sample
+    failures: list[Failure]  # the others
+    seed: int = 0  # of the image that counts in a group
 
     @cached_property
     def labels(self) -> np.ndarray:

@@ -20,17 +20,11 @@ MIN_IN_BIN = 5
 
 @dataclass(frozen=True)
 class Part:
-    """The images that have something in common, and how many of them are answered wrongly.
+    """The images that have something in common, and how many of them are answered wrongly."""
 
-    Attributes:
-        by: what they are sorted by, such as "brightness".
-        name: what they have in common.
-        wrong: answers at p_fake = 0.5 that are wrong.
-    """
-
-    by: str
+    by: str  # what they are sorted by, such as "brightness"
     name: str
-    wrong: Share
+    wrong: Share  # answers at p_fake = 0.5 that are wrong
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for JSON."""
@@ -113,17 +107,11 @@ def worth_a_look(judged: Judged, number: int) -> dict[str, list[int]]:
 
 @dataclass(frozen=True)
 class Features:
-    """A sample of the images as points in the plane.
+    """A sample of the images as points in the plane."""
 
-    Attributes:
-        points: `(N, 2)`, see `project`.
-        labels: `(N,)` 1 for fake, 0 for real.
-        wrong: `(N,)` bool: answered wrongly at p_fake = 0.5.
-    """
-
-    points: np.ndarray
-    labels: np.ndarray
-    wrong: np.ndarray
+    points: np.ndarray  # `(N, 2)`, see `project`
+    labels: np.ndarray  # `(N,)` 1 for fake, 0 for real
+    wrong: np.ndarray  # `(N,)` bool: answered wrongly at p_fake = 0.5
 
 
 def project(features: np.ndarray) -> np.ndarray:

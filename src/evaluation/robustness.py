@@ -26,23 +26,15 @@ IMAGES = 500
 
 @dataclass(frozen=True)
 class Row:
-    """A detector on images that something has happened to.
+    """A detector on images that something has happened to."""
 
-    Attributes:
-        name: of the change; `UNCHANGED` for the images as they are.
-        images: number of images.
-        auc: area under the ROC curve.
-        accuracy: share of right answers at p_fake = 0.5.
-        verdicts: what was said of them.
-        broken: which promises (`false_fake`, `false_real`) do not hold: the interval of the
-            realised rate lies above them.
-    """
-
-    name: str
+    name: str  # of the change; `UNCHANGED` for the images as they are
     images: int
     auc: Estimate
-    accuracy: float
+    accuracy: float  # share of right answers at p_fake = 0.5
     verdicts: Verdicts
+    # Which promises (`false_fake`, `false_real`) do not hold: the interval of the realised rate
+    # lies above them.
     broken: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,15 +20,10 @@ READERS = 4
 
 @dataclass(frozen=True)
 class Sight:
-    """One image as the network gets it: one face, or the whole of it.
+    """One image as the network gets it: one face, or the whole of it."""
 
-    Attributes:
-        input: `(S, S, 3)` uint8 RGB.
-        view: what part of the image that shows.
-    """
-
-    input: np.ndarray
-    view: View
+    input: np.ndarray  # `(S, S, 3)` uint8 RGB
+    view: View  # what part of the image that shows
 
 
 def see(
@@ -55,19 +50,12 @@ def see(
 
 @dataclass(frozen=True)
 class Shown:
-    """One image as the network saw it, with the evidence for the answer that it gave.
+    """One image as the network saw it, with the evidence for the answer that it gave."""
 
-    Attributes:
-        picture: `(S, S, 3)` uint8 RGB.
-        label: 1 for fake, 0 for real.
-        p_fake: probability of *fake* in [0, 1].
-        name: of the file.
-    """
-
-    picture: np.ndarray
-    label: int
-    p_fake: float
-    name: str
+    picture: np.ndarray  # `(S, S, 3)` uint8 RGB
+    label: int  # 1 for fake, 0 for real
+    p_fake: float  # probability of *fake* in [0, 1]
+    name: str  # of the file
 
 
 def show(detector: Detector, judged: Judged, indices: Sequence[int], faces: str) -> list[Shown]:

@@ -27,15 +27,10 @@ AS_PICTURES = "as the pictures that stand in the folders"
 
 @dataclass(frozen=True)
 class Found:
-    """The calibration of persons over time.
+    """The calibration of persons over time."""
 
-    Attributes:
-        sampled: how the frames of the videos were chosen.
-        calibration: by one score a person, see `persons.score`.
-    """
-
-    sampled: str
-    calibration: Calibration
+    sampled: str  # how the frames of the videos were chosen
+    calibration: Calibration  # by one score a person, see `persons.score`
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for the card."""

@@ -29,21 +29,13 @@ _COLOURS = {"fake": FAKE, "real": REAL, "inconclusive": UNSURE}
 
 @dataclass(frozen=True)
 class Mark:
-    """What is drawn around one person in a frame.
+    """What is drawn around one person in a frame."""
 
-    Attributes:
-        box: the face: left, top, width, height in pixels.
-        region: what was judged, in the same terms.
-        heat: `(h, w)` in [0, 1] over the region, see `painting.blend`.
-        text: beside the box.
-        word: `fake`, `real` or `inconclusive`; gives the colour.
-    """
-
-    box: tuple[float, float, float, float]
-    region: tuple[float, float, float, float]
-    heat: np.ndarray
-    text: str
-    word: str
+    box: tuple[float, float, float, float]  # the face: left, top, width, height in pixels
+    region: tuple[float, float, float, float]  # what was judged, in the same terms
+    heat: np.ndarray  # `(h, w)` in [0, 1] over the region, see `painting.blend`
+    text: str  # beside the box
+    word: str  # `fake`, `real` or `inconclusive`; gives the colour
 
 
 def paint(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:

@@ -20,52 +20,30 @@ SMALLEST_P = 1e-12
 
 @dataclass(frozen=True)
 class Metrics:
-    """A detector on one labelled set. What needs a threshold is at p_fake = 0.5.
-
-    Attributes:
-        images: number of images.
-        real: how many are real.
-        fake: how many are fake.
-        auc: area under the ROC curve.
-        average_precision: area under the precision-recall curve for fake, as a step function.
-        accuracy: share of right answers.
-        balanced_accuracy: mean of both recalls.
-        precision_fake: share of fakes among what is called fake; 0 where nothing is.
-        recall_fake: share of fakes that are called fake.
-        f1_fake: harmonic mean of the two.
-        precision_real: the same for real.
-        recall_real: share of real images that are called real.
-        f1_real: harmonic mean of the two.
-        equal_error_rate: where as many fakes are missed as real images are called fake.
-        youden_index: the largest recall_fake + recall_real - 1 at any threshold.
-        youden_threshold: the `p_fake` from which on *fake* gives that.
-        brier: mean squared error of `p_fake`.
-        log_loss: mean negative log-likelihood, in nats.
-        ece_width: expected calibration error over bins of equal width.
-        ece_mass: the same over bins of equally many images.
-        confusion: `[[real as real, real as fake], [fake as real, fake as fake]]`, in images.
-    """
+    """A detector on one labelled set. What needs a threshold is at p_fake = 0.5."""
 
     images: int
     real: int
     fake: int
     auc: Estimate
+    # Area under the precision-recall curve for fake, as a step function.
     average_precision: Estimate
     accuracy: Estimate
     balanced_accuracy: Estimate
-    precision_fake: Estimate
-    recall_fake: Estimate
-    f1_fake: Estimate
-    precision_real: Estimate
+    precision_fake: Estimate  # share of fakes among what is called fake; 0 where nothing is
+    recall_fake: Estimate  # share of fakes that are called fake
+    f1_fake: Estimate  # harmonic mean of the two
+    precision_real: Estimate  # the same for real
     recall_real: Estimate
     f1_real: Estimate
-    equal_error_rate: Estimate
-    youden_index: Estimate
-    youden_threshold: Estimate
-    brier: Estimate
-    log_loss: Estimate
-    ece_width: Estimate
-    ece_mass: Estimate
+    equal_error_rate: Estimate  # where as many fakes are missed as real images are called fake
+    youden_index: Estimate  # the largest recall_fake + recall_real - 1 at any threshold
+    youden_threshold: Estimate  # the `p_fake` from which on *fake* gives that
+    brier: Estimate  # mean squared error of `p_fake`
+    log_loss: Estimate  # mean negative log-likelihood, in nats
+    ece_width: Estimate  # expected calibration error over bins of equal width
+    ece_mass: Estimate  # the same over bins of equally many images
+    # `[[real as real, real as fake], [fake as real, fake as fake]]`, in images.
     confusion: list[list[int]]
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,17 +13,11 @@ TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with what stands under it.
+    """A picture with what stands under it."""
 
-    Attributes:
-        content: of a JPEG or PNG file; None where there is nothing to show.
-        caption: plain text.
-        alt: what it shows, for those who cannot see it.
-    """
-
-    content: bytes | None
-    caption: str
-    alt: str = ""
+    content: bytes | None  # of a JPEG or PNG file; None where there is nothing to show
+    caption: str  # plain text
+    alt: str = ""  # what it shows, for those who cannot see it
 
     @property
     def source(self) -> str:
@@ -51,28 +45,17 @@ class Footnote:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
-
-    Attributes:
-        title: its heading.
-        text: paragraphs, one a line; empty for none.
-        mark: `bad`, `warning` or `good` colours the heading; empty for none.
-        header: of the table.
-        rows: of the table.
-        figures: large pictures, one under the other or side by side.
-        pictures: rows of small pictures that belong together.
-        cited: paragraphs of sentences with footnotes.
-        footnotes: in the order of their numbers; of one section of a page alone.
-    """
+    """A part of a page."""
 
     title: str
-    text: str = ""
-    mark: str = ""
-    header: Sequence[str] = ()
-    rows: Sequence[Sequence[object]] = ()
-    figures: Sequence[Picture] = ()
-    pictures: Sequence[Sequence[Picture]] = ()
-    cited: Sequence[Sequence[Sentence]] = ()
+    text: str = ""  # paragraphs, one a line; empty for none
+    mark: str = ""  # `bad`, `warning` or `good` colours the heading; empty for none
+    header: Sequence[str] = ()  # of the table
+    rows: Sequence[Sequence[object]] = ()  # of the table
+    figures: Sequence[Picture] = ()  # large pictures, one under the other or side by side
+    pictures: Sequence[Sequence[Picture]] = ()  # rows of small pictures that belong together
+    cited: Sequence[Sequence[Sentence]] = ()  # paragraphs of sentences with footnotes
+    # In the order of their numbers; of one section of a page alone.
     footnotes: Sequence[Footnote] = ()
 
 

@@ -16,24 +16,16 @@ WORTH_SAYING = 0.01
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """How sure the answers at p_fake = 0.5 are, and whether the sure ones are right.
+    """How sure the answers at p_fake = 0.5 are, and whether the sure ones are right."""
 
-    Attributes:
-        confidence: mean probability of the answer.
-        overconfidence: that minus the share of right answers.
-        entropy_right: mean entropy of right answers in bits; None where there is none.
-        entropy_wrong: mean entropy of wrong answers in bits; None where there is none.
-        aurc: area under the risk-coverage curve: the mean error over all shares of images that are
-            answered, the surest first (Geifman & El-Yaniv 2017, arXiv 1705.08500).
-        aurc_best: the same if all right answers were surer than all wrong ones.
-    """
-
-    confidence: float
-    overconfidence: Estimate
-    entropy_right: float | None
-    entropy_wrong: float | None
+    confidence: float  # mean probability of the answer
+    overconfidence: Estimate  # that minus the share of right answers
+    entropy_right: float | None  # mean entropy of right answers in bits; None where there is none
+    entropy_wrong: float | None  # mean entropy of wrong answers in bits; None where there is none
+    # Area under the risk-coverage curve: the mean error over all shares of images that are
+    # answered, the surest first (Geifman & El-Yaniv 2017, arXiv 1705.08500).
     aurc: Estimate
-    aurc_best: float
+    aurc_best: float  # the same if all right answers were surer than all wrong ones
 
     @property
     def sentence(self) -> str:

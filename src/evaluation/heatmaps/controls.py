@@ -23,25 +23,15 @@ SMALLEST_GAIN = 0.02
 
 @dataclass(frozen=True)
 class Compared:
-    """A number of the heatmaps beside that of the two controls: means over images.
-
-    Attributes:
-        images: how many.
-        evidence: of the evidence maps.
-        random: of a random map for each image, as coarse as the evidence map.
-        blob: of a Gaussian in the centre, see `metrics.centred_blob`.
-        over_random: evidence minus random, image by image.
-        over_blob: evidence minus blob.
-        lower_is_better: a good map has a low number.
-    """
+    """A number of the heatmaps beside that of the two controls: means over images."""
 
     images: int
-    evidence: Estimate
-    random: float
-    blob: float
-    over_random: Estimate
-    over_blob: Estimate
-    lower_is_better: bool = False
+    evidence: Estimate  # of the evidence maps
+    random: float  # of a random map for each image, as coarse as the evidence map
+    blob: float  # of a Gaussian in the centre, see `metrics.centred_blob`
+    over_random: Estimate  # evidence minus random, image by image
+    over_blob: Estimate  # evidence minus blob
+    lower_is_better: bool = False  # a good map has a low number
 
     @property
     def beats_random(self) -> bool | None:

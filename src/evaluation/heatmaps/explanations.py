@@ -29,17 +29,11 @@ BATCH = 50
 
 @dataclass(frozen=True)
 class Check:
-    """The answer to one question about the heatmaps.
+    """The answer to one question about the heatmaps."""
 
-    Attributes:
-        name: a short name that stays.
-        passed: None where it could not be told.
-        sentence: what was found and how to read the heatmaps, for a reader without statistics.
-    """
-
-    name: str
-    passed: bool | None
-    sentence: str
+    name: str  # a short name that stays
+    passed: bool | None  # None where it could not be told
+    sentence: str  # what was found and how to read the heatmaps, for a reader without statistics
 
 
 @dataclass(frozen=True)
@@ -91,21 +85,13 @@ _QUESTIONS = {
 
 @dataclass(frozen=True)
 class Explanations:
-    """What was measured of the heatmaps.
-
-    Attributes:
-        images: how many were looked at.
-        cells: rows and columns of the evidence map.
-        removal: deletion and insertion.
-        randomisation: weights shuffled; None for a single image.
-        localisation: against masks; None where no image has one.
-    """
+    """What was measured of the heatmaps."""
 
     images: int
-    cells: tuple[int, int]
+    cells: tuple[int, int]  # rows and columns of the evidence map
     removal: Removal
-    randomisation: Randomisation | None
-    localisation: Localisation | None
+    randomisation: Randomisation | None  # weights shuffled; None for a single image
+    localisation: Localisation | None  # against masks; None where no image has one
 
     def checks(self) -> list[Check]:
         """Answer each question in words, claiming no more than was measured."""

@@ -42,30 +42,21 @@ Finding = Literal["manipulated", "untouched", "unmatched"]
 
 @dataclass(frozen=True)
 class Region:
-    """What is known of the manipulated region of a fake.
+    """What is known of the manipulated region of a fake."""
 
-    Attributes:
-        finding: `manipulated`, `untouched` where nothing of it can be seen, or `unmatched` where
-            the other picture is not of the same frame.
-        mask: `(H, W)` bool in the pixels of the fake image; None unless manipulated.
-    """
-
+    # `manipulated`, `untouched` where nothing of it can be seen, or `unmatched` where the other
+    # picture is not of the same frame.
     finding: Finding
+    # `(H, W)` bool in the pixels of the fake image; None unless manipulated.
     mask: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The files that tell where a fake was manipulated: one of `mask_file` and `original`.
-
-    Attributes:
-        fake: the image.
-        mask_file: a picture, brighter than 127 where it was manipulated.
-        original: the real frame that it was made from.
-    """
+    """The files that tell where a fake was manipulated: one of `mask_file` and `original`."""
 
     fake: Path
-    mask_file: Path | None = None
+    mask_file: Path | None = None  # a picture, brighter than 127 where it was manipulated
     original: Path | None = None
 
     def region(self) -> Region:

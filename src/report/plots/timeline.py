@@ -21,22 +21,14 @@ _COLOURS = {"fake": FAKE, "real": REAL, "inconclusive": UNSURE}
 
 @dataclass(frozen=True)
 class Line:
-    """One person over time.
+    """One person over time."""
 
-    Attributes:
-        name: such as "person 1".
-        word: the verdict: `fake`, `real` or `inconclusive`.
-        p_fake: probability of *fake* in [0, 1], of the person.
-        times: `(N,)` seconds at which the person was seen, rising.
-        values: `(N,)` p_fake of each of these frames.
-        moments: start and end in seconds of what carries the answer.
-    """
-
-    name: str
-    word: str
-    p_fake: float
-    times: Sequence[float]
-    values: Sequence[float]
+    name: str  # such as "person 1"
+    word: str  # the verdict: `fake`, `real` or `inconclusive`
+    p_fake: float  # probability of *fake* in [0, 1], of the person
+    times: Sequence[float]  # `(N,)` seconds at which the person was seen, rising
+    values: Sequence[float]  # `(N,)` p_fake of each of these frames
+    # Start and end in seconds of what carries the answer.
     moments: Sequence[tuple[float, float]] = ()
 
 
