@@ -1,7 +1,5 @@
 """Compare two detectors on the same images: what changed, and is it more than chance?"""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

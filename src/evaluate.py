@@ -1,7 +1,5 @@
 """Measure a detector on test images: every number with its interval, every promise checked."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Numbers with their intervals: the area under the ROC curve, and the bootstrap."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,10 +1,8 @@
 """A detector that sees six content statistics and nothing else: what a real one has to beat."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -36,7 +34,7 @@ class Baseline:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Baseline:
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Take up a model that `to_dict` wrote down."""
         return cls(**(fields | {"columns": tuple(fields["columns"])}))
 

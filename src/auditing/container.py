@@ -1,7 +1,5 @@
 """What a file says of itself before one pixel is decoded: format, size, tables, metadata."""
 
-from __future__ import annotations
-
 import zlib
 from collections import Counter
 

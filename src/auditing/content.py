@@ -1,7 +1,5 @@
 """A few statistics of a picture that need no understanding of what it shows."""
 
-from __future__ import annotations
-
 import numpy as np
 
 # Flat to the eye, and after compression: levels of 255 between the darkest and brightest pixel.

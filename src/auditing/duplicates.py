@@ -1,7 +1,5 @@
 """Pictures that are there twice: equal pixels, or nearly equal ones."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,14 +1,12 @@
 """Everything an audit wants to know of a file, from reading it once."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
@@ -36,12 +34,12 @@ class Facts:
     # Why those that are not readable are not, by index.
     reasons: dict[int, str] = field(default_factory=dict)
 
-    def where(self, kept: Sequence[bool] | np.ndarray) -> Facts:
+    def where(self, kept: Sequence[bool] | np.ndarray) -> Self:
         """Return the facts of some of the files, by `(N,)` bool."""
         some = np.flatnonzero(kept).tolist()
         arrays = {f.name: getattr(self, f.name)[some] for f in fields(self) if f.name != "reasons"}
         reasons = {new: self.reasons[i] for new, i in enumerate(some) if i in self.reasons}
-        return Facts(**arrays, reasons=reasons)
+        return type(self)(**arrays, reasons=reasons)
 
 
 def measure(

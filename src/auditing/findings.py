@@ -1,10 +1,8 @@
 """What an audit found, and which of it stops a training run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from src.auditing.baseline import Baseline
 from src.auditing.shortcuts import MIN_IMAGES, Shortcut
@@ -34,14 +32,14 @@ class Alike:
     examples: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def of(cls, sets: Iterable[Sequence[int]], paths: Sequence[str]) -> Alike:
+    def of(cls, sets: Iterable[Sequence[int]], paths: Sequence[str]) -> Self:
         """Count sets of indices and name a few."""
         sets = list(sets)
         examples = [tuple(paths[index] for index in one[:MEMBERS]) for one in sets[:EXAMPLES]]
         return cls(len(sets), sum(len(one) for one in sets), tuple(examples))
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Alike:
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Take up what `dataclasses.asdict` wrote down."""
         return cls(**(fields | {"examples": tuple(map(tuple, fields["examples"]))}))
 
@@ -128,7 +126,7 @@ class Audit:
         return asdict(self) | {"findings": [asdict(finding) for finding in self.findings]}
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Audit:
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Take up what `to_dict` wrote down."""
         fields = {name: value for name, value in fields.items() if name != "findings"}
         for name, _, _ in _SENTENCES:

@@ -1,7 +1,5 @@
 """Remember audits, so that the same files are not audited twice."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,10 +1,8 @@
 """Can the classes be told apart without looking at a face? Two small models try."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,7 +44,7 @@ class Shortcut:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Shortcut:
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Take up what `to_dict` wrote down."""
         real, fake = fields["extremes"]
         return cls(

@@ -1,7 +1,5 @@
 """One audit: facts of every file, what is there twice, what straddles, what tells the class."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any

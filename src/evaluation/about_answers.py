@@ -1,7 +1,5 @@
 """Sections of the report on the answers: how often they are right, and what is promised."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 
 from src.detector import verdict

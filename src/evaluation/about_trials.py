@@ -1,7 +1,5 @@
 """Sections of the report on what images and answers are put through."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from src.data.equalize import encode

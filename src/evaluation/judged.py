@@ -1,10 +1,9 @@
 """Images that a detector has judged, beside what they are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -64,11 +63,11 @@ class Judged:
         """Tell whether there are real and fake images."""
         return len(set(self.labels.tolist())) == 2
 
-    def where(self, kept: Sequence[bool] | np.ndarray) -> Judged:
+    def where(self, kept: Sequence[bool] | np.ndarray) -> Self:
         """Return some of the images, by `(N,)` bool."""
         some = np.flatnonzero(kept)
         samples = [self.samples[i] for i in some]
-        return Judged(samples, [self.predictions[i] for i in some], [], self.seed)
+        return type(self)(samples, [self.predictions[i] for i in some], [], self.seed)
 
     def draw(self, per_class: int, seed: int) -> np.ndarray:
         """Return the indices of at most so many images of each class, one a group."""

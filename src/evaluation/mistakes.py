@@ -1,7 +1,5 @@
 """Where the detector is wrong: by size, brightness, blur, face and source; and which images."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Is the promise kept? On the test images, and over many divisions of them."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

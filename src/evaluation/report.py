@@ -1,7 +1,5 @@
 """An evaluation as a page: what came out, what stands behind it, what it does not tell."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from src.evaluation import about_answers, about_trials

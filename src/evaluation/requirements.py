@@ -1,7 +1,5 @@
 """What a detector must reach: `auc=0.95`, `false_fake=0.02`."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, fields
 from typing import Any

@@ -1,7 +1,5 @@
 """What an evaluation found: a result a data set, and one over all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """How the verdicts fare where pictures are changed on their way, and under attack."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

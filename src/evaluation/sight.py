@@ -1,7 +1,5 @@
 """What the network sees of some images, for measurements and for people."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Persons in the videos of a data set, scored as `deepfake video` scores them."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Do two detectors differ on the same images by more than chance?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from statistics import NormalDist
 

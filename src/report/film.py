@@ -4,8 +4,6 @@ OpenCV's wheels write no H.264, the one format of .mp4 that every browser plays;
 do write, and every browser plays it. Sound is not carried over.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

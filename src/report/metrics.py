@@ -1,7 +1,5 @@
 """How good a detector is, each number with its interval."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

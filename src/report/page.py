@@ -1,7 +1,5 @@
 """A self-contained HTML page out of tables and pictures: the only HTML in the wings."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Does the detector know when it may be wrong? Confidence, entropy, risk against coverage."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What was said of real and fake images: fake, real or inconclusive."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -5,8 +5,6 @@ looks good without knowing anything. A number of a map says nothing before it is
 same number of these two.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

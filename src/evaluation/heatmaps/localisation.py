@@ -1,7 +1,5 @@
 """Does the evidence for *fake* lie in the region that is known to be manipulated?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -7,8 +7,6 @@ known region. Where a fake happens to look as its original did, a region found i
 smaller than what was replaced.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
