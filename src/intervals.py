@@ -48,7 +48,6 @@ def resamples(
     Args:
         labels: `(N,)` 0 or 1, both present.
         groups: `(N,)` what belongs together; None where nothing does.
-        seed: of the draws.
 
     Yields:
         `(N,)` float64, whole numbers.

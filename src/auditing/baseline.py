@@ -47,7 +47,6 @@ def fit(
     Args:
         values: `(N, columns)`.
         labels: `(N,)` 1 fake, 0 real, both present.
-        columns: their names.
     """
     from sklearn.linear_model import LogisticRegression
 

@@ -12,7 +12,6 @@ def measure(grey: np.ndarray, stored_bytes: int) -> np.ndarray:
 
     Args:
         grey: `(H, W)` uint8 in [0, 255].
-        stored_bytes: size of its file.
 
     Returns:
         `(6,)` float32, in the order of `STATISTICS`: bytes a pixel; share of the area that lies in

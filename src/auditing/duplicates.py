@@ -44,8 +44,6 @@ def near_duplicates(facts: Facts, paths: Sequence[Path], groups: Sequence[str]) 
     one picture, and a set of copies alone is no set of near-duplicates.
 
     Args:
-        facts: of the files.
-        paths: the files.
         groups: `(N,)` what belongs together.
     """
     from scipy.cluster.hierarchy import DisjointSet

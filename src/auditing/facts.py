@@ -48,9 +48,7 @@ def measure(
     """Read each file once, on every core, and keep what an audit needs.
 
     Args:
-        paths: the files.
         equalize: measure each picture as it is after equalising to a square of so many pixels.
-        title: of the progress bar.
     """
     count = len(paths)
     facts = Facts(

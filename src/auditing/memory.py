@@ -19,11 +19,7 @@ VERSION = 1
 
 
 def fingerprint(samples: Sequence[Sample], options: Any) -> str:
-    """Return a hash of the list of files with sizes and times, and of the audit's options.
-
-    Raises:
-        InputError: a file has vanished since it was listed.
-    """
+    """Return a hash of the list of files with sizes and times, and of the audit's options."""
     digest = hashlib.sha256(repr((VERSION, __version__, options)).encode())
     for sample in samples:
         try:

@@ -69,7 +69,6 @@ def in_container(
         facts: `(N, container.COLUMNS)`.
         labels: `(N,)` int, 1 fake, 0 real; see `enough`.
         groups: `(N,)` what belongs together: never fitted on one half and scored on the other.
-        names: `(N,)` of the images.
     """
     return _measure(facts, labels, groups, names, container.CUES, _fit_tree, container.describe)
 

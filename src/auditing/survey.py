@@ -23,8 +23,6 @@ def survey(
     """Audit images that were listed already.
 
     Args:
-        samples: the images, of every split.
-        equalize: measure the two models again after equalising.
         image_size: side in pixels to equalise to; None takes the median of the shorter sides.
     """
     known = facts.measure([sample.path for sample in samples])

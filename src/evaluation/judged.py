@@ -84,11 +84,7 @@ def judge(
     *,
     seed: int = 0,
 ) -> Judged:
-    """Judge listed images, with progress.
-
-    Raises:
-        CheckFailed: more than 5 % of the images cannot be read.
-    """
+    """Judge listed images, with progress."""
     read, predictions, failures = [], [], []
     with bar("Judging", len(samples)) as advance:
         results = detector.predict_files([s.path for s in samples], batch_size, faces)

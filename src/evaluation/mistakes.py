@@ -33,7 +33,6 @@ def parts(judged: Judged, facts: Facts) -> list[Part]:
     """Sort images by size, brightness, blur, size of the face and source, and count mistakes.
 
     Args:
-        judged: the images.
         facts: of the same files, in the same order.
     """
     wrong = is_wrong(judged)

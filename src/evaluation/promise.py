@@ -39,12 +39,7 @@ class Kept:
     broken: bool  # the interval of the realised rate lies above the promise
 
     def sentence(self, who: str, called: str) -> str:
-        """Say how it went, for people.
-
-        Args:
-            who: such as "real faces".
-            called: such as "fake".
-        """
+        """Say how it went, for people."""
         if self.broken:
             said = "It is broken: these images are unlike the calibration faces."
         elif self.realised.value <= self.promised:
@@ -74,11 +69,6 @@ def divide(judged: Judged, max_false_fake: float, max_false_real: float) -> dict
 
     One image of each class of each group counts; and of these, in each division, the images of
     sources that are large enough for the promise.
-
-    Args:
-        judged: the images, whose logits alone decide.
-        max_false_fake: the promise for real faces.
-        max_false_real: the promise for fakes.
 
     Returns:
         Both rates; empty where the images are too few to be divided so often.

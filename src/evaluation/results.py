@@ -155,11 +155,7 @@ def measure(name: str, judged: Judged, detector: Detector, facts: Facts, faces: 
     """Measure what was said of one set of images.
 
     Args:
-        name: of the set.
-        judged: the images.
-        detector: which judged them.
         facts: of the same files, in the same order.
-        faces: which faces are judged, where images are judged again.
     """
     counted = verdicts.count(judged.labels, judged.words, judged.independent)
     if not judged.has_both_classes():

@@ -43,15 +43,7 @@ class Row:
 def corrupted(
     judged: Judged, detector: Detector, faces: str, batch_size: int, seed: int
 ) -> list[Row]:
-    """Judge images anew after each of `corruptions.CORRUPTIONS`, finding faces again.
-
-    Args:
-        judged: the images, of both classes, as they are.
-        detector: the detector that judged them.
-        faces: which faces are judged, one of `framing.FACES`.
-        batch_size: images at a time.
-        seed: of the choice of at most `IMAGES` images a class.
-    """
+    """Judge `IMAGES` a class anew after each of `corruptions.CORRUPTIONS`, finding faces again."""
     chosen = judged.draw(IMAGES, seed)
     labels, paths = judged.labels[chosen], [judged.paths[i] for i in chosen]
     groups = [judged.groups[i] for i in chosen]
@@ -89,11 +81,8 @@ def attacked(
     """Judge images after white-box attacks on the network's own input, by the score alone.
 
     Args:
-        detector: the detector, whose gradients the attacks use.
         images: `(N, S, S, 3)` uint8 as the network gets them, of both classes.
         labels: `(N,)` 1 for fake, 0 for real.
-        groups: `(N,)` what belongs together.
-        seed: of the attacks.
     """
     changed = {UNCHANGED: images} | attack.attacks(detector.model, images, labels, seed)
     calibration = detector.calibration

@@ -30,9 +30,6 @@ def see(
     """Read images and cut out of each what is judged.
 
     Args:
-        detector: decides framing and size.
-        paths: the files, which could be read before.
-        faces: which faces are judged, one of `framing.FACES`.
         which: the number of the face in each image; None takes the largest.
     """
     framing, size = detector.framing(faces), detector.card.image_size
@@ -57,14 +54,7 @@ class Shown:
 
 
 def show(detector: Detector, judged: Judged, indices: Sequence[int], faces: str) -> list[Shown]:
-    """Paint the evidence of some judged images over what the network saw of them.
-
-    Args:
-        detector: the one that judged them.
-        judged: the images.
-        indices: which of them.
-        faces: which faces were judged.
-    """
+    """Paint the evidence of some judged images over what the network saw of them."""
     if not indices:
         return []
     which = [_decisive(judged.predictions[i]) for i in indices]

@@ -38,10 +38,6 @@ class Found:
 def scan(data_dirs: Sequence[Any], **chosen: Any) -> list[Sample]:
     """List what is in data folders: videos, or images as `folders.scan` does.
 
-    Args:
-        data_dirs: folders, either all with videos or all with images.
-        chosen: `seed`, and for images what else `folders.scan` takes.
-
     Raises:
         InputError: there are videos in one folder and images in another, or neither; or the
             training took only some of the images.
@@ -74,15 +70,6 @@ def calibrate(
 
     Args:
         samples: videos, or images of which those count that are frames of one; see `clips.find`.
-        detector: the detector, with its temporal head if it has one.
-        max_false_fake: share of real persons that may be called fake.
-        max_false_real: share of fake ones that may be called real.
-        batch_size: faces at a time.
-        seed: of the video that counts in a group.
-
-    Raises:
-        InputError: a class without a video in which a face was found.
-        CheckFailed: more than 5 % of the videos cannot be read.
     """
     found = clips.find(samples)
     sampling = Sampling()

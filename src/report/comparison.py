@@ -43,9 +43,6 @@ def delong(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Differe
         labels: `(N,)` 0 or 1, at least two of each.
         first: `(N,)` scores of one detector, larger for 1.
         second: `(N,)` of the other.
-
-    Raises:
-        InputError: fewer than two images of a class.
     """
     from scipy.stats import rankdata
 

@@ -41,7 +41,6 @@ def paint(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
-        marks: one a person.
 
     Returns:
         A copy, `(H, W, 3)` uint8 RGB.

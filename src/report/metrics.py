@@ -62,10 +62,6 @@ def measure(
         labels: `(N,)` 1 for fake, 0 for real.
         p_fake: `(N,)` in [0, 1].
         groups: `(N,)` what belongs together and is drawn together; None where nothing does.
-        seed: of the bootstrap.
-
-    Raises:
-        InputError: one of the classes is missing.
     """
     labels, p_fake = np.asarray(labels, int), np.asarray(p_fake, float)
     fake = int(labels.sum())

@@ -56,7 +56,6 @@ def measure(
         labels: `(N,)` 1 for fake, 0 for real, both present.
         p_fake: `(N,)` in [0, 1].
         groups: `(N,)` what belongs together; None where nothing does.
-        seed: of the bootstrap.
     """
     labels, p_fake = np.asarray(labels, int), np.asarray(p_fake, float)
     confidence = np.maximum(p_fake, 1 - p_fake)

@@ -61,8 +61,6 @@ def compare(values: np.ndarray, *, lower_is_better: bool = False, seed: int = 0)
 
     Args:
         values: `(N, 3)` one row an image: of the evidence map, the random map and the blob.
-        lower_is_better: a good map has a low number.
-        seed: of the bootstrap.
     """
     evidence, random, blob = np.asarray(values, float).T
     return Compared(
@@ -89,7 +87,6 @@ def beside(heat: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) -
     Args:
         heat: `(h, w)`, not negative.
         shape: `(H, W)` in pixels.
-        rng: draws the random map.
 
     Returns:
         `(3, H, W)` float32: the heatmap, a random map of `(h, w)` uniform numbers, both enlarged

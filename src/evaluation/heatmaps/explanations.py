@@ -123,15 +123,10 @@ def measure(
     randomisation.STAGES` for each of at most `randomisation.MOST_IMAGES`.
 
     Args:
-        detector: the loaded bundle; not changed.
         images: `(N, S, S, 3)` uint8 RGB, S being `card.image_size`: a random sample of both
             classes, a few dozen to 200.
         masks: for each image `(H, W)` bool, true where it was manipulated, over the same view in
             any size; None where that is not known.
-        seed: of the random maps, the shuffles and the bootstrap.
-
-    Raises:
-        InputError: no image, another shape or type, or not as many masks as images.
     """
     _require(detector, images, masks)
     batches = [

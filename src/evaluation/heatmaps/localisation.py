@@ -29,7 +29,6 @@ def measure(
     Args:
         heats: `(N, h, w)` for *fake*, not negative.
         masks: N of `(H, W)` bool, or None; one without a pixel counts as None.
-        seed: of the random maps and the bootstrap.
 
     Returns:
         None where no image has a mask.

@@ -56,9 +56,7 @@ def measure(model: keras.Model, images: np.ndarray, seed: int) -> Randomisation 
     """Shuffle the weights of a copy of the network, stage by stage.
 
     Args:
-        model: a network of `network.build`, or one saved with its sigmoid; not changed.
         images: `(N, S, S, 3)` RGB in [0, 255]; at most `MOST_IMAGES` are used.
-        seed: of the choice of images, the shuffles and the bootstrap.
 
     Returns:
         None for a single image, which leaves nothing to compare with.

@@ -50,11 +50,9 @@ def measure(
     """Blur and show every image step by step.
 
     Args:
-        detector: the loaded bundle.
         images: `(N, S, S, 3)` uint8 RGB.
         heats: `(N, h, w)` for the class that the detector leans to, not negative.
         leans_fake: `(N,)` bool: that class is *fake*.
-        seed: of the random maps and the bootstrap.
     """
     rng = np.random.default_rng(seed)
     curves = np.empty((len(images), 2, 3, STEPS + 1))

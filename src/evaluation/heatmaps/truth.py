@@ -58,11 +58,7 @@ class Truth:
     original: Path | None = None
 
     def region(self) -> Region:
-        """Read the files and tell the manipulated region.
-
-        Raises:
-            ImageError: one of them cannot be read.
-        """
+        """Read the files and tell the manipulated region."""
         fake = pixels.read(self.fake)
         if self.mask_file is None:
             assert self.original is not None, "a truth has a mask or an original"
@@ -86,10 +82,6 @@ def find(data_dirs: Sequence[str | Path], samples: Sequence[Sample]) -> dict[Pat
 
     Masks are at `masks/{split}/fake/{name}.png` beside `{split}/fake/{name}.jpg`, as `forge` and
     the drawn sample have them; originals are named by `pairs.csv`. A mask goes first.
-
-    Args:
-        data_dirs: the data folders.
-        samples: what `folders.scan` lists in them, or a part of it.
 
     Returns:
         The truth by `Sample.path`, for those fakes that have one.
