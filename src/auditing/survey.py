@@ -100,7 +100,6 @@ def _equalized(images: Sequence[Sample], size: int) -> Equalized:
 
 
 def _baseline(known: Facts, samples: Sequence[Sample]) -> Baseline | None:
-    """Fit the baseline detector on the training images, if both classes are there."""
     rows = [i for i, s in enumerate(samples) if s.split == "train" and known.readable[i]]
     labels = _labels([samples[row] for row in rows])
     if not shortcuts.enough(labels):
@@ -109,7 +108,6 @@ def _baseline(known: Facts, samples: Sequence[Sample]) -> Baseline | None:
 
 
 def _groups(samples: Sequence[Sample]) -> tuple[int, Alike]:
-    """Count the groups of several images, and find those that are in more than one split."""
     members = defaultdict(list)
     for index, sample in enumerate(samples):
         members[sample.group].append(index)

@@ -134,7 +134,6 @@ class _Scored:
         }
 
     def _over_thresholds(self, weights: np.ndarray) -> dict[str, float]:
-        """Look at every threshold, from *fake* for none to *fake* for all."""
         per_run = [np.add.reduceat(weights * kind, self.starts) for kind in (self.fake, ~self.fake)]
         hits, alarms = (np.append(0.0, np.cumsum(run[::-1])) for run in per_run)
         recall, fall_out = hits / hits[-1], alarms / alarms[-1]
