@@ -16,13 +16,12 @@ import numpy as np
 from src import InputError
 from src.files import atomic_file
 from src.report.plots import blend
-from src.report.plots.style import FAKE, REAL, UNSURE, legible_on
+from src.report.plots.style import VERDICTS, legible_on
 
 CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 # The longer side of a .webm in pixels: to be looked at in a page, and quickly encoded.
 PAGE_SIDE = 640
 SLOWEST, FASTEST = 1.0, 60.0
-_COLOURS = {"fake": FAKE, "real": REAL, "inconclusive": UNSURE}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def _inside(
 def _outline(painted: np.ndarray, mark: Mark) -> None:
     import cv2
 
-    code = _COLOURS[mark.word].lstrip("#")
+    code = VERDICTS[mark.word].lstrip("#")
     colour = tuple(int(code[i : i + 2], 16) for i in (0, 2, 4))
     left, top, width, height = (round(value) for value in mark.box)
     scale = max(0.4, min(painted.shape[:2]) / 900)

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from src import InputError
-from src.intervals import Estimate, auc, interval, resamples, weighted_auc
-
-__all__ = ["Estimate", "Metrics", "auc", "centred_blob", "measure", "share_inside"]
+from src.intervals import Estimate, interval, resamples, weighted_auc
 
 BINS = 15
 # A probability of exactly 0 or 1 that is wrong would make the log-likelihood infinite.
@@ -98,10 +96,7 @@ class _Scored:
         self.losses = -np.log(np.where(self.fake, clipped, 1 - clipped))
         self.errors = (self.p_fake - self.fake) ** 2
         width = np.minimum((self.p_fake * BINS).astype(int), BINS - 1)
-        mass = np.arange(len(labels)) * BINS // len(labels)
-        # Equal scores belong into one bin, whatever their order.
-        runs = np.append(np.diff(self.starts), len(labels) - self.starts[-1])
-        self.bins = {"ece_width": width, "ece_mass": np.repeat(mass[self.starts], runs)}
+        self.bins = {"ece_width": width, "ece_mass": equal_mass_bins(self.p_fake)}
 
     def statistics(self, weights: np.ndarray) -> dict[str, float]:
         """Return every statistic of images that count `weights` times, `(N,)`."""
@@ -161,6 +156,14 @@ class _Scored:
         """
         gaps = np.bincount(bins, weights * (self.p_fake - self.fake))
         return float(np.abs(gaps).sum() / weights.sum())
+
+
+def equal_mass_bins(p_fake: np.ndarray) -> np.ndarray:
+    """Return the bin of each image, `(N,)` int below `BINS`: equally many in each.
+
+    Equal scores share a bin, so that some may stay empty.
+    """
+    return np.searchsorted(np.sort(p_fake), p_fake, "left") * BINS // len(p_fake)
 
 
 def share_inside(mask: np.ndarray, heat: np.ndarray) -> float:
