@@ -4,9 +4,9 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _PNG = b"\x89PNG"
-TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,19 @@ class Section:
 
 
 def render(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """Return the page as HTML; all text is escaped, all pictures are inside.
+    """Return a page of sections as HTML; `lead` is its first sentence, which says what came out."""
+    return fill("page.html.jinja", title=title, lead=lead, sections=sections)
 
-    Args:
-        title: of the page.
-        lead: the first sentence, which says what came out.
-        sections: what follows.
-    """
-    from jinja2 import Environment
 
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(title=title, lead=lead, sections=sections)
+def fill(template: str, **values: Any) -> str:
+    """Return a template of this folder as HTML; all text is escaped, all pictures are inside."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template(template).render(values)

@@ -95,14 +95,15 @@ class Explanations:
 
     def checks(self) -> list[Check]:
         """Answer each question in words, claiming no more than was measured."""
-        place = self.localisation
-        return [
-            _check("deletion", self.removal.deletion),
-            _check("insertion", self.removal.insertion),
-            _check_randomisation(self.randomisation),
-            _check("pointing", place.pointing if place else None),
-            _check("inside", place.inside if place else None),
-        ]
+        said = [_check(name, self.compared().get(name)) for name in _QUESTIONS]
+        return [*said[:2], _check_randomisation(self.randomisation), *said[2:]]
+
+    def compared(self) -> dict[str, Compared]:
+        """Return what was set beside the controls, by the name of its question."""
+        found = {"deletion": self.removal.deletion, "insertion": self.removal.insertion}
+        if place := self.localisation:
+            found |= {"pointing": place.pointing, "inside": place.inside}
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return numbers, curves and checks as plain types for JSON."""
