@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from src import InputError
-from src.intervals import Estimate, interval, resamples, weighted_auc
+from src.intervals import Estimate, estimates
 
 BINS = 15
 # A probability of exactly 0 or 1 that is wrong would make the log-likelihood infinite.
@@ -67,20 +67,13 @@ def measure(
         raise InputError(
             f"measuring needs both classes: got {len(labels) - fake} real and {fake} fake images"
         )
-    scored = _Scored(labels, p_fake)
-    values = scored.statistics(np.ones(len(labels)))
-    draws = [scored.statistics(weights) for weights in resamples(labels, groups, seed=seed)]
-    estimates = {
-        name: Estimate(value, *interval([draw[name] for draw in draws]))
-        for name, value in values.items()
-    }
     answers = (p_fake >= 0.5).astype(int)
     return Metrics(
         images=len(labels),
         real=len(labels) - fake,
         fake=fake,
         confusion=np.bincount(2 * labels + answers, minlength=4).reshape(2, 2).tolist(),
-        **estimates,
+        **estimates(_Scored(labels, p_fake).statistics, labels, groups, seed=seed),
     )
 
 
@@ -102,7 +95,6 @@ class _Scored:
         """Return every statistic of images that count `weights` times, `(N,)`."""
         weights = weights[self.order]
         return {
-            "auc": weighted_auc(self.fake, weights, self.starts),
             **self._at_one_half(weights),
             **self._over_thresholds(weights),
             "brier": float(np.average(self.errors, weights=weights)),
@@ -143,6 +135,7 @@ class _Scored:
         after = int(np.argmax(gap >= 0))
         share = gap[after] / (gap[after] - gap[after - 1])
         return {
+            "auc": float(np.trapezoid(recall, fall_out)),
             "average_precision": float(np.sum(np.diff(recall) * precision[1:])),
             "equal_error_rate": float(share * fall_out[after - 1] + (1 - share) * fall_out[after]),
             "youden_index": float(index[best]),

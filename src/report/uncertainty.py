@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from src.intervals import Estimate, interval, resamples
+from src.intervals import Estimate, estimates
 
 # Differences below this between confidence and accuracy are not worth a word.
 WORTH_SAYING = 0.01
@@ -61,18 +61,20 @@ def measure(
     confidence = np.maximum(p_fake, 1 - p_fake)
     wrong = (p_fake >= 0.5) != (labels == 1)
     bits = entropy(p_fake)
-    gaps, areas = [], []
-    for times in resamples(labels, groups, seed=seed):
-        drawn = np.repeat(np.arange(len(labels)), times.astype(int))
-        gaps.append(np.mean(confidence[drawn] - ~wrong[drawn]))
-        areas.append(_aurc(confidence[drawn], wrong[drawn]))
+
+    def drawn(times: np.ndarray) -> dict[str, float]:
+        some = np.repeat(np.arange(len(labels)), times.astype(int))
+        return {
+            "overconfidence": float(np.mean(confidence[some] - ~wrong[some])),
+            "aurc": _aurc(confidence[some], wrong[some]),
+        }
+
     return Uncertainty(
         confidence=float(confidence.mean()),
-        overconfidence=Estimate(float(np.mean(confidence - ~wrong)), *interval(gaps)),
         entropy_right=float(bits[~wrong].mean()) if not wrong.all() else None,
         entropy_wrong=float(bits[wrong].mean()) if wrong.any() else None,
-        aurc=Estimate(_aurc(confidence, wrong), *interval(areas)),
         aurc_best=_aurc(~wrong, wrong),
+        **estimates(drawn, labels, groups, seed=seed),
     )
 
 
