@@ -38,11 +38,6 @@ class Alike:
         examples = [tuple(paths[index] for index in one[:MEMBERS]) for one in sets[:EXAMPLES]]
         return cls(len(sets), sum(len(one) for one in sets), tuple(examples))
 
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """Take up what `dataclasses.asdict` wrote down."""
-        return cls(**(fields | {"examples": tuple(map(tuple, fields["examples"]))}))
-
 
 @dataclass(frozen=True)
 class Equalized:
@@ -124,22 +119,6 @@ class Audit:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types for JSON, the findings included."""
         return asdict(self) | {"findings": [asdict(finding) for finding in self.findings]}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """Take up what `to_dict` wrote down."""
-        fields = {name: value for name, value in fields.items() if name != "findings"}
-        for name, _, _ in _SENTENCES:
-            fields[name] = Alike.from_dict(fields[name])
-        for name in ("container", "content"):
-            fields[name] = fields[name] and Shortcut.from_dict(fields[name])
-        if fields["equalized"]:
-            both = {n: Shortcut.from_dict(fields["equalized"][n]) for n in ("container", "content")}
-            fields["equalized"] = Equalized(**(fields["equalized"] | both))
-        fields["baseline"] = fields["baseline"] and Baseline.from_dict(fields["baseline"])
-        fields["unreadable"] = [tuple(item) for item in fields["unreadable"]]
-        fields["judged"] = tuple(fields["judged"])
-        return cls(**fields)
 
     def summary(self) -> dict[str, Any]:
         """Return what goes into a detector's card: numbers, and no path."""

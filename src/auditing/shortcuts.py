@@ -1,8 +1,7 @@
 """Can the classes be told apart without looking at a face? Two small models try."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,21 +37,6 @@ class Shortcut:
     def strongest(self) -> str:
         """The cue that separates best on its own."""
         return next(iter(self.cues))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """Take up what `to_dict` wrote down."""
-        real, fake = fields["extremes"]
-        return cls(
-            Estimate(**fields["auc"]),
-            fields["cues"],
-            tuple(fields["typical"]),
-            (tuple(real), tuple(fake)),
-        )
 
 
 def enough(labels: np.ndarray) -> bool:
