@@ -50,7 +50,7 @@ def _read(kind: Any, plain: Any) -> Any:
     """Return plain types of JSON as what a type hint says that they were."""
     if plain is None or isinstance(kind, UnionType):
         return plain and _read(get_args(kind)[0], plain)
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{name: _read(hint, plain[name]) for name, hint in hints.items()})
     if isinstance(plain, list):

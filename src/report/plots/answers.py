@@ -149,8 +149,9 @@ def prevalence(
     for share, right in zip(marked, worth, strict=True):
         if np.isfinite(right):
             # Beside the point, on the side where the curve is not.
-            beside: dict[str, object] = {"xytext": (6, -9), "textcoords": "offset points"}
-            axes.annotate(f"{right:.0%}", (share, right), color=INK, **beside)
+            axes.annotate(
+                f"{right:.0%}", (share, right), (6, -9), textcoords="offset points", color=INK
+            )
     # Equal steps for equal factors: one per cent and one half are both to be seen.
     axes.set_xscale("log")
     axes.set_xticks(marked)
