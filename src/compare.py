@@ -12,6 +12,7 @@ from src.cli import Verb
 from src.data import dataset, folders
 from src.detector import load
 from src.detector.prediction import Prediction
+from src.evaluation import mistakes
 from src.evaluation.judged import judge
 from src.files import refuse_existing, write_table, write_text
 from src.report import comparison
@@ -75,7 +76,6 @@ def compare(
     detectors = load(first), load(second)
     one, two = (judge(detector, samples, batch_size) for detector in detectors)
     labels = one.labels
-    right = [(judged.p_fake >= 0.5) == (labels == 1) for judged in (one, two)]
     changed = [
         _row(int(label), before, after)
         for label, before, after in zip(labels, one.predictions, two.predictions, strict=True)
@@ -84,7 +84,7 @@ def compare(
     return Comparison(
         images=len(labels),
         auc=comparison.delong(labels, one.p_fake, two.p_fake),
-        answers=comparison.mcnemar(*right),
+        answers=comparison.mcnemar(~mistakes.is_wrong(one), ~mistakes.is_wrong(two)),
         changed=sorted(changed, key=lambda row: (not _lost(row), row["path"])),
     )
 

@@ -9,6 +9,7 @@ from src.auditing import container, content
 from src.auditing.facts import Facts
 from src.evaluation.judged import Judged
 from src.intervals import Share, share
+from src.report.verdicts import CLASSES
 
 # Bins of a quantity, of equally many images each.
 BINS = 4
@@ -45,7 +46,7 @@ def parts(judged: Judged, facts: Facts) -> list[Part]:
         "width of the face in pixels": np.array(faces),
     }
     found = [part for by, values in quantities.items() for part in _bins(by, values, wrong)]
-    sources = np.array([f"{_word(s.label)}: {s.source}" for s in judged.samples])
+    sources = np.array([f"{CLASSES[s.label]}: {s.source}" for s in judged.samples])
     return found + [
         _part("source", name, wrong[sources == name]) for name in np.unique(sources).tolist()
     ]
@@ -54,10 +55,6 @@ def parts(judged: Judged, facts: Facts) -> list[Part]:
 def is_wrong(judged: Judged) -> np.ndarray:
     """Tell which answers at p_fake = 0.5 are wrong, `(N,)` bool."""
     return (judged.p_fake >= 0.5) != (judged.labels == 1)
-
-
-def _word(label: int) -> str:
-    return ("real", "fake")[label]
 
 
 def _bins(by: str, values: np.ndarray, wrong: np.ndarray) -> list[Part]:
