@@ -1,7 +1,5 @@
 """Audit a data set: is it fit to learn from?"""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Iterator, Sequence

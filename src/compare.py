@@ -1,7 +1,5 @@
 """Compare two detectors on the same images: what changed, and is it more than chance?"""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +12,7 @@ from src.cli import Verb
 from src.data import dataset, folders
 from src.detector import load
 from src.detector.prediction import Prediction
+from src.evaluation import mistakes
 from src.evaluation.judged import judge
 from src.files import refuse_existing, write_table, write_text
 from src.report import comparison
@@ -25,19 +24,12 @@ COLUMNS = ("path", "label", "before", "after", "p_fake_before", "p_fake_after")
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two detectors on the same images.
-
-    Attributes:
-        images: how many.
-        auc: the areas under their ROC curves.
-        answers: on which images only one is right, at p_fake = 0.5.
-        changed: a row an image whose verdict differs: `COLUMNS`.
-    """
+    """Two detectors on the same images."""
 
     images: int
-    auc: Difference
-    answers: Disagreement
-    changed: list[dict[str, Any]]
+    auc: Difference  # the areas under their ROC curves
+    answers: Disagreement  # on which images only one is right, at p_fake = 0.5
+    changed: list[dict[str, Any]]  # a row an image whose verdict differs: `COLUMNS`
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain types for JSON."""
@@ -84,7 +76,6 @@ def compare(
     detectors = load(first), load(second)
     one, two = (judge(detector, samples, batch_size) for detector in detectors)
     labels = one.labels
-    right = [(judged.p_fake >= 0.5) == (labels == 1) for judged in (one, two)]
     changed = [
         _row(int(label), before, after)
         for label, before, after in zip(labels, one.predictions, two.predictions, strict=True)
@@ -93,7 +84,7 @@ def compare(
     return Comparison(
         images=len(labels),
         auc=comparison.delong(labels, one.p_fake, two.p_fake),
-        answers=comparison.mcnemar(*right),
+        answers=comparison.mcnemar(~mistakes.is_wrong(one), ~mistakes.is_wrong(two)),
         changed=sorted(changed, key=lambda row: (not _lost(row), row["path"])),
     )
 

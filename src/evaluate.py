@@ -1,7 +1,5 @@
 """Measure a detector on test images: every number with its interval, every promise checked."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Iterator, Sequence
@@ -149,7 +147,6 @@ def _names(data_dirs: Sequence[str | Path]) -> list[str]:
 def _promises(
     detector: Detector, whole: Result
 ) -> tuple[dict[str, Kept | None], dict[str, Divided]]:
-    """Check the promises of the bundle, and those of many divisions of these images."""
     found, judged = detector.calibration, whole.judged
     with_face = judged.where([verdict.NO_FACE not in p.reasons for p in judged.predictions])
     asked = (found.false_fake.asked, found.false_real.asked) if found else promise.ASKED
@@ -184,7 +181,6 @@ def _looked_into(
 
 
 def _mask(known: Truth | None, seen: Sight) -> np.ndarray | None:
-    """Return the part of a mask that the network saw, if there is a mask."""
     mask = None if known is None else known.mask()
     return None if mask is None else seen.view.cut(mask)
 

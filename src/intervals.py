@@ -1,8 +1,6 @@
 """Numbers with their intervals: the area under the ROC curve, and the bootstrap."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +48,6 @@ def resamples(
     Args:
         labels: `(N,)` 0 or 1, both present.
         groups: `(N,)` what belongs together; None where nothing does.
-        seed: of the draws.
 
     Yields:
         `(N,)` float64, whole numbers.
@@ -59,12 +56,34 @@ def resamples(
     names = np.arange(len(labels)) if groups is None else np.asarray(groups)
     number = np.unique(names, return_inverse=True)[1]
     kinds = group_kinds(labels, number)
+    alike = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
     for _ in range(RESAMPLES):
         times = np.zeros(len(kinds))
-        for kind in np.unique(kinds):
-            members = np.flatnonzero(kinds == kind)
+        for members in alike:
             times[members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)))
         yield times[number]
+
+
+def estimates(
+    statistics: Callable[[np.ndarray], Mapping[str, float]],
+    labels: np.ndarray,
+    groups: Sequence[str] | np.ndarray | None = None,
+    *,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Estimate numbers that depend on how often each image counts; see `resamples`.
+
+    Args:
+        statistics: takes `(N,)` float64 weights and returns the numbers by name.
+        labels: `(N,)` 0 or 1.
+        groups: `(N,)` what belongs together; None where nothing does.
+        seed: of the bootstrap.
+    """
+    draws = [statistics(weights) for weights in resamples(labels, groups, seed=seed)]
+    return {
+        name: Estimate(value, *interval([draw[name] for draw in draws]))
+        for name, value in statistics(np.ones(len(labels))).items()
+    }
 
 
 def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
@@ -77,11 +96,22 @@ def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def estimate(
+    statistic: Callable[[np.ndarray], float],
+    labels: np.ndarray,
+    groups: Sequence[str] | np.ndarray | None = None,
+    *,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate a single number; see `estimates`."""
+    return estimates(lambda times: {"": statistic(times)}, labels, groups, seed=seed)[""]
+
+
 def auc_over_groups(
     labels: np.ndarray, values: np.ndarray, groups: Sequence[str] | np.ndarray, *, seed: int = 0
 ) -> Estimate:
     """Estimate the area under the ROC curve where images come in groups; see `resamples`."""
-    return Estimate(auc(labels, values), *interval(_auc_draws(labels, values, groups, seed)))
+    return estimate(_weighted_auc(labels, values), labels, groups, seed=seed)
 
 
 def auc_loss(
@@ -96,22 +126,23 @@ def auc_loss(
 
     Both are taken on the same resamples, so what the images have in common cancels out.
     """
-    draws = [_auc_draws(labels, values, groups, seed) for values in (before, after)]
-    return Estimate(auc(labels, before) - auc(labels, after), *interval(draws[0] - draws[1]))
+    one, other = _weighted_auc(labels, before), _weighted_auc(labels, after)
+    return estimate(lambda times: one(times) - other(times), labels, groups, seed=seed)
 
 
-def _auc_draws(
-    labels: np.ndarray, values: np.ndarray, groups: Sequence[str] | np.ndarray, seed: int
-) -> np.ndarray:
-    """Return the AUC on each resample, `(RESAMPLES,)`."""
+def _weighted_auc(labels: np.ndarray, values: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Return the AUC as a function of `(N,)` weights; the values are sorted once."""
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
     fake = labels[order] == 1
-    draws = [
-        weighted_auc(fake, weights[order], starts)
-        for weights in resamples(labels, groups, seed=seed)
-    ]
-    return np.array(draws)
+
+    def weighted(weights: np.ndarray) -> float:
+        below = np.add.reduceat(weights[order] * ~fake, starts)
+        here = np.add.reduceat(weights[order] * fake, starts)
+        pairs = here @ (np.cumsum(below) - below / 2)
+        return float(pairs / (below.sum() * here.sum()))
+
+    return weighted
 
 
 def group_kinds(labels: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -123,20 +154,6 @@ def group_kinds(labels: np.ndarray, number: np.ndarray) -> np.ndarray:
     """
     real = np.bincount(number, labels == 0) > 0
     return real + 2 * (np.bincount(number, labels == 1) > 0)
-
-
-def weighted_auc(fake: np.ndarray, weights: np.ndarray, starts: np.ndarray) -> float:
-    """Return the AUC of sorted values.
-
-    Args:
-        fake: `(N,)` bool, in the order of the values.
-        weights: `(N,)` how much each counts.
-        starts: where each run of equal values starts.
-    """
-    below = np.add.reduceat(weights * ~fake, starts)
-    here = np.add.reduceat(weights * fake, starts)
-    pairs = here @ (np.cumsum(below) - below / 2)
-    return float(pairs / (below.sum() * here.sum()))
 
 
 @dataclass(frozen=True)
@@ -158,11 +175,9 @@ def share(hits: int, total: int) -> Share | None:
 
     The interval holds whatever the true share is (Clopper & Pearson, Biometrika 26, 1934).
     """
-    from scipy.stats import beta
+    from scipy.stats import binomtest
 
     if not total:
         return None
-    tail = (1 - LEVEL) / 2
-    low = float(beta.ppf(tail, hits, total - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, total - hits)) if hits < total else 1.0
-    return Share(hits, total, hits / total, low, high)
+    low, high = binomtest(hits, total).proportion_ci(LEVEL, "exact")
+    return Share(hits, total, hits / total, float(low), float(high))

@@ -150,7 +150,7 @@ def test_the_report_stands_alone_and_says_what_the_numbers_say(whole, calibrated
     assert figures == {
         *("dashboard", "roc", "precision_recall", "thresholds", "confusion", "verdicts", "scores"),
         *("reliability", "entropy", "risk_coverage", "mistakes", "prevalence", "robustness"),
-        *("attacks", "features", "removal", "randomisation"),
+        *("attacks", "features"),
     }
     for name in figures:
         assert f'alt="{name}"' in text, f"{name} is drawn and not shown"

@@ -1,10 +1,8 @@
 """A detector that sees six content statistics and nothing else: what a real one has to beat."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,16 +17,10 @@ class Baseline:
 
     Between neighbouring knots a ramp rises from 0 to 1; outside it stays at 0 or 1, so nothing is
     extrapolated. Everything is plain numbers: it is kept as JSON and applied in NumPy.
-
-    Attributes:
-        knots: for each column the values where its curve bends, rising.
-        weights: for each column the weight of each ramp.
-        bias: what is added.
-        columns: names of the columns.
     """
 
-    knots: list[list[float]]
-    weights: list[list[float]]
+    knots: list[list[float]]  # for each column the values where its curve bends, rising
+    weights: list[list[float]]  # for each column the weight of each ramp
     bias: float
     columns: tuple[str, ...] = content.STATISTICS
 
@@ -42,7 +34,7 @@ class Baseline:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Baseline:
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Take up a model that `to_dict` wrote down."""
         return cls(**(fields | {"columns": tuple(fields["columns"])}))
 
@@ -55,7 +47,6 @@ def fit(
     Args:
         values: `(N, columns)`.
         labels: `(N,)` 1 fake, 0 real, both present.
-        columns: their names.
     """
     from sklearn.linear_model import LogisticRegression
 

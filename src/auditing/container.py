@@ -1,7 +1,5 @@
 """What a file says of itself before one pixel is decoded: format, size, tables, metadata."""
 
-from __future__ import annotations
-
 import zlib
 from collections import Counter
 
@@ -65,7 +63,6 @@ def describe(cue: str, facts: np.ndarray) -> str:
     """Say in a few words what the images of one class mostly have.
 
     Args:
-        cue: key of `CUES`.
         facts: `(N, COLUMNS)` of that class.
     """
     values = [_words(cue, row) for row in facts[:, CUES[cue]]]

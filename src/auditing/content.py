@@ -1,7 +1,5 @@
 """A few statistics of a picture that need no understanding of what it shows."""
 
-from __future__ import annotations
-
 import numpy as np
 
 # Flat to the eye, and after compression: levels of 255 between the darkest and brightest pixel.
@@ -14,7 +12,6 @@ def measure(grey: np.ndarray, stored_bytes: int) -> np.ndarray:
 
     Args:
         grey: `(H, W)` uint8 in [0, 255].
-        stored_bytes: size of its file.
 
     Returns:
         `(6,)` float32, in the order of `STATISTICS`: bytes a pixel; share of the area that lies in

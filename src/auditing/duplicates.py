@@ -1,10 +1,8 @@
 """Pictures that are there twice: equal pixels, or nearly equal ones."""
 
-from __future__ import annotations
-
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +24,7 @@ COMPARED_SIZE = 64
 MIN_CORRELATION = 0.97
 # Below this standard deviation (levels of 255) a picture is flat and correlation means nothing.
 FLAT = 2.0
+# At least two pictures a pair, or what was just decoded would be gone when it is compared.
 KEPT = 4096
 COMPARED_AT_ONCE = 1024
 
@@ -46,8 +45,6 @@ def near_duplicates(facts: Facts, paths: Sequence[Path], groups: Sequence[str]) 
     one picture, and a set of copies alone is no set of near-duplicates.
 
     Args:
-        facts: of the files.
-        paths: the files.
         groups: `(N,)` what belongs together.
     """
     from scipy.cluster.hierarchy import DisjointSet
@@ -61,12 +58,17 @@ def near_duplicates(facts: Facts, paths: Sequence[Path], groups: Sequence[str]) 
     originals = known[first]
     family = np.unique(np.asarray(groups)[originals], return_inverse=True)[1]
     joined = DisjointSet(range(len(originals)))
-    looks = _Looks([paths[index] for index in originals])
+
+    @lru_cache(KEPT)
+    def look(index: int) -> np.ndarray:
+        return pixels.load(paths[originals[index]], COMPARED_SIZE)
+
     for candidates in _candidates(facts.hashes[originals], family):
         pairs = [(a, b) for a, b in candidates.tolist() if not joined.connected(a, b)]
-        looks.decode({index for pair in pairs for index in pair})
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(look, {index for pair in pairs for index in pair}))
         for a, b in pairs:
-            if not joined.connected(a, b) and looks.alike(a, b):
+            if not joined.connected(a, b) and _alike(look(a), look(b)):
                 joined.merge(a, b)
     roots = np.array([joined[index] for index in range(len(originals))])
     lonely = np.bincount(roots, minlength=len(roots))[roots] == 1
@@ -128,29 +130,11 @@ def _close(
         yield close[start : start + COMPARED_AT_ONCE]
 
 
-class _Looks:
-    """Small versions of pictures, decoded when they are compared; the last few are kept."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
-        self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
-
-    def decode(self, wanted: set[int]) -> None:
-        """Decode what is wanted and not yet there, on threads."""
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        missing = sorted(wanted - self._kept.keys())
-        with ThreadPoolExecutor() as pool:
-            self._kept.update(zip(missing, pool.map(self._look, missing), strict=True))
-
-    def _look(self, index: int) -> np.ndarray:
-        return pixels.load(self._paths[index], COMPARED_SIZE)
-
-    def alike(self, one: int, other: int) -> bool:
-        """Compare two decoded pictures, whatever their brightness and contrast."""
-        a, b = (self._kept[index].astype(np.float32) for index in (one, other))
-        if min(a.std(), b.std()) < FLAT:
-            return bool(np.abs(a - b).mean() < FLAT)
-        a, b = a - a.mean(axis=(0, 1)), b - b.mean(axis=(0, 1))
-        scale = np.sqrt(np.sum(a * a) * np.sum(b * b))
-        return bool(np.sum(a * b) >= MIN_CORRELATION * scale)
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Compare two small pictures, whatever their brightness and contrast."""
+    a, b = one.astype(np.float32), other.astype(np.float32)
+    if min(a.std(), b.std()) < FLAT:
+        return bool(np.abs(a - b).mean() < FLAT)
+    a, b = a - a.mean(axis=(0, 1)), b - b.mean(axis=(0, 1))
+    scale = np.sqrt(np.sum(a * a) * np.sum(b * b))
+    return bool(np.sum(a * b) >= MIN_CORRELATION * scale)

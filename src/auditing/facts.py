@@ -1,14 +1,12 @@
 """Everything an audit wants to know of a file, from reading it once."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
@@ -25,32 +23,23 @@ CHUNK = 64
 
 @dataclass
 class Facts:
-    """What is known of N files, in compact arrays: about 200 bytes a file.
+    """What is known of N files, in compact arrays: about 200 bytes a file."""
 
-    Attributes:
-        sha256: `(N, 32)` uint8, of the file.
-        pixels: `(N, 16)` uint8, BLAKE2b of the decoded pixels and their shape.
-        hashes: `(N, 2, 8)` uint8, the perceptual hash and the difference hash.
-        container: `(N, container.COLUMNS)` float32.
-        content: `(N, 6)` float32.
-        readable: `(N,)` bool.
-        reasons: why those that are not readable are not, by index.
-    """
-
-    sha256: np.ndarray
-    pixels: np.ndarray
-    hashes: np.ndarray
-    container: np.ndarray
-    content: np.ndarray
-    readable: np.ndarray
+    sha256: np.ndarray  # `(N, 32)` uint8, of the file
+    pixels: np.ndarray  # `(N, 16)` uint8, BLAKE2b of the decoded pixels and their shape
+    hashes: np.ndarray  # `(N, 2, 8)` uint8, the perceptual hash and the difference hash
+    container: np.ndarray  # `(N, container.COLUMNS)` float32
+    content: np.ndarray  # `(N, 6)` float32
+    readable: np.ndarray  # `(N,)` bool
+    # Why those that are not readable are not, by index.
     reasons: dict[int, str] = field(default_factory=dict)
 
-    def where(self, kept: Sequence[bool] | np.ndarray) -> Facts:
+    def where(self, kept: Sequence[bool] | np.ndarray) -> Self:
         """Return the facts of some of the files, by `(N,)` bool."""
         some = np.flatnonzero(kept).tolist()
         arrays = {f.name: getattr(self, f.name)[some] for f in fields(self) if f.name != "reasons"}
         reasons = {new: self.reasons[i] for new, i in enumerate(some) if i in self.reasons}
-        return Facts(**arrays, reasons=reasons)
+        return type(self)(**arrays, reasons=reasons)
 
 
 def measure(
@@ -59,9 +48,7 @@ def measure(
     """Read each file once, on every core, and keep what an audit needs.
 
     Args:
-        paths: the files.
         equalize: measure each picture as it is after equalising to a square of so many pixels.
-        title: of the progress bar.
     """
     count = len(paths)
     facts = Facts(

@@ -1,10 +1,8 @@
 """What an audit found, and which of it stops a training run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from src.auditing.baseline import Baseline
 from src.auditing.shortcuts import MIN_IMAGES, Shortcut
@@ -16,18 +14,12 @@ MEMBERS = 6
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a data set.
+    """One thing that is wrong with a data set."""
 
-    Attributes:
-        code: a short name that stays.
-        stops: training must not go on; else it is a warning.
-        sentence: what is wrong and what to do.
-        examples: paths of images that show it, those of one example together.
-    """
-
-    code: str
-    stops: bool
-    sentence: str
+    code: str  # a short name that stays
+    stops: bool  # training must not go on; else it is a warning
+    sentence: str  # what is wrong and what to do
+    # Paths of images that show it, those of one example together.
     examples: tuple[tuple[str, ...], ...] = ()
 
 
@@ -40,16 +32,11 @@ class Alike:
     examples: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def of(cls, sets: Iterable[Sequence[int]], paths: Sequence[str]) -> Alike:
+    def of(cls, sets: Iterable[Sequence[int]], paths: Sequence[str]) -> Self:
         """Count sets of indices and name a few."""
         sets = list(sets)
         examples = [tuple(paths[index] for index in one[:MEMBERS]) for one in sets[:EXAMPLES]]
         return cls(len(sets), sum(len(one) for one in sets), tuple(examples))
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Alike:
-        """Take up what `dataclasses.asdict` wrote down."""
-        return cls(**(fields | {"examples": tuple(map(tuple, fields["examples"]))}))
 
 
 @dataclass(frozen=True)
@@ -64,44 +51,25 @@ class Equalized:
 
 @dataclass(frozen=True)
 class Audit:
-    """What is known of a data set, and what follows from it.
+    """What is known of a data set, and what follows from it."""
 
-    Attributes:
-        counts: readable images by split and class.
-        sources: names of the data folders.
-        unreadable: path and reason of each file that cannot be read.
-        groups: number of groups with more than one image.
-        straddling: groups in more than one split.
-        copies_across_splits: equal pictures in more than one split.
-        copies_within: other equal pictures.
-        label_conflicts: equal pictures in both classes that are of different groups.
-        near_across_splits: nearly equal pictures in more than one split.
-        near_across_classes: nearly equal pictures in both classes.
-        near_within: other nearly equal pictures.
-        judged: the splits that the two models saw.
-        container: what the container facts give away; None with too few images.
-        content: what the content statistics give away; None with too few images.
-        equalized: both again after equalising; None where that was not asked for.
-        baseline: the content model, fitted on the training split alone.
-        max_shortcut_auc: what the lower end of the container AUC's interval must not exceed.
-    """
-
-    counts: dict[str, dict[str, int]]
+    counts: dict[str, dict[str, int]]  # readable images by split and class
     sources: list[str]
-    unreadable: list[tuple[str, str]]
-    groups: int
-    straddling: Alike
-    copies_across_splits: Alike
-    copies_within: Alike
-    label_conflicts: Alike
-    near_across_splits: Alike
-    near_across_classes: Alike
-    near_within: Alike
-    judged: tuple[str, ...]
-    container: Shortcut | None
-    content: Shortcut | None
-    equalized: Equalized | None
-    baseline: Baseline | None
+    unreadable: list[tuple[str, str]]  # path and reason of each file that cannot be read
+    groups: int  # number of groups with more than one image
+    straddling: Alike  # groups in more than one split
+    copies_across_splits: Alike  # equal pictures in more than one split
+    copies_within: Alike  # other equal pictures
+    label_conflicts: Alike  # equal pictures in both classes that are of different groups
+    near_across_splits: Alike  # nearly equal pictures in more than one split
+    near_across_classes: Alike  # nearly equal pictures in both classes
+    near_within: Alike  # other nearly equal pictures
+    judged: tuple[str, ...]  # the splits that the two models saw
+    container: Shortcut | None  # what the container facts give away; None with too few images
+    content: Shortcut | None  # what the content statistics give away; None with too few images
+    equalized: Equalized | None  # both again after equalising; None where that was not asked for
+    baseline: Baseline | None  # the content model, fitted on the training split alone
+    # What the lower end of the container AUC's interval must not exceed.
     max_shortcut_auc: float = MAX_SHORTCUT_AUC
 
     @property
@@ -151,22 +119,6 @@ class Audit:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types for JSON, the findings included."""
         return asdict(self) | {"findings": [asdict(finding) for finding in self.findings]}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Audit:
-        """Take up what `to_dict` wrote down."""
-        fields = {name: value for name, value in fields.items() if name != "findings"}
-        for name, _, _ in _SENTENCES:
-            fields[name] = Alike.from_dict(fields[name])
-        for name in ("container", "content"):
-            fields[name] = fields[name] and Shortcut.from_dict(fields[name])
-        if fields["equalized"]:
-            both = {n: Shortcut.from_dict(fields["equalized"][n]) for n in ("container", "content")}
-            fields["equalized"] = Equalized(**(fields["equalized"] | both))
-        fields["baseline"] = fields["baseline"] and Baseline.from_dict(fields["baseline"])
-        fields["unreadable"] = [tuple(item) for item in fields["unreadable"]]
-        fields["judged"] = tuple(fields["judged"])
-        return cls(**fields)
 
     def summary(self) -> dict[str, Any]:
         """Return what goes into a detector's card: numbers, and no path."""

@@ -1,13 +1,13 @@
 """Remember audits, so that the same files are not audited twice."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from src import InputError, __version__
 from src.auditing.findings import Audit
@@ -21,11 +21,7 @@ VERSION = 1
 
 
 def fingerprint(samples: Sequence[Sample], options: Any) -> str:
-    """Return a hash of the list of files with sizes and times, and of the audit's options.
-
-    Raises:
-        InputError: a file has vanished since it was listed.
-    """
+    """Return a hash of the list of files with sizes and times, and of the audit's options."""
     digest = hashlib.sha256(repr((VERSION, __version__, options)).encode())
     for sample in samples:
         try:
@@ -42,12 +38,25 @@ def recall(key: str) -> Audit | None:
     """Return the audit with this fingerprint, if it is remembered."""
     path = _place(key)
     try:
-        return Audit.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return _read(Audit, json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         log.warning("%s cannot be used (%s): the files are audited again", path, error)
         return None
+
+
+def _read(kind: Any, plain: Any) -> Any:
+    """Return plain types of JSON as what a type hint says that they were."""
+    if plain is None or isinstance(kind, UnionType):
+        return plain and _read(get_args(kind)[0], plain)
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{name: _read(hint, plain[name]) for name, hint in hints.items()})
+    if isinstance(plain, list):
+        # All members of a tuple are of one kind.
+        return get_origin(kind)(_read(get_args(kind)[0], one) for one in plain)
+    return plain
 
 
 def remember(key: str, audit: Audit) -> None:

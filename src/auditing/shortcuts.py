@@ -1,10 +1,7 @@
 """Can the classes be told apart without looking at a face? Two small models try."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,39 +25,18 @@ _Fit = Callable[[np.ndarray, np.ndarray], _Model]
 
 @dataclass(frozen=True)
 class Shortcut:
-    """How well one kind of facts tells the classes apart.
+    """How well one kind of facts tells the classes apart."""
 
-    Attributes:
-        auc: of scores for images that the model was not fitted on, with its 95 % interval.
-        cues: the same number for each cue alone, the strongest first.
-        typical: what the strongest cue mostly is in real and in fake images.
-        extremes: the images that give themselves away the most, real and fake.
-    """
-
-    auc: Estimate
-    cues: dict[str, float]
-    typical: tuple[str, str]
+    auc: Estimate  # of scores for images that the model was not fitted on, with its 95 % interval
+    cues: dict[str, float]  # the same number for each cue alone, the strongest first
+    typical: tuple[str, str]  # what the strongest cue mostly is in real and in fake images
+    # The images that give themselves away the most, real and fake.
     extremes: tuple[tuple[str, ...], tuple[str, ...]]
 
     @property
     def strongest(self) -> str:
         """The cue that separates best on its own."""
         return next(iter(self.cues))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Shortcut:
-        """Take up what `to_dict` wrote down."""
-        real, fake = fields["extremes"]
-        return cls(
-            Estimate(**fields["auc"]),
-            fields["cues"],
-            tuple(fields["typical"]),
-            (tuple(real), tuple(fake)),
-        )
 
 
 def enough(labels: np.ndarray) -> bool:
@@ -77,7 +53,6 @@ def in_container(
         facts: `(N, container.COLUMNS)`.
         labels: `(N,)` int, 1 fake, 0 real; see `enough`.
         groups: `(N,)` what belongs together: never fitted on one half and scored on the other.
-        names: `(N,)` of the images.
     """
     return _measure(facts, labels, groups, names, container.CUES, _fit_tree, container.describe)
 

@@ -1,7 +1,5 @@
 """One audit: facts of every file, what is there twice, what straddles, what tells the class."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -25,8 +23,6 @@ def survey(
     """Audit images that were listed already.
 
     Args:
-        samples: the images, of every split.
-        equalize: measure the two models again after equalising.
         image_size: side in pixels to equalise to; None takes the median of the shorter sides.
     """
     known = facts.measure([sample.path for sample in samples])
@@ -104,7 +100,6 @@ def _equalized(images: Sequence[Sample], size: int) -> Equalized:
 
 
 def _baseline(known: Facts, samples: Sequence[Sample]) -> Baseline | None:
-    """Fit the baseline detector on the training images, if both classes are there."""
     rows = [i for i, s in enumerate(samples) if s.split == "train" and known.readable[i]]
     labels = _labels([samples[row] for row in rows])
     if not shortcuts.enough(labels):
@@ -113,7 +108,6 @@ def _baseline(known: Facts, samples: Sequence[Sample]) -> Baseline | None:
 
 
 def _groups(samples: Sequence[Sample]) -> tuple[int, Alike]:
-    """Count the groups of several images, and find those that are in more than one split."""
     members = defaultdict(list)
     for index, sample in enumerate(samples):
         members[sample.group].append(index)

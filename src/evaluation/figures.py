@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from src.detector.calibration import Calibration, probability
 from src.evaluation import mistakes
-from src.evaluation.heatmaps.removal import Curves
+from src.evaluation.promise import Kept
 from src.evaluation.results import Evaluation
-from src.evaluation.robustness import Row
+from src.evaluation.robustness import UNCHANGED, Row
+from src.intervals import Estimate, Share
 from src.report import plots, uncertainty, verdicts
+from src.report.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# Changes of the images that the dashboard shows.
+WORST_SHOWN = 6
 
 
 def draw(found: Evaluation) -> dict[str, Figure]:
@@ -44,14 +49,17 @@ def draw(found: Evaluation) -> dict[str, Figure]:
         columns = [(one.prevalence, one.value, one.low, one.high) for one in values]
         drawn["prevalence"] = plots.prevalence(*np.array(columns).T)
     if found.robustness:
-        drawn["robustness"] = _heat_table(found.robustness, "After changes on the way")
+        drawn["robustness"] = plots.heat_table(
+            **_table(found.robustness, "After changes on the way")
+        )
     if found.attacks:
-        drawn["attacks"] = _heat_table(found.attacks, "Under attack (levels of 255)")
+        title = "Under attack (levels of 255)"
+        drawn["attacks"] = plots.heat_table(**_table(found.attacks, title))
     if seen := found.features:
         drawn["features"] = plots.projection(seen.points, seen.labels, seen.wrong)
     if found.history:
         drawn["curves"] = plots.training_curves(found.history)
-    return drawn | _explanations(found)
+    return drawn
 
 
 def _thresholds(found: Evaluation) -> tuple[float, float | None, float | None]:
@@ -75,79 +83,72 @@ def _group(part: mistakes.Part) -> tuple[str, int, float, float, float]:
     return f"{part.by}: {part.name}", wrong.total, wrong.value, wrong.low, wrong.high
 
 
-def _heat_table(rows: Sequence[Row], title: str) -> Figure:
-    columns = ("AUC", "accuracy", "reals called\nfake", "fakes called\nreal", "inconclusive")
-    values = [
-        (
-            row.auc.value,
-            row.accuracy,
-            *(
-                share.value if share else np.nan
-                for share in (
-                    row.verdicts.false_fake,
-                    row.verdicts.false_real,
-                    row.verdicts.inconclusive,
-                )
-            ),
-        )
-        for row in rows
-    ]
-    return plots.heat_table(
-        [row.name for row in rows],
-        columns,
-        np.array(values),
-        title,
-        ("{:.3f}", *["{:.1%}"] * 4),
-        ("high", "high", "low", "low", None),
-    )
+def _table(rows: Sequence[Row], title: str, columns: Sequence[int] = range(5)) -> dict[str, Any]:
+    """Return a `heat_table` with some of its columns."""
+    names = ("AUC", "accuracy", "reals called\nfake", "fakes called\nreal", "inconclusive")
+    better = ("high", "high", "low", "low", None)
 
+    def numbers(row: Row) -> tuple[float, ...]:
+        said = row.verdicts
+        shares = (said.false_fake, said.false_real, said.inconclusive)
+        return row.auc.value, row.accuracy, *(one.value if one else np.nan for one in shares)
 
-def _explanations(found: Evaluation) -> dict[str, Figure]:
-    measured = found.explanations
-    if measured is None:
-        return {}
-    deletion, insertion = measured.removal.deletion_curves, measured.removal.insertion_curves
-    drawn = {"removal": plots.removal(np.array(deletion.shares), _maps(deletion), _maps(insertion))}
-    if shuffled := measured.randomisation:
-        drawn["randomisation"] = plots.randomisation(
-            shuffled.layers, np.array(shuffled.likeness), shuffled.control.value
-        )
-    return drawn
-
-
-def _maps(curves: Curves) -> dict[str, np.ndarray]:
     return {
-        "evidence map": np.array(curves.evidence),
-        "random map": np.array(curves.random),
-        "blob in the centre": np.array(curves.blob),
+        "rows": [row.name for row in rows],
+        "columns": [names[column] for column in columns],
+        "values": np.array([numbers(row) for row in rows])[:, columns],
+        "title": title,
+        "fmt": ["{:.1%}" if column else "{:.3f}" for column in columns],
+        "better": [better[column] for column in columns],
     }
+
+
+def worst(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """Return a `heat_table` of the changes after which the AUC is lowest; None without any."""
+    changed = sorted((row for row in rows if row.name != UNCHANGED), key=lambda row: row.auc.value)
+    if not changed:
+        return None
+    return _table(changed[:WORST_SHOWN], f"Worst of {len(changed)} changes", (0, 2, 3))
+
+
+def headlines(
+    auc: Estimate, said: Verdicts, kept: Mapping[str, Kept | None]
+) -> list[tuple[str, str, bool]]:
+    """Return the key numbers, what each means, and whether it breaks its promise."""
+
+    def against(share: Share | None, text: str, promise: Kept | None) -> tuple[str, str, bool]:
+        if share is None:
+            return "–", text, False
+        text = f"{text} ({share.hits} of {share.total})"
+        if promise is None:
+            return f"{share.value:.1%}", text, False
+        text += f"\npromised: at most {promise.promised:.1%}"
+        return f"{share.value:.1%}", text, promise.broken
+
+    number, _, interval = str(auc).partition(" ")
+    return [
+        (number, f"AUC\n{interval}", False),
+        against(said.false_fake, "reals called fake", kept.get("false_fake")),
+        against(said.false_real, "fakes called real", kept.get("false_real")),
+        against(said.inconclusive, "inconclusive", None),
+    ]
 
 
 def _dashboard(found: Evaluation) -> Figure:
     judged, whole = found.whole.judged, found.whole
     temperature, low, high = _thresholds(found)
-    promises = {name: kept.promised for name, kept in found.kept.items() if kept}
-    sets = ", ".join(result.name for result in found.sets)
     before, after = _before_and_after(found)
-    rates = {
-        row.name: (row.auc.value, row.verdicts.false_fake, row.verdicts.false_real)
-        for row in found.robustness
-    }
+    sets = ", ".join(result.name for result in found.sets)
     return plots.dashboard(
         f"{found.card.name} on {sets} ({found.split}, {len(judged.labels)} images)",
+        headlines(found.metrics.auc, whole.verdicts, found.kept),
         labels=judged.labels,
         logits=judged.logits / temperature,
         auc=found.metrics.auc,
         verdicts=whole.verdicts.table,
         t_real=low,
         t_fake=high,
-        promised_alarms=promises.get("false_fake"),
-        promised_misses=promises.get("false_real"),
         before=None if after is None else before,
-        corruptions={
-            name: (auc, alarms.value, misses.value)
-            for name, (auc, alarms, misses) in rates.items()
-            if alarms and misses
-        },
+        worst=worst(found.robustness),
         history=found.history,
     )

@@ -1,10 +1,9 @@
 """Images that a detector has judged, beside what they are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -18,19 +17,12 @@ from src.progress import bar
 
 @dataclass(frozen=True)
 class Judged:
-    """Images and what was said of them.
+    """Images and what was said of them."""
 
-    Attributes:
-        samples: those that could be read.
-        predictions: one a sample.
-        failures: the others.
-        seed: of the image that counts in a group.
-    """
-
-    samples: list[Sample]
-    predictions: list[Prediction]
-    failures: list[Failure]
-    seed: int = 0
+    samples: list[Sample]  # those that could be read
+    predictions: list[Prediction]  # one a sample
+    failures: list[Failure]  # the others
+    seed: int = 0  # of the image that counts in a group
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -71,11 +63,11 @@ class Judged:
         """Tell whether there are real and fake images."""
         return len(set(self.labels.tolist())) == 2
 
-    def where(self, kept: Sequence[bool] | np.ndarray) -> Judged:
+    def where(self, kept: Sequence[bool] | np.ndarray) -> Self:
         """Return some of the images, by `(N,)` bool."""
         some = np.flatnonzero(kept)
         samples = [self.samples[i] for i in some]
-        return Judged(samples, [self.predictions[i] for i in some], [], self.seed)
+        return type(self)(samples, [self.predictions[i] for i in some], [], self.seed)
 
     def draw(self, per_class: int, seed: int) -> np.ndarray:
         """Return the indices of at most so many images of each class, one a group."""
@@ -92,11 +84,7 @@ def judge(
     *,
     seed: int = 0,
 ) -> Judged:
-    """Judge listed images, with progress.
-
-    Raises:
-        CheckFailed: more than 5 % of the images cannot be read.
-    """
+    """Judge listed images, with progress."""
     read, predictions, failures = [], [], []
     with bar("Judging", len(samples)) as advance:
         results = detector.predict_files([s.path for s in samples], batch_size, faces)

@@ -1,7 +1,5 @@
 """Where the detector is wrong: by size, brightness, blur, face and source; and which images."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ from src.auditing import container, content
 from src.auditing.facts import Facts
 from src.evaluation.judged import Judged
 from src.intervals import Share, share
+from src.report.verdicts import CLASSES
 
 # Bins of a quantity, of equally many images each.
 BINS = 4
@@ -20,17 +19,11 @@ MIN_IN_BIN = 5
 
 @dataclass(frozen=True)
 class Part:
-    """The images that have something in common, and how many of them are answered wrongly.
+    """The images that have something in common, and how many of them are answered wrongly."""
 
-    Attributes:
-        by: what they are sorted by, such as "brightness".
-        name: what they have in common.
-        wrong: answers at p_fake = 0.5 that are wrong.
-    """
-
-    by: str
+    by: str  # what they are sorted by, such as "brightness"
     name: str
-    wrong: Share
+    wrong: Share  # answers at p_fake = 0.5 that are wrong
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for JSON."""
@@ -41,7 +34,6 @@ def parts(judged: Judged, facts: Facts) -> list[Part]:
     """Sort images by size, brightness, blur, size of the face and source, and count mistakes.
 
     Args:
-        judged: the images.
         facts: of the same files, in the same order.
     """
     wrong = is_wrong(judged)
@@ -54,7 +46,7 @@ def parts(judged: Judged, facts: Facts) -> list[Part]:
         "width of the face in pixels": np.array(faces),
     }
     found = [part for by, values in quantities.items() for part in _bins(by, values, wrong)]
-    sources = np.array([f"{_word(s.label)}: {s.source}" for s in judged.samples])
+    sources = np.array([f"{CLASSES[s.label]}: {s.source}" for s in judged.samples])
     return found + [
         _part("source", name, wrong[sources == name]) for name in np.unique(sources).tolist()
     ]
@@ -63,10 +55,6 @@ def parts(judged: Judged, facts: Facts) -> list[Part]:
 def is_wrong(judged: Judged) -> np.ndarray:
     """Tell which answers at p_fake = 0.5 are wrong, `(N,)` bool."""
     return (judged.p_fake >= 0.5) != (judged.labels == 1)
-
-
-def _word(label: int) -> str:
-    return ("real", "fake")[label]
 
 
 def _bins(by: str, values: np.ndarray, wrong: np.ndarray) -> list[Part]:
@@ -113,17 +101,11 @@ def worth_a_look(judged: Judged, number: int) -> dict[str, list[int]]:
 
 @dataclass(frozen=True)
 class Features:
-    """A sample of the images as points in the plane.
+    """A sample of the images as points in the plane."""
 
-    Attributes:
-        points: `(N, 2)`, see `project`.
-        labels: `(N,)` 1 for fake, 0 for real.
-        wrong: `(N,)` bool: answered wrongly at p_fake = 0.5.
-    """
-
-    points: np.ndarray
-    labels: np.ndarray
-    wrong: np.ndarray
+    points: np.ndarray  # `(N, 2)`, see `project`
+    labels: np.ndarray  # `(N,)` 1 for fake, 0 for real
+    wrong: np.ndarray  # `(N,)` bool: answered wrongly at p_fake = 0.5
 
 
 def project(features: np.ndarray) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Is the promise kept? On the test images, and over many divisions of them."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,48 +19,27 @@ STANDARD_ERRORS = 2
 
 @dataclass(frozen=True)
 class Divided:
-    """One error rate over many divisions of the images into calibration and test.
+    """One error rate over many divisions of the images into calibration and test."""
 
-    Attributes:
-        promised: mean of the promised rates; above what was asked where images are few.
-        mean: mean of the realised rates.
-        standard_error: of that mean.
-        low: the 5th percentile of the realised rates.
-        high: the 95th percentile.
-        kept: the mean is at most the promise plus two standard errors.
-    """
-
-    promised: float
-    mean: float
+    promised: float  # mean of the promised rates; above what was asked where images are few
+    mean: float  # mean of the realised rates
     standard_error: float
-    low: float
+    low: float  # the 5th percentile of the realised rates
     high: float
-    kept: bool
+    kept: bool  # the mean is at most the promise plus two standard errors
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One promise of this bundle's thresholds on the test images.
-
-    Attributes:
-        promised: the rate.
-        bound: the 95 % bound of the calibration set.
-        realised: the rate on the test images, one of each group.
-        broken: the interval of the realised rate lies above the promise.
-    """
+    """One promise of this bundle's thresholds on the test images."""
 
     promised: float
-    bound: float
-    realised: Share
-    broken: bool
+    bound: float  # the 95 % bound of the calibration set
+    realised: Share  # the rate on the test images, one of each group
+    broken: bool  # the interval of the realised rate lies above the promise
 
     def sentence(self, who: str, called: str) -> str:
-        """Say how it went, for people.
-
-        Args:
-            who: such as "real faces".
-            called: such as "fake".
-        """
+        """Say how it went, for people."""
         if self.broken:
             said = "It is broken: these images are unlike the calibration faces."
         elif self.realised.value <= self.promised:
@@ -92,11 +69,6 @@ def divide(judged: Judged, max_false_fake: float, max_false_real: float) -> dict
 
     One image of each class of each group counts; and of these, in each division, the images of
     sources that are large enough for the promise.
-
-    Args:
-        judged: the images, whose logits alone decide.
-        max_false_fake: the promise for real faces.
-        max_false_real: the promise for fakes.
 
     Returns:
         Both rates; empty where the images are too few to be divided so often.

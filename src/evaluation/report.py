@@ -1,43 +1,34 @@
 """An evaluation as a page: what came out, what stands behind it, what it does not tell."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
-from src.evaluation import about_answers, about_trials
-from src.evaluation.about_answers import Pictures, mark
+from src.data.equalize import encode
+from src.detector import verdict
+from src.detector.calibration import Calibration
 from src.evaluation.results import Evaluation
+from src.evaluation.sight import Shown
 from src.report import page
-from src.report.page import Picture, Section
+from src.report.page import Picture
+from src.report.verdicts import CLASSES
+
+# Side of a small picture in pixels.
+THUMBNAIL = 160
+_WHO = {"false_fake": ("real faces", "fake"), "false_real": ("fakes", "real")}
 
 
 def render(found: Evaluation, figures: Mapping[str, bytes]) -> str:
-    """Return the page as HTML with everything inside.
-
-    Args:
-        found: what it shows.
-        figures: the PNG files of `figures.draw`, by name.
-    """
-
-    def pictures(*names: str) -> list[Picture]:
-        return [Picture(figures[name], "", name) for name in names if name in figures]
-
-    sections = [
-        Section("At a glance", figures=pictures("dashboard")),
-        about_answers.sets(found),
-        about_answers.verdicts(found, pictures),
-        about_answers.promises(found),
-        about_answers.ranking(found, pictures),
-        about_answers.calibration(found, pictures),
-        about_answers.uncertainty(found, pictures),
-        about_answers.prevalence(found, pictures),
-        about_trials.mistakes(found, pictures),
-        *about_trials.robustness(found, pictures),
-        *about_trials.explanations(found, pictures),
-        *_training(found, pictures),
-        _limits(),
-    ]
-    return page.render(f"Evaluation of {found.card.name}", lead(found), sections)
+    """Return the page as HTML with everything inside; `figures` are the PNG files by name."""
+    return page.fill(
+        "evaluation.html.jinja",
+        title=f"Evaluation of {found.card.name}",
+        lead=lead(found),
+        found=found,
+        mark=mark(found),
+        promises=list(_promises(found)),
+        reasons=verdict.REASONS,
+        sheet={title: list(map(_picture, shown)) for title, shown in found.shown.items() if shown},
+        figures=[Picture(content, "", name) for name, content in figures.items()],
+    )
 
 
 def lead(found: Evaluation) -> str:
@@ -61,21 +52,30 @@ def lead(found: Evaluation) -> str:
     )
 
 
-def _training(found: Evaluation, pictures: Pictures) -> Iterator[Section]:
-    drawn = pictures("curves")
-    if drawn:
-        text = (
-            f"{found.card.training.get('epochs', '?')} epochs; the validation AUC chose epoch "
-            f"{found.card.training.get('best_epoch', '?')} and is no estimate of the error."
-        )
-        yield Section("How it was trained", text, figures=drawn)
+def mark(found: Evaluation) -> str:
+    """Return how bad it is about the promises: `bad`, `warning` or `good`."""
+    if found.card.calibration is None:
+        return "warning"
+    if any(kept.broken for kept in found.kept.values() if kept):
+        return "bad"
+    return "warning" if any(row.broken for row in found.robustness) else "good"
 
 
-def _limits() -> Section:
-    return Section(
-        "What this does not tell",
-        "All numbers hold for pictures like these: the same sources, generators, cameras and "
-        "compressions. For any other they are a guess. A verdict “real” says that nothing was "
-        "found that this detector has learnt to find.",
-        "warning",
-    )
+def _promises(found: Evaluation) -> Iterator[str]:
+    """Say what is promised, and whether it is kept: here, and after changes of the images."""
+    if found.card.calibration is None:
+        yield "Nothing is promised until `deepfake calibrate` has been run."
+        return
+    yield from Calibration.from_dict(found.card.calibration).promises()
+    yield from (kept.sentence(*_WHO[name]) for name, kept in found.kept.items() if kept)
+    for name, (who, called) in _WHO.items():
+        changes = [row.name for row in found.robustness if name in row.broken]
+        if changes:
+            yield f"Too many {who} are called {called} after: {', '.join(changes)}."
+    if found.robustness and not any(row.broken for row in found.robustness):
+        yield "No change of the images that was tried breaks it beyond doubt."
+
+
+def _picture(shown: Shown) -> Picture:
+    said = f"{CLASSES[shown.label]}, p_fake {shown.p_fake:.3f}"
+    return Picture(encode(shown.picture, THUMBNAIL), f"{said}: {shown.name}", said)

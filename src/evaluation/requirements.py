@@ -1,7 +1,5 @@
 """What a detector must reach: `auc=0.95`, `false_fake=0.02`."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, fields
 from typing import Any
@@ -24,15 +22,10 @@ VERDICTS = tuple(f.name for f in fields(Verdicts) if f.name not in _NO_GOAL)
 
 @dataclass(frozen=True)
 class Requirement:
-    """A number and what it must be: at least, or at most where lower is better.
+    """A number and what it must be: at least, or at most where lower is better."""
 
-    Attributes:
-        name: out of `METRICS` and `VERDICTS`.
-        bound: the least or most that is accepted.
-    """
-
-    name: str
-    bound: float
+    name: str  # out of `METRICS` and `VERDICTS`
+    bound: float  # the least or most that is accepted
 
     def failure(self, measured: dict[str, Any]) -> str | None:
         """Return what is wrong with `metrics.json`, or None where it is met."""

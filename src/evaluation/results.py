@@ -1,7 +1,5 @@
 """What an evaluation found: a result a data set, and one over all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -35,31 +33,22 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Result:
-    """A detector on one set of images. What needs both classes is None where one is missing.
-
-    Attributes:
-        name: of the set.
-        judged: the images and what was said of them.
-        verdicts: counted.
-        metrics: what `p_fake` is worth.
-        untempered: the same for `p_fake` without temperature; None for a detector without one.
-        uncertainty: whether the detector knows when it may be wrong.
-        baseline: what six content statistics reach on the same images, fitted on the detector's
-            training images (transferred); None where its card holds no such model.
-        baseline_inside: the AUC of the same statistics fitted in this very set, cross-validated:
-            how easy the set is.
-        equalized: the metrics on the same images re-encoded alike; None for a detector that was
-            not trained on such.
-    """
+    """A detector on one set of images. What needs both classes is None where one is missing."""
 
     name: str
     judged: Judged
     verdicts: Verdicts
     metrics: Metrics | None = None
+    # The same for `p_fake` without temperature; None for a detector without one.
     untempered: Metrics | None = None
     uncertainty: Uncertainty | None = None
+    # What six content statistics reach on the same images, fitted on the detector's training images
+    # (transferred); None where its card holds no such model.
     baseline: Metrics | None = None
+    # The AUC of the same statistics fitted in this very set, cross-validated: how easy the set is.
     baseline_inside: Estimate | None = None
+    # The metrics on the same images re-encoded alike; None for a detector that was not trained on
+    # such.
     equalized: Metrics | None = None
 
     @property
@@ -100,39 +89,30 @@ class Result:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that an evaluation found.
-
-    Attributes:
-        card: of the detector.
-        engine: what ran the network, and in which precision.
-        split: of the images.
-        whole: over all images.
-        sets: a result a data folder.
-        kept: this bundle's promises on the test images; empty without calibration.
-        divided: the promises over many divisions of the test images; empty for too few.
-        parts: the mistakes, by what the images have in common.
-        shown: images for a person to look at, by what they are.
-        history: the training curves of the bundle; empty where it has lost them.
-        robustness: what is left after changes of the images; empty where not asked for.
-        attacks: what is left after attacks; empty where not asked for.
-        explanations: what the heatmaps are worth; None where not asked for.
-        features: of a sample of the images; None where not asked for.
-    """
+    """Everything that an evaluation found."""
 
     card: Card
-    engine: tuple[str, str]
+    engine: tuple[str, str]  # what ran the network, and in which precision
     split: str
     whole: Result
-    sets: list[Result]
+    sets: list[Result]  # a result a data folder
+    # This bundle's promises on the test images; empty without calibration.
     kept: dict[str, Kept | None] = field(default_factory=dict)
+    # The promises over many divisions of the test images; empty for too few.
     divided: dict[str, Divided] = field(default_factory=dict)
+    # The mistakes, by what the images have in common.
     parts: list[Part] = field(default_factory=list)
+    # Images for a person to look at, by what they are.
     shown: dict[str, list[Shown]] = field(default_factory=dict)
+    # The training curves of the bundle; empty where it has lost them.
     history: list[dict[str, Any]] = field(default_factory=list)
+    # What is left after changes of the images; empty where not asked for.
     robustness: list[Row] = field(default_factory=list)
+    # What is left after attacks; empty where not asked for.
     attacks: list[Row] = field(default_factory=list)
+    # What the heatmaps are worth; None where not asked for.
     explanations: Explanations | None = None
-    features: Features | None = None
+    features: Features | None = None  # of a sample of the images; None where not asked for
 
     @property
     def metrics(self) -> Metrics:
@@ -175,11 +155,7 @@ def measure(name: str, judged: Judged, detector: Detector, facts: Facts, faces: 
     """Measure what was said of one set of images.
 
     Args:
-        name: of the set.
-        judged: the images.
-        detector: which judged them.
         facts: of the same files, in the same order.
-        faces: which faces are judged, where images are judged again.
     """
     counted = verdicts.count(judged.labels, judged.words, judged.independent)
     if not judged.has_both_classes():

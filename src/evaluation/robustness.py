@@ -1,7 +1,5 @@
 """How the verdicts fare where pictures are changed on their way, and under attack."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,23 +24,15 @@ IMAGES = 500
 
 @dataclass(frozen=True)
 class Row:
-    """A detector on images that something has happened to.
+    """A detector on images that something has happened to."""
 
-    Attributes:
-        name: of the change; `UNCHANGED` for the images as they are.
-        images: number of images.
-        auc: area under the ROC curve.
-        accuracy: share of right answers at p_fake = 0.5.
-        verdicts: what was said of them.
-        broken: which promises (`false_fake`, `false_real`) do not hold: the interval of the
-            realised rate lies above them.
-    """
-
-    name: str
+    name: str  # of the change; `UNCHANGED` for the images as they are
     images: int
     auc: Estimate
-    accuracy: float
+    accuracy: float  # share of right answers at p_fake = 0.5
     verdicts: Verdicts
+    # Which promises (`false_fake`, `false_real`) do not hold: the interval of the realised rate
+    # lies above them.
     broken: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,15 +43,7 @@ class Row:
 def corrupted(
     judged: Judged, detector: Detector, faces: str, batch_size: int, seed: int
 ) -> list[Row]:
-    """Judge images anew after each of `corruptions.CORRUPTIONS`, finding faces again.
-
-    Args:
-        judged: the images, of both classes, as they are.
-        detector: the detector that judged them.
-        faces: which faces are judged, one of `framing.FACES`.
-        batch_size: images at a time.
-        seed: of the choice of at most `IMAGES` images a class.
-    """
+    """Judge `IMAGES` a class anew after each of `corruptions.CORRUPTIONS`, finding faces again."""
     chosen = judged.draw(IMAGES, seed)
     labels, paths = judged.labels[chosen], [judged.paths[i] for i in chosen]
     groups = [judged.groups[i] for i in chosen]
@@ -99,11 +81,8 @@ def attacked(
     """Judge images after white-box attacks on the network's own input, by the score alone.
 
     Args:
-        detector: the detector, whose gradients the attacks use.
         images: `(N, S, S, 3)` uint8 as the network gets them, of both classes.
         labels: `(N,)` 1 for fake, 0 for real.
-        groups: `(N,)` what belongs together.
-        seed: of the attacks.
     """
     changed = {UNCHANGED: images} | attack.attacks(detector.model, images, labels, seed)
     calibration = detector.calibration

@@ -1,7 +1,5 @@
 """What the network sees of some images, for measurements and for people."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,15 +18,10 @@ READERS = 4
 
 @dataclass(frozen=True)
 class Sight:
-    """One image as the network gets it: one face, or the whole of it.
+    """One image as the network gets it: one face, or the whole of it."""
 
-    Attributes:
-        input: `(S, S, 3)` uint8 RGB.
-        view: what part of the image that shows.
-    """
-
-    input: np.ndarray
-    view: View
+    input: np.ndarray  # `(S, S, 3)` uint8 RGB
+    view: View  # what part of the image that shows
 
 
 def see(
@@ -37,9 +30,6 @@ def see(
     """Read images and cut out of each what is judged.
 
     Args:
-        detector: decides framing and size.
-        paths: the files, which could be read before.
-        faces: which faces are judged, one of `framing.FACES`.
         which: the number of the face in each image; None takes the largest.
     """
     framing, size = detector.framing(faces), detector.card.image_size
@@ -55,30 +45,16 @@ def see(
 
 @dataclass(frozen=True)
 class Shown:
-    """One image as the network saw it, with the evidence for the answer that it gave.
+    """One image as the network saw it, with the evidence for the answer that it gave."""
 
-    Attributes:
-        picture: `(S, S, 3)` uint8 RGB.
-        label: 1 for fake, 0 for real.
-        p_fake: probability of *fake* in [0, 1].
-        name: of the file.
-    """
-
-    picture: np.ndarray
-    label: int
-    p_fake: float
-    name: str
+    picture: np.ndarray  # `(S, S, 3)` uint8 RGB
+    label: int  # 1 for fake, 0 for real
+    p_fake: float  # probability of *fake* in [0, 1]
+    name: str  # of the file
 
 
 def show(detector: Detector, judged: Judged, indices: Sequence[int], faces: str) -> list[Shown]:
-    """Paint the evidence of some judged images over what the network saw of them.
-
-    Args:
-        detector: the one that judged them.
-        judged: the images.
-        indices: which of them.
-        faces: which faces were judged.
-    """
+    """Paint the evidence of some judged images over what the network saw of them."""
     if not indices:
         return []
     which = [_decisive(judged.predictions[i]) for i in indices]

@@ -1,7 +1,5 @@
 """Persons in the videos of a data set, scored as `deepfake video` scores them."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,15 +25,10 @@ AS_PICTURES = "as the pictures that stand in the folders"
 
 @dataclass(frozen=True)
 class Found:
-    """The calibration of persons over time.
+    """The calibration of persons over time."""
 
-    Attributes:
-        sampled: how the frames of the videos were chosen.
-        calibration: by one score a person, see `persons.score`.
-    """
-
-    sampled: str
-    calibration: Calibration
+    sampled: str  # how the frames of the videos were chosen
+    calibration: Calibration  # by one score a person, see `persons.score`
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for the card."""
@@ -44,10 +37,6 @@ class Found:
 
 def scan(data_dirs: Sequence[Any], **chosen: Any) -> list[Sample]:
     """List what is in data folders: videos, or images as `folders.scan` does.
-
-    Args:
-        data_dirs: folders, either all with videos or all with images.
-        chosen: `seed`, and for images what else `folders.scan` takes.
 
     Raises:
         InputError: there are videos in one folder and images in another, or neither; or the
@@ -81,15 +70,6 @@ def calibrate(
 
     Args:
         samples: videos, or images of which those count that are frames of one; see `clips.find`.
-        detector: the detector, with its temporal head if it has one.
-        max_false_fake: share of real persons that may be called fake.
-        max_false_real: share of fake ones that may be called real.
-        batch_size: faces at a time.
-        seed: of the video that counts in a group.
-
-    Raises:
-        InputError: a class without a video in which a face was found.
-        CheckFailed: more than 5 % of the videos cannot be read.
     """
     found = clips.find(samples)
     sampling = Sampling()

@@ -1,7 +1,5 @@
 """Do two detectors differ on the same images by more than chance?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -12,21 +10,13 @@ from src import InputError
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference between two detectors, the second minus the first.
-
-    Attributes:
-        first: what the first detector reaches.
-        second: what the second reaches.
-        low: lower end of the 95 % interval of the difference.
-        high: upper end.
-        p_value: chance of a difference this large between equally good detectors.
-    """
+    """A difference between two detectors, the second minus the first."""
 
     first: float
     second: float
-    low: float
+    low: float  # lower end of the 95 % interval of the difference
     high: float
-    p_value: float
+    p_value: float  # chance of a difference this large between equally good detectors
 
     @property
     def difference(self) -> float:
@@ -36,17 +26,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """On which images only one of two detectors is right.
-
-    Attributes:
-        only_first: number of images that only the first gets right.
-        only_second: number of images that only the second gets right.
-        p_value: of McNemar's exact test that neither is right more often.
-    """
+    """On which images only one of two detectors is right."""
 
     only_first: int
     only_second: int
-    p_value: float
+    p_value: float  # of McNemar's exact test that neither is right more often
 
 
 def delong(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Difference:
@@ -59,9 +43,6 @@ def delong(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Differe
         labels: `(N,)` 0 or 1, at least two of each.
         first: `(N,)` scores of one detector, larger for 1.
         second: `(N,)` of the other.
-
-    Raises:
-        InputError: fewer than two images of a class.
     """
     from scipy.stats import rankdata
 

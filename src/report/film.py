@@ -4,8 +4,6 @@ OpenCV's wheels write no H.264, the one format of .mp4 that every browser plays;
 do write, and every browser plays it. Sound is not carried over.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,32 +16,23 @@ import numpy as np
 from src import InputError
 from src.files import atomic_file
 from src.report.plots import blend
-from src.report.plots.style import FAKE, REAL, UNSURE, legible_on
+from src.report.plots.style import VERDICTS, legible_on
 
 CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 # The longer side of a .webm in pixels: to be looked at in a page, and quickly encoded.
 PAGE_SIDE = 640
 SLOWEST, FASTEST = 1.0, 60.0
-_COLOURS = {"fake": FAKE, "real": REAL, "inconclusive": UNSURE}
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What is drawn around one person in a frame.
+    """What is drawn around one person in a frame."""
 
-    Attributes:
-        box: the face: left, top, width, height in pixels.
-        region: what was judged, in the same terms.
-        heat: `(h, w)` in [0, 1] over the region, see `painting.blend`.
-        text: beside the box.
-        word: `fake`, `real` or `inconclusive`; gives the colour.
-    """
-
-    box: tuple[float, float, float, float]
-    region: tuple[float, float, float, float]
-    heat: np.ndarray
-    text: str
-    word: str
+    box: tuple[float, float, float, float]  # the face: left, top, width, height in pixels
+    region: tuple[float, float, float, float]  # what was judged, in the same terms
+    heat: np.ndarray  # `(h, w)` in [0, 1] over the region, see `painting.blend`
+    text: str  # beside the box
+    word: str  # `fake`, `real` or `inconclusive`; gives the colour
 
 
 def paint(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
@@ -51,7 +40,6 @@ def paint(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
-        marks: one a person.
 
     Returns:
         A copy, `(H, W, 3)` uint8 RGB.
@@ -81,7 +69,7 @@ def _inside(
 def _outline(painted: np.ndarray, mark: Mark) -> None:
     import cv2
 
-    code = _COLOURS[mark.word].lstrip("#")
+    code = VERDICTS[mark.word].lstrip("#")
     colour = tuple(int(code[i : i + 2], 16) for i in (0, 2, 4))
     left, top, width, height = (round(value) for value in mark.box)
     scale = max(0.4, min(painted.shape[:2]) / 900)

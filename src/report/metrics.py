@@ -1,7 +1,5 @@
 """How good a detector is, each number with its interval."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from src import InputError
-from src.intervals import Estimate, auc, interval, resamples, weighted_auc
-
-__all__ = ["Estimate", "Metrics", "auc", "centred_blob", "measure", "share_inside"]
+from src.intervals import Estimate, estimates
 
 BINS = 15
 # A probability of exactly 0 or 1 that is wrong would make the log-likelihood infinite.
@@ -20,52 +16,30 @@ SMALLEST_P = 1e-12
 
 @dataclass(frozen=True)
 class Metrics:
-    """A detector on one labelled set. What needs a threshold is at p_fake = 0.5.
-
-    Attributes:
-        images: number of images.
-        real: how many are real.
-        fake: how many are fake.
-        auc: area under the ROC curve.
-        average_precision: area under the precision-recall curve for fake, as a step function.
-        accuracy: share of right answers.
-        balanced_accuracy: mean of both recalls.
-        precision_fake: share of fakes among what is called fake; 0 where nothing is.
-        recall_fake: share of fakes that are called fake.
-        f1_fake: harmonic mean of the two.
-        precision_real: the same for real.
-        recall_real: share of real images that are called real.
-        f1_real: harmonic mean of the two.
-        equal_error_rate: where as many fakes are missed as real images are called fake.
-        youden_index: the largest recall_fake + recall_real - 1 at any threshold.
-        youden_threshold: the `p_fake` from which on *fake* gives that.
-        brier: mean squared error of `p_fake`.
-        log_loss: mean negative log-likelihood, in nats.
-        ece_width: expected calibration error over bins of equal width.
-        ece_mass: the same over bins of equally many images.
-        confusion: `[[real as real, real as fake], [fake as real, fake as fake]]`, in images.
-    """
+    """A detector on one labelled set. What needs a threshold is at p_fake = 0.5."""
 
     images: int
     real: int
     fake: int
     auc: Estimate
+    # Area under the precision-recall curve for fake, as a step function.
     average_precision: Estimate
     accuracy: Estimate
     balanced_accuracy: Estimate
-    precision_fake: Estimate
-    recall_fake: Estimate
-    f1_fake: Estimate
-    precision_real: Estimate
+    precision_fake: Estimate  # share of fakes among what is called fake; 0 where nothing is
+    recall_fake: Estimate  # share of fakes that are called fake
+    f1_fake: Estimate  # harmonic mean of the two
+    precision_real: Estimate  # the same for real
     recall_real: Estimate
     f1_real: Estimate
-    equal_error_rate: Estimate
-    youden_index: Estimate
-    youden_threshold: Estimate
-    brier: Estimate
-    log_loss: Estimate
-    ece_width: Estimate
-    ece_mass: Estimate
+    equal_error_rate: Estimate  # where as many fakes are missed as real images are called fake
+    youden_index: Estimate  # the largest recall_fake + recall_real - 1 at any threshold
+    youden_threshold: Estimate  # the `p_fake` from which on *fake* gives that
+    brier: Estimate  # mean squared error of `p_fake`
+    log_loss: Estimate  # mean negative log-likelihood, in nats
+    ece_width: Estimate  # expected calibration error over bins of equal width
+    ece_mass: Estimate  # the same over bins of equally many images
+    # `[[real as real, real as fake], [fake as real, fake as fake]]`, in images.
     confusion: list[list[int]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,10 +60,6 @@ def measure(
         labels: `(N,)` 1 for fake, 0 for real.
         p_fake: `(N,)` in [0, 1].
         groups: `(N,)` what belongs together and is drawn together; None where nothing does.
-        seed: of the bootstrap.
-
-    Raises:
-        InputError: one of the classes is missing.
     """
     labels, p_fake = np.asarray(labels, int), np.asarray(p_fake, float)
     fake = int(labels.sum())
@@ -97,20 +67,13 @@ def measure(
         raise InputError(
             f"measuring needs both classes: got {len(labels) - fake} real and {fake} fake images"
         )
-    scored = _Scored(labels, p_fake)
-    values = scored.statistics(np.ones(len(labels)))
-    draws = [scored.statistics(weights) for weights in resamples(labels, groups, seed=seed)]
-    estimates = {
-        name: Estimate(value, *interval([draw[name] for draw in draws]))
-        for name, value in values.items()
-    }
     answers = (p_fake >= 0.5).astype(int)
     return Metrics(
         images=len(labels),
         real=len(labels) - fake,
         fake=fake,
         confusion=np.bincount(2 * labels + answers, minlength=4).reshape(2, 2).tolist(),
-        **estimates,
+        **estimates(_Scored(labels, p_fake).statistics, labels, groups, seed=seed),
     )
 
 
@@ -126,16 +89,12 @@ class _Scored:
         self.losses = -np.log(np.where(self.fake, clipped, 1 - clipped))
         self.errors = (self.p_fake - self.fake) ** 2
         width = np.minimum((self.p_fake * BINS).astype(int), BINS - 1)
-        mass = np.arange(len(labels)) * BINS // len(labels)
-        # Equal scores belong into one bin, whatever their order.
-        runs = np.append(np.diff(self.starts), len(labels) - self.starts[-1])
-        self.bins = {"ece_width": width, "ece_mass": np.repeat(mass[self.starts], runs)}
+        self.bins = {"ece_width": width, "ece_mass": equal_mass_bins(self.p_fake)}
 
     def statistics(self, weights: np.ndarray) -> dict[str, float]:
         """Return every statistic of images that count `weights` times, `(N,)`."""
         weights = weights[self.order]
         return {
-            "auc": weighted_auc(self.fake, weights, self.starts),
             **self._at_one_half(weights),
             **self._over_thresholds(weights),
             "brier": float(np.average(self.errors, weights=weights)),
@@ -162,7 +121,6 @@ class _Scored:
         }
 
     def _over_thresholds(self, weights: np.ndarray) -> dict[str, float]:
-        """Look at every threshold, from *fake* for none to *fake* for all."""
         per_run = [np.add.reduceat(weights * kind, self.starts) for kind in (self.fake, ~self.fake)]
         hits, alarms = (np.append(0.0, np.cumsum(run[::-1])) for run in per_run)
         recall, fall_out = hits / hits[-1], alarms / alarms[-1]
@@ -177,6 +135,7 @@ class _Scored:
         after = int(np.argmax(gap >= 0))
         share = gap[after] / (gap[after] - gap[after - 1])
         return {
+            "auc": float(np.trapezoid(recall, fall_out)),
             "average_precision": float(np.sum(np.diff(recall) * precision[1:])),
             "equal_error_rate": float(share * fall_out[after - 1] + (1 - share) * fall_out[after]),
             "youden_index": float(index[best]),
@@ -190,6 +149,14 @@ class _Scored:
         """
         gaps = np.bincount(bins, weights * (self.p_fake - self.fake))
         return float(np.abs(gaps).sum() / weights.sum())
+
+
+def equal_mass_bins(p_fake: np.ndarray) -> np.ndarray:
+    """Return the bin of each image, `(N,)` int below `BINS`: equally many in each.
+
+    Equal scores share a bin, so that some may stay empty.
+    """
+    return np.searchsorted(np.sort(p_fake), p_fake, "left") * BINS // len(p_fake)
 
 
 def share_inside(mask: np.ndarray, heat: np.ndarray) -> float:

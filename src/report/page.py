@@ -1,29 +1,21 @@
 """A self-contained HTML page out of tables and pictures: the only HTML in the wings."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _PNG = b"\x89PNG"
-TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with what stands under it.
+    """A picture with what stands under it."""
 
-    Attributes:
-        content: of a JPEG or PNG file; None where there is nothing to show.
-        caption: plain text.
-        alt: what it shows, for those who cannot see it.
-    """
-
-    content: bytes | None
-    caption: str
-    alt: str = ""
+    content: bytes | None  # of a JPEG or PNG file; None where there is nothing to show
+    caption: str  # plain text
+    alt: str = ""  # what it shows, for those who cannot see it
 
     @property
     def source(self) -> str:
@@ -51,41 +43,34 @@ class Footnote:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
-
-    Attributes:
-        title: its heading.
-        text: paragraphs, one a line; empty for none.
-        mark: `bad`, `warning` or `good` colours the heading; empty for none.
-        header: of the table.
-        rows: of the table.
-        figures: large pictures, one under the other or side by side.
-        pictures: rows of small pictures that belong together.
-        cited: paragraphs of sentences with footnotes.
-        footnotes: in the order of their numbers; of one section of a page alone.
-    """
+    """A part of a page."""
 
     title: str
-    text: str = ""
-    mark: str = ""
-    header: Sequence[str] = ()
-    rows: Sequence[Sequence[object]] = ()
-    figures: Sequence[Picture] = ()
-    pictures: Sequence[Sequence[Picture]] = ()
-    cited: Sequence[Sequence[Sentence]] = ()
+    text: str = ""  # paragraphs, one a line; empty for none
+    mark: str = ""  # `bad`, `warning` or `good` colours the heading; empty for none
+    header: Sequence[str] = ()  # of the table
+    rows: Sequence[Sequence[object]] = ()  # of the table
+    figures: Sequence[Picture] = ()  # large pictures, one under the other or side by side
+    pictures: Sequence[Sequence[Picture]] = ()  # rows of small pictures that belong together
+    cited: Sequence[Sequence[Sentence]] = ()  # paragraphs of sentences with footnotes
+    # In the order of their numbers; of one section of a page alone.
     footnotes: Sequence[Footnote] = ()
 
 
 def render(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """Return the page as HTML; all text is escaped, all pictures are inside.
+    """Return a page of sections as HTML; `lead` is its first sentence, which says what came out."""
+    return fill("page.html.jinja", title=title, lead=lead, sections=sections)
 
-    Args:
-        title: of the page.
-        lead: the first sentence, which says what came out.
-        sections: what follows.
-    """
-    from jinja2 import Environment
 
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(title=title, lead=lead, sections=sections)
+def fill(template: str, **values: Any) -> str:
+    """Return a template of this folder as HTML; all text is escaped, all pictures are inside."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template(template).render(values)

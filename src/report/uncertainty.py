@@ -1,14 +1,12 @@
 """Does the detector know when it may be wrong? Confidence, entropy, risk against coverage."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from src.intervals import Estimate, interval, resamples
+from src.intervals import Estimate, estimates
 
 # Differences below this between confidence and accuracy are not worth a word.
 WORTH_SAYING = 0.01
@@ -16,24 +14,16 @@ WORTH_SAYING = 0.01
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """How sure the answers at p_fake = 0.5 are, and whether the sure ones are right.
+    """How sure the answers at p_fake = 0.5 are, and whether the sure ones are right."""
 
-    Attributes:
-        confidence: mean probability of the answer.
-        overconfidence: that minus the share of right answers.
-        entropy_right: mean entropy of right answers in bits; None where there is none.
-        entropy_wrong: mean entropy of wrong answers in bits; None where there is none.
-        aurc: area under the risk-coverage curve: the mean error over all shares of images that are
-            answered, the surest first (Geifman & El-Yaniv 2017, arXiv 1705.08500).
-        aurc_best: the same if all right answers were surer than all wrong ones.
-    """
-
-    confidence: float
-    overconfidence: Estimate
-    entropy_right: float | None
-    entropy_wrong: float | None
+    confidence: float  # mean probability of the answer
+    overconfidence: Estimate  # that minus the share of right answers
+    entropy_right: float | None  # mean entropy of right answers in bits; None where there is none
+    entropy_wrong: float | None  # mean entropy of wrong answers in bits; None where there is none
+    # Area under the risk-coverage curve: the mean error over all shares of images that are
+    # answered, the surest first (Geifman & El-Yaniv 2017, arXiv 1705.08500).
     aurc: Estimate
-    aurc_best: float
+    aurc_best: float  # the same if all right answers were surer than all wrong ones
 
     @property
     def sentence(self) -> str:
@@ -66,24 +56,25 @@ def measure(
         labels: `(N,)` 1 for fake, 0 for real, both present.
         p_fake: `(N,)` in [0, 1].
         groups: `(N,)` what belongs together; None where nothing does.
-        seed: of the bootstrap.
     """
     labels, p_fake = np.asarray(labels, int), np.asarray(p_fake, float)
     confidence = np.maximum(p_fake, 1 - p_fake)
     wrong = (p_fake >= 0.5) != (labels == 1)
     bits = entropy(p_fake)
-    gaps, areas = [], []
-    for times in resamples(labels, groups, seed=seed):
-        drawn = np.repeat(np.arange(len(labels)), times.astype(int))
-        gaps.append(np.mean(confidence[drawn] - ~wrong[drawn]))
-        areas.append(_aurc(confidence[drawn], wrong[drawn]))
+
+    def drawn(times: np.ndarray) -> dict[str, float]:
+        some = np.repeat(np.arange(len(labels)), times.astype(int))
+        return {
+            "overconfidence": float(np.mean(confidence[some] - ~wrong[some])),
+            "aurc": _aurc(confidence[some], wrong[some]),
+        }
+
     return Uncertainty(
         confidence=float(confidence.mean()),
-        overconfidence=Estimate(float(np.mean(confidence - ~wrong)), *interval(gaps)),
         entropy_right=float(bits[~wrong].mean()) if not wrong.all() else None,
         entropy_wrong=float(bits[wrong].mean()) if wrong.any() else None,
-        aurc=Estimate(_aurc(confidence, wrong), *interval(areas)),
         aurc_best=_aurc(~wrong, wrong),
+        **estimates(drawn, labels, groups, seed=seed),
     )
 
 

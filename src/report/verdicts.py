@@ -1,7 +1,5 @@
 """What was said of real and fake images: fake, real or inconclusive."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,23 +16,14 @@ PREVALENCES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Verdicts by class. Where images come in groups, one image of each class of a group counts.
+    """Verdicts by class. Where images come in groups, one image of each class of a group counts."""
 
-    Attributes:
-        table: images by class and verdict; all of them.
-        false_fake: real faces that were called fake; None without real images.
-        false_real: fakes that were called real; None without fakes.
-        true_fake: fakes that were called fake; None without fakes.
-        inconclusive: images without a verdict.
-        accuracy_decided: right verdicts among those with one; None where there is none.
-    """
-
-    table: dict[str, dict[str, int]]
-    false_fake: Share | None
-    false_real: Share | None
-    true_fake: Share | None
-    inconclusive: Share | None
-    accuracy_decided: Share | None
+    table: dict[str, dict[str, int]]  # images by class and verdict; all of them
+    false_fake: Share | None  # real faces that were called fake; None without real images
+    false_real: Share | None  # fakes that were called real; None without fakes
+    true_fake: Share | None  # fakes that were called fake; None without fakes
+    inconclusive: Share | None  # images without a verdict
+    accuracy_decided: Share | None  # right verdicts among those with one; None where there is none
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for JSON."""
@@ -74,15 +63,11 @@ def _table(labels: np.ndarray, words: Sequence[str]) -> dict[str, dict[str, int]
 
 @dataclass(frozen=True)
 class Predictive:
-    """How often the verdict *fake* is right, where a share of what is checked is fake.
+    """How often the verdict *fake* is right, where a share of what is checked is fake."""
 
-    Attributes:
-        prevalence: share of fakes among what is checked.
-        value: share of fakes among what is called fake; `low` and `high` come from the ends of
-            the intervals of both rates together.
-    """
-
-    prevalence: float
+    prevalence: float  # share of fakes among what is checked
+    # Share of fakes among what is called fake; `low` and `high` come from the ends of the intervals
+    # of both rates together.
     value: float
     low: float
     high: float

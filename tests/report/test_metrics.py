@@ -15,7 +15,8 @@ from sklearn.metrics import (
 )
 
 from src import InputError
-from src.report.metrics import Estimate, auc, measure
+from src.intervals import Estimate, auc
+from src.report.metrics import measure
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ looks good without knowing anything. A number of a map says nothing before it is
 same number of these two.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 
-from src.intervals import RESAMPLES, Estimate, interval
+from src.intervals import Estimate, estimate
 from src.report.metrics import centred_blob
 
 # The bootstrap's intervals are too narrow below; of one image it has no width at all.
@@ -23,25 +21,15 @@ SMALLEST_GAIN = 0.02
 
 @dataclass(frozen=True)
 class Compared:
-    """A number of the heatmaps beside that of the two controls: means over images.
-
-    Attributes:
-        images: how many.
-        evidence: of the evidence maps.
-        random: of a random map for each image, as coarse as the evidence map.
-        blob: of a Gaussian in the centre, see `metrics.centred_blob`.
-        over_random: evidence minus random, image by image.
-        over_blob: evidence minus blob.
-        lower_is_better: a good map has a low number.
-    """
+    """A number of the heatmaps beside that of the two controls: means over images."""
 
     images: int
-    evidence: Estimate
-    random: float
-    blob: float
-    over_random: Estimate
-    over_blob: Estimate
-    lower_is_better: bool = False
+    evidence: Estimate  # of the evidence maps
+    random: float  # of a random map for each image, as coarse as the evidence map
+    blob: float  # of a Gaussian in the centre, see `metrics.centred_blob`
+    over_random: Estimate  # evidence minus random, image by image
+    over_blob: Estimate  # evidence minus blob
+    lower_is_better: bool = False  # a good map has a low number
 
     @property
     def beats_random(self) -> bool | None:
@@ -73,8 +61,6 @@ def compare(values: np.ndarray, *, lower_is_better: bool = False, seed: int = 0)
 
     Args:
         values: `(N, 3)` one row an image: of the evidence map, the random map and the blob.
-        lower_is_better: a good map has a low number.
-        seed: of the bootstrap.
     """
     evidence, random, blob = np.asarray(values, float).T
     return Compared(
@@ -90,9 +76,8 @@ def compare(values: np.ndarray, *, lower_is_better: bool = False, seed: int = 0)
 
 def mean(values: np.ndarray, *, seed: int = 0) -> Estimate:
     """Return the mean of `(N,)` numbers with its bootstrap interval over the images."""
-    count = len(values)
-    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
-    return Estimate(float(np.mean(values)), *interval(times @ values / count))
+    alike = np.zeros(len(values), int)
+    return estimate(lambda times: float(times @ values / len(values)), alike, seed=seed)
 
 
 def beside(heat: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -101,7 +86,6 @@ def beside(heat: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) -
     Args:
         heat: `(h, w)`, not negative.
         shape: `(H, W)` in pixels.
-        rng: draws the random map.
 
     Returns:
         `(3, H, W)` float32: the heatmap, a random map of `(h, w)` uniform numbers, both enlarged

@@ -29,17 +29,11 @@ BATCH = 50
 
 @dataclass(frozen=True)
 class Check:
-    """The answer to one question about the heatmaps.
+    """The answer to one question about the heatmaps."""
 
-    Attributes:
-        name: a short name that stays.
-        passed: None where it could not be told.
-        sentence: what was found and how to read the heatmaps, for a reader without statistics.
-    """
-
-    name: str
-    passed: bool | None
-    sentence: str
+    name: str  # a short name that stays
+    passed: bool | None  # None where it could not be told
+    sentence: str  # what was found and how to read the heatmaps, for a reader without statistics
 
 
 @dataclass(frozen=True)
@@ -91,32 +85,25 @@ _QUESTIONS = {
 
 @dataclass(frozen=True)
 class Explanations:
-    """What was measured of the heatmaps.
-
-    Attributes:
-        images: how many were looked at.
-        cells: rows and columns of the evidence map.
-        removal: deletion and insertion.
-        randomisation: weights shuffled; None for a single image.
-        localisation: against masks; None where no image has one.
-    """
+    """What was measured of the heatmaps."""
 
     images: int
-    cells: tuple[int, int]
+    cells: tuple[int, int]  # rows and columns of the evidence map
     removal: Removal
-    randomisation: Randomisation | None
-    localisation: Localisation | None
+    randomisation: Randomisation | None  # weights shuffled; None for a single image
+    localisation: Localisation | None  # against masks; None where no image has one
 
     def checks(self) -> list[Check]:
         """Answer each question in words, claiming no more than was measured."""
-        place = self.localisation
-        return [
-            _check("deletion", self.removal.deletion),
-            _check("insertion", self.removal.insertion),
-            _check_randomisation(self.randomisation),
-            _check("pointing", place.pointing if place else None),
-            _check("inside", place.inside if place else None),
-        ]
+        said = [_check(name, self.compared().get(name)) for name in _QUESTIONS]
+        return [*said[:2], _check_randomisation(self.randomisation), *said[2:]]
+
+    def compared(self) -> dict[str, Compared]:
+        """Return what was set beside the controls, by the name of its question."""
+        found = {"deletion": self.removal.deletion, "insertion": self.removal.insertion}
+        if place := self.localisation:
+            found |= {"pointing": place.pointing, "inside": place.inside}
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return numbers, curves and checks as plain types for JSON."""
@@ -137,15 +124,10 @@ def measure(
     randomisation.STAGES` for each of at most `randomisation.MOST_IMAGES`.
 
     Args:
-        detector: the loaded bundle; not changed.
         images: `(N, S, S, 3)` uint8 RGB, S being `card.image_size`: a random sample of both
             classes, a few dozen to 200.
         masks: for each image `(H, W)` bool, true where it was manipulated, over the same view in
             any size; None where that is not known.
-        seed: of the random maps, the shuffles and the bootstrap.
-
-    Raises:
-        InputError: no image, another shape or type, or not as many masks as images.
     """
     _require(detector, images, masks)
     batches = [

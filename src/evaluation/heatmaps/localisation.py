@@ -1,7 +1,5 @@
 """Does the evidence for *fake* lie in the region that is known to be manipulated?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,18 +12,13 @@ from src.report.metrics import share_inside
 
 @dataclass(frozen=True)
 class Localisation:
-    """Heatmaps for *fake* against masks of what was manipulated.
+    """Heatmaps for *fake* against masks of what was manipulated."""
 
-    Attributes:
-        pointing: share of images in which the map's maximum lies in the mask (the pointing game of
-            Zhang et al., Top-Down Neural Attention by Excitation Backprop, IJCV 2018).
-        inside: share of the map that lies in the mask.
-        area: share of the frame that the mask takes: what either would be without any skill.
-    """
-
+    # Share of images in which the map's maximum lies in the mask (the pointing game of Zhang et
+    # al., Top-Down Neural Attention by Excitation Backprop, IJCV 2018).
     pointing: Compared
-    inside: Compared
-    area: float
+    inside: Compared  # share of the map that lies in the mask
+    area: float  # share of the frame that the mask takes: what either would be without any skill
 
 
 def measure(
@@ -36,7 +29,6 @@ def measure(
     Args:
         heats: `(N, h, w)` for *fake*, not negative.
         masks: N of `(H, W)` bool, or None; one without a pixel counts as None.
-        seed: of the random maps and the bootstrap.
 
     Returns:
         None where no image has a mask.

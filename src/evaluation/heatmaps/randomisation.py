@@ -37,22 +37,14 @@ class Randomisation:
     Likeness is the absolute value of Spearman's rank correlation over the cells of two maps, in
     [0, 1]: a map with its sign turned shows the same places. Two unrelated maps of a few cells are
     a little alike by chance; `control` is, too.
-
-    Attributes:
-        images: how many.
-        layers: the lowest layer that is shuffled at each stage, from the logit down.
-        likeness: at each stage, mean over the images.
-        control: between maps of different images under the untouched network.
-        final: with all weights shuffled.
-        over_control: final minus control, image by image.
     """
 
     images: int
-    layers: list[str]
-    likeness: list[float]
-    control: Estimate
-    final: Estimate
-    over_control: Estimate
+    layers: list[str]  # the lowest layer that is shuffled at each stage, from the logit down
+    likeness: list[float]  # at each stage, mean over the images
+    control: Estimate  # between maps of different images under the untouched network
+    final: Estimate  # with all weights shuffled
+    over_control: Estimate  # final minus control, image by image
 
     @property
     def depends_on_weights(self) -> bool:
@@ -64,9 +56,7 @@ def measure(model: keras.Model, images: np.ndarray, seed: int) -> Randomisation 
     """Shuffle the weights of a copy of the network, stage by stage.
 
     Args:
-        model: a network of `network.build`, or one saved with its sigmoid; not changed.
         images: `(N, S, S, 3)` RGB in [0, 255]; at most `MOST_IMAGES` are used.
-        seed: of the choice of images, the shuffles and the bootstrap.
 
     Returns:
         None for a single image, which leaves nothing to compare with.

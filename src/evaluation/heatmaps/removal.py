@@ -26,34 +26,20 @@ BLUR = 0.08
 
 @dataclass(frozen=True)
 class Curves:
-    """Mean probability of the class that the detector leans to, along the way.
+    """Mean probability of the class that the detector leans to, along the way."""
 
-    Attributes:
-        shares: of the pixels that have been blurred or shown, from 0 to 1.
-        evidence: in the order of the evidence map.
-        random: in the order of the random map.
-        blob: from the centre outwards.
-    """
-
-    shares: list[float]
-    evidence: list[float]
-    random: list[float]
-    blob: list[float]
+    shares: list[float]  # of the pixels that have been blurred or shown, from 0 to 1
+    evidence: list[float]  # in the order of the evidence map
+    random: list[float]  # in the order of the random map
+    blob: list[float]  # from the centre outwards
 
 
 @dataclass(frozen=True)
 class Removal:
-    """The two tests; the numbers compared are areas under the curve of an image, in [0, 1].
+    """The two tests; the numbers compared are areas under the curve of an image, in [0, 1]."""
 
-    Attributes:
-        deletion: sharp pixels are blurred, the most marked first: a low area is good.
-        insertion: blurred pixels become sharp, the most marked first: a high area is good.
-        deletion_curves: means over the images.
-        insertion_curves: means over the images.
-    """
-
-    deletion: Compared
-    insertion: Compared
+    deletion: Compared  # sharp pixels are blurred, the most marked first: a low area is good
+    insertion: Compared  # blurred pixels become sharp, the most marked first: a high area is good
     deletion_curves: Curves
     insertion_curves: Curves
 
@@ -64,11 +50,9 @@ def measure(
     """Blur and show every image step by step.
 
     Args:
-        detector: the loaded bundle.
         images: `(N, S, S, 3)` uint8 RGB.
         heats: `(N, h, w)` for the class that the detector leans to, not negative.
         leans_fake: `(N,)` bool: that class is *fake*.
-        seed: of the random maps and the bootstrap.
     """
     rng = np.random.default_rng(seed)
     curves = np.empty((len(images), 2, 3, STEPS + 1))

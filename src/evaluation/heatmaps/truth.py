@@ -7,8 +7,6 @@ known region. Where a fake happens to look as its original did, a region found i
 smaller than what was replaced.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,38 +40,25 @@ Finding = Literal["manipulated", "untouched", "unmatched"]
 
 @dataclass(frozen=True)
 class Region:
-    """What is known of the manipulated region of a fake.
+    """What is known of the manipulated region of a fake."""
 
-    Attributes:
-        finding: `manipulated`, `untouched` where nothing of it can be seen, or `unmatched` where
-            the other picture is not of the same frame.
-        mask: `(H, W)` bool in the pixels of the fake image; None unless manipulated.
-    """
-
+    # `manipulated`, `untouched` where nothing of it can be seen, or `unmatched` where the other
+    # picture is not of the same frame.
     finding: Finding
+    # `(H, W)` bool in the pixels of the fake image; None unless manipulated.
     mask: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The files that tell where a fake was manipulated: one of `mask_file` and `original`.
-
-    Attributes:
-        fake: the image.
-        mask_file: a picture, brighter than 127 where it was manipulated.
-        original: the real frame that it was made from.
-    """
+    """The files that tell where a fake was manipulated: one of `mask_file` and `original`."""
 
     fake: Path
-    mask_file: Path | None = None
+    mask_file: Path | None = None  # a picture, brighter than 127 where it was manipulated
     original: Path | None = None
 
     def region(self) -> Region:
-        """Read the files and tell the manipulated region.
-
-        Raises:
-            ImageError: one of them cannot be read.
-        """
+        """Read the files and tell the manipulated region."""
         fake = pixels.read(self.fake)
         if self.mask_file is None:
             assert self.original is not None, "a truth has a mask or an original"
@@ -97,10 +82,6 @@ def find(data_dirs: Sequence[str | Path], samples: Sequence[Sample]) -> dict[Pat
 
     Masks are at `masks/{split}/fake/{name}.png` beside `{split}/fake/{name}.jpg`, as `forge` and
     the drawn sample have them; originals are named by `pairs.csv`. A mask goes first.
-
-    Args:
-        data_dirs: the data folders.
-        samples: what `folders.scan` lists in them, or a part of it.
 
     Returns:
         The truth by `Sample.path`, for those fakes that have one.

@@ -1,43 +1,22 @@
 """Figures; the only place that knows matplotlib.
 
 Every figure is a function that takes plain numbers and returns a `Figure`, which `save` writes.
-What it draws stands in a `draw_…` function beside it, which takes the axes to draw on; so the
-dashboard shows the very same pictures.
+Most are a `Plot`: called they draw a figure of their own, and `roc.on(axes, …)` draws the very
+same picture beside others, as the dashboard does.
 """
 
+# ruff: noqa: F401 (what is imported here is reached as `plots.roc`)
 from src.report.plots.answers import confusion, prevalence, scores, verdicts
+from src.report.plots.curves import (
+    entropy,
+    precision_recall,
+    reliability,
+    risk_coverage,
+    roc,
+    thresholds,
+)
 from src.report.plots.failures import groups, heat_table, projection
-from src.report.plots.faithfulness import randomisation, removal
+from src.report.plots.over_time import Line, timeline, training_curves
 from src.report.plots.overview import dashboard
 from src.report.plots.painting import Heat, blend, overlay
-from src.report.plots.ranking import precision_recall, roc, thresholds
 from src.report.plots.style import save
-from src.report.plots.timeline import Line, timeline
-from src.report.plots.training import training_curves
-from src.report.plots.uncertainty import entropy, reliability, risk_coverage
-
-__all__ = [
-    "Heat",
-    "Line",
-    "blend",
-    "confusion",
-    "dashboard",
-    "entropy",
-    "groups",
-    "heat_table",
-    "overlay",
-    "precision_recall",
-    "prevalence",
-    "projection",
-    "randomisation",
-    "reliability",
-    "removal",
-    "risk_coverage",
-    "roc",
-    "save",
-    "scores",
-    "thresholds",
-    "timeline",
-    "training_curves",
-    "verdicts",
-]

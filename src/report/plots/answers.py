@@ -13,88 +13,62 @@ from src.report.plots.style import (
     FAKE,
     INK,
     PHONE_WIDTH,
-    REAL,
     UNSURE,
-    figure,
+    VERDICTS,
     histogram,
     legend_on_top,
     plain,
+    plot,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SCORE_BINS = 40
-# In the order in which the score falls.
-VERDICTS = (("fake", FAKE), ("inconclusive", UNSURE), ("real", REAL))
 # Fakes are rare, are frequent, and are half of all as in most test sets.
 MARKED_SHARES = (0.01, 0.1, 0.5)
 
 
-def confusion(matrix: Sequence[Sequence[int]]) -> Figure:
+@plot(4.2, 3.8)
+def confusion(axes: Axes, matrix: Sequence[Sequence[int]]) -> None:
     """Draw the confusion matrix with counts and the share of each row.
 
     Args:
+        axes: what is drawn on.
         matrix: `[[real as real, real as fake], [fake as real, fake as fake]]`, in images.
     """
-    drawn = figure(4.2, 3.8)
-    draw_confusion(drawn.subplots(), matrix)
-    return drawn
-
-
-def draw_confusion(axes: Axes, matrix: Sequence[Sequence[int]]) -> None:
-    """Draw what `confusion` shows."""
     counts = np.asarray(matrix)
     shares = counts / counts.sum(axis=1, keepdims=True)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
-        axes.text(
-            column,
-            row,
-            f"{counts[row, column]}\n{share:.1%}",
-            ha="center",
-            va="center",
-            color="white" if share > 0.5 else INK,
-        )
+        text, colour = f"{counts[row, column]}\n{share:.1%}", "white" if share > 0.5 else INK
+        axes.text(column, row, text, ha="center", va="center", color=colour)
     axes.set_xticks([0, 1], ["real", "fake"])
     axes.set_yticks([0, 1], ["real", "fake"])
     plain(axes, "Answers at p_fake = 0.5", "Answer", "Truth")
     axes.spines[:].set_visible(False)
 
 
-def verdicts(table: Mapping[str, Mapping[str, int]]) -> Figure:
+@plot(PHONE_WIDTH, 2.8)
+def verdicts(axes: Axes, table: Mapping[str, Mapping[str, int]]) -> None:
     """Draw how often each class got each verdict.
 
     Args:
+        axes: what is drawn on.
         table: images by class (`real`, `fake`) and verdict (`fake`, `inconclusive`, `real`).
     """
-    drawn = figure(PHONE_WIDTH, 2.8)
-    draw_verdicts(drawn.subplots(), table)
-    return drawn
-
-
-def draw_verdicts(axes: Axes, table: Mapping[str, Mapping[str, int]]) -> None:
-    """Draw what `verdicts` shows."""
     totals = {name: sum(table[name].values()) for name, _ in CLASSES}
     for row, (name, _) in enumerate(CLASSES):
         left = 0.0
         # The numbers stand above the bar in its order, since a part can be too narrow for one.
         places = ((0, "left"), (0.5, "center"), (1, "right"))
-        for (word, colour), (place, side) in zip(VERDICTS, places, strict=True):
+        for (word, colour), (place, side) in zip(VERDICTS.items(), places, strict=True):
             count = table[name].get(word, 0)
             share = count / max(totals[name], 1)
             axes.barh(row, share, 0.36, left, color=colour, edgecolor="white", lw=0.5)
             left += share
-            axes.text(
-                place,
-                row - 0.22,
-                f"{word}\n{count} ({share:.1%})",
-                ha=side,
-                va="bottom",
-                fontsize=9,
-                color=INK if word == "inconclusive" else colour,
-            )
+            text, ink = f"{word}\n{count} ({share:.1%})", INK if colour == UNSURE else colour
+            axes.text(place, row - 0.22, text, ha=side, va="bottom", fontsize=9, color=ink)
     axes.set(xlim=(0, 1), ylim=(1.3, -0.75))
     axes.set_yticks([0, 1], [f"{name}\n{totals[name]} images" for name, _ in CLASSES])
     wrong = table["real"].get("fake", 0) + table["fake"].get("real", 0)
@@ -104,26 +78,19 @@ def draw_verdicts(axes: Axes, table: Mapping[str, Mapping[str, int]]) -> None:
     axes.tick_params("y", length=0)
 
 
+@plot()
 def scores(
-    labels: np.ndarray, logits: np.ndarray, t_real: float | None, t_fake: float | None
-) -> Figure:
+    axes: Axes, labels: np.ndarray, logits: np.ndarray, t_real: float | None, t_fake: float | None
+) -> None:
     """Plot how the calibrated logits of both classes are distributed, and the thresholds.
 
     Args:
+        axes: what is drawn on.
         labels: `(N,)` 1 for fake, 0 for real.
         logits: `(N,)` divided by the temperature.
         t_real: below it is *real*; None where there is no threshold.
         t_fake: above it is *fake*; may equal `t_real`.
     """
-    drawn = figure(PHONE_WIDTH, 3.6)
-    draw_scores(drawn.subplots(), labels, logits, t_real, t_fake)
-    return drawn
-
-
-def draw_scores(
-    axes: Axes, labels: np.ndarray, logits: np.ndarray, t_real: float | None, t_fake: float | None
-) -> None:
-    """Draw what `scores` shows."""
     shown = np.append(logits, [t for t in (t_real, t_fake) if t is not None])
     room = 0.03 * np.ptp(shown) or 0.5
     edges = np.linspace(shown.min() - room, shown.max() + room, SCORE_BINS + 1)
@@ -154,33 +121,23 @@ def _mark_thresholds(axes: Axes, t_real: float | None, t_fake: float | None) -> 
         axes.axvline(t_fake, 0, DRAWN, color=INK, ls="--", label=f"fake > {t_fake:.2f}")
 
 
+@plot()
 def prevalence(
-    shares: np.ndarray,
-    value: np.ndarray,
-    low: np.ndarray | None = None,
-    high: np.ndarray | None = None,
-) -> Figure:
-    """Plot how often the verdict *fake* is right, against how many fakes there are.
-
-    Args:
-        shares: `(K,)` share of fakes among what is checked, rising, in (0, 1).
-        value: `(K,)` positive predictive value there, in [0, 1]; NaN where it is not known.
-        low: `(K,)` lower bound of it; None for no band.
-        high: `(K,)` upper bound.
-    """
-    drawn = figure(PHONE_WIDTH, 3.6)
-    draw_prevalence(drawn.subplots(), shares, value, low, high)
-    return drawn
-
-
-def draw_prevalence(
     axes: Axes,
     shares: np.ndarray,
     value: np.ndarray,
     low: np.ndarray | None = None,
     high: np.ndarray | None = None,
 ) -> None:
-    """Draw what `prevalence` shows."""
+    """Plot how often the verdict *fake* is right, against how many fakes there are.
+
+    Args:
+        axes: what is drawn on.
+        shares: `(K,)` share of fakes among what is checked, rising, in (0, 1).
+        value: `(K,)` positive predictive value there, in [0, 1]; NaN where it is not known.
+        low: `(K,)` lower bound of it; None for no band.
+        high: `(K,)` upper bound.
+    """
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     if low is not None and high is not None:

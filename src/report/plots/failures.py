@@ -14,16 +14,16 @@ from src.report.plots.style import (
     INK,
     PHONE_WIDTH,
     SMALL_POINTS,
-    figure,
     legible_on,
     plain,
+    plot,
     printable,
+    sized,
     width_for,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Better = Literal["high", "low"] | None
 # A column without a larger fault than this stays pale: tenths of a per cent are not to glow.
@@ -31,33 +31,16 @@ LEAST_FAULT = 0.1
 UNKNOWN = "#eeeeee"
 
 
-def heat_table(
-    rows: Sequence[str],
-    columns: Sequence[str],
-    values: np.ndarray,
-    title: str,
-    fmt: str | Sequence[str] = "{:.1%}",
-    better: Sequence[Better] | None = None,
-) -> Figure:
-    """Draw a table of shares, the darker the worse within its column.
-
-    Args:
-        rows: names of the rows.
-        columns: names of the columns, which may hold line breaks.
-        values: `(rows, columns)` shares in [0, 1]; NaN is shown as a dash.
-        title: the line above.
-        fmt: how `str.format` writes a number; for all columns, or one each.
-        better: for each column whether 1 (`high`) or 0 (`low`) is perfect, None for a column
-            without colour; left out, no column has any.
-    """
+def _table_size(
+    rows: Sequence[str], columns: Sequence[str], *_: object, **__: object
+) -> tuple[float, float]:
     longest = max(len(line) for name in columns for line in name.split("\n"))
     across = max(0.62, 0.1 + 0.07 * longest) * len(columns)
-    drawn = figure(width_for(rows, 0.4 + across), 1.1 + 0.28 * len(rows))
-    draw_heat_table(drawn.subplots(), rows, columns, values, title, fmt, better)
-    return drawn
+    return width_for(rows, 0.4 + across), 1.1 + 0.28 * len(rows)
 
 
-def draw_heat_table(
+@sized(_table_size)
+def heat_table(
     axes: Axes,
     rows: Sequence[str],
     columns: Sequence[str],
@@ -66,21 +49,26 @@ def draw_heat_table(
     fmt: str | Sequence[str] = "{:.1%}",
     better: Sequence[Better] | None = None,
 ) -> None:
-    """Draw what `heat_table` shows."""
+    """Draw a table of shares, the darker the worse within its column.
+
+    Args:
+        axes: what is drawn on.
+        rows: names of the rows.
+        columns: names of the columns, which may hold line breaks.
+        values: `(rows, columns)` shares in [0, 1]; NaN is shown as a dash.
+        title: the line above.
+        fmt: how `str.format` writes a number; for all columns, or one each.
+        better: for each column whether 1 (`high`) or 0 (`low`) is perfect, None for a column
+            without colour; left out, no column has any.
+    """
     values = np.asarray(values, float)
     colours = _badness_colours(values, better or [None] * len(columns))
     formats = [fmt] * len(columns) if isinstance(fmt, str) else fmt
     axes.imshow(colours, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        axes.text(
-            column,
-            row,
-            formats[column].format(value) if np.isfinite(value) else "–",
-            ha="center",
-            va="center",
-            fontsize=9,
-            color=legible_on(tuple(colours[row, column])),
-        )
+        text = formats[column].format(value) if np.isfinite(value) else "–"
+        ink = legible_on(tuple(colours[row, column]))
+        axes.text(column, row, text, ha="center", va="center", fontsize=9, color=ink)
     axes.set_xticks(range(len(columns)), columns, fontsize=SMALL_POINTS, parse_math=False)
     axes.set_yticks(range(len(rows)), map(printable, rows), fontsize=9, parse_math=False)
     axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
@@ -103,20 +91,15 @@ def _badness_colours(values: np.ndarray, better: Sequence[Better]) -> np.ndarray
     return colours
 
 
-def groups(rows: Sequence[tuple[str, int, float, float, float]]) -> Figure:
+@sized(lambda rows: (width_for([row[0] for row in rows], 2.8), 1.5 + 0.3 * len(rows)))
+def groups(axes: Axes, rows: Sequence[tuple[str, int, float, float, float]]) -> None:
     """Plot the share of wrong answers in groups of images, with its interval.
 
     Args:
+        axes: what is drawn on.
         rows: name, number of images, share of errors, and the bounds of its interval; NaN where a
             group has no images.
     """
-    drawn = figure(width_for([row[0] for row in rows], 2.8), 1.5 + 0.3 * len(rows))
-    draw_groups(drawn.subplots(), rows)
-    return drawn
-
-
-def draw_groups(axes: Axes, rows: Sequence[tuple[str, int, float, float, float]]) -> None:
-    """Draw what `groups` shows."""
     names = [f"{printable(name)} ({count})" for name, count, *_ in rows]
     counts = np.array([row[1] for row in rows])
     error, low, high = np.array([row[2:] for row in rows], float).T
@@ -137,21 +120,16 @@ def draw_groups(axes: Axes, rows: Sequence[tuple[str, int, float, float, float]]
     plain(axes, title, unit, "Group (images)")
 
 
-def projection(points: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> Figure:
+@plot(PHONE_WIDTH, 4.2)
+def projection(axes: Axes, points: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> None:
     """Plot where images lie in the network's feature space, brought to two dimensions.
 
     Args:
+        axes: what is drawn on.
         points: `(N, 2)` coordinates.
         labels: `(N,)` 1 for fake, 0 for real.
         wrong: `(N,)` bool: which were answered wrongly; they have a ring.
     """
-    drawn = figure(PHONE_WIDTH, 4.2)
-    draw_projection(drawn.subplots(), points, labels, wrong)
-    return drawn
-
-
-def draw_projection(axes: Axes, points: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> None:
-    """Draw what `projection` shows."""
     for (label, (name, colour)), marker in zip(enumerate(CLASSES), "o^", strict=True):
         x, y = points[labels == label].T
         axes.scatter(x, y, s=14, color=colour, marker=marker, alpha=0.6, lw=0, label=name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
 
 import numpy as np
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 REAL, FAKE, UNSURE, INK, FAINT = "#2f6fb0", "#c8442b", "#e8b44c", "#2b2b2b", "#b5b5b5"
 # Class 0 and class 1.
 CLASSES = (("real", REAL), ("fake", FAKE))
+# In the order in which the score falls.
+VERDICTS = {"fake": FAKE, "inconclusive": UNSURE, "real": REAL}
 # A power of two: sizes in pixels survive the way through inches unrounded.
 PIXELS_PER_INCH = 128
 # In inches: on a phone the text of a figure of this width is as large as that around it.
@@ -31,13 +34,42 @@ _AXES_SHARE = 0.775
 _MARGIN = 0.08
 
 
-def figure(width: float, height: float) -> Figure:
-    """Return an empty figure that leaves room for all text.
+_Shown = ParamSpec("_Shown")
 
-    Args:
-        width: in inches.
-        height: in inches.
-    """
+
+class Plot(Generic[_Shown]):
+    """Something to draw: called, it returns a figure of its own; `on` draws it beside others."""
+
+    def __init__(
+        self,
+        on: Callable[Concatenate[Axes, _Shown], None],
+        size: Callable[..., tuple[float, float]],
+    ) -> None:
+        self.on, self._size = on, size
+        update_wrapper(self, on)
+
+    def __call__(self, *shown: _Shown.args, **options: _Shown.kwargs) -> Figure:
+        drawn = figure(*self._size(*shown, **options))
+        self.on(drawn.subplots(), *shown, **options)
+        return drawn
+
+
+def plot(
+    width: float = PHONE_WIDTH, height: float = 3.6
+) -> Callable[[Callable[Concatenate[Axes, _Shown], None]], Plot[_Shown]]:
+    """Make a function that draws on axes a `Plot` of so many inches."""
+    return lambda on: Plot(on, lambda *_, **__: (width, height))
+
+
+def sized(
+    size: Callable[..., tuple[float, float]],
+) -> Callable[[Callable[Concatenate[Axes, _Shown], None]], Plot[_Shown]]:
+    """Make a function a `Plot` whose width and height in inches depend on what it shows."""
+    return lambda on: Plot(on, size)
+
+
+def figure(width: float, height: float) -> Figure:
+    """Return an empty figure, so many inches large, that leaves room for all text."""
     # Figure itself instead of pyplot: no global state, no window, safe in threads.
     from matplotlib.figure import Figure
 

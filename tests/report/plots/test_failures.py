@@ -101,7 +101,6 @@ def test_any_name_can_stand_beside_a_figure(name):
     figures = [
         plots.groups([row]),
         plots.heat_table([name], ["AUC"], np.ones((1, 1)), f"Worst is {name}"),
-        plots.randomisation([name], np.ones(1), 0.5),
     ]
     assert all(texts_fit(figure) for figure in figures)
 
