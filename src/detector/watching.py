@@ -16,7 +16,7 @@ from src.data import footage, looks, pixels
 from src.data.footage import Survey
 from src.data.tracks import Box, Tracker
 from src.detector import verdict
-from src.detector.detector import AT_ONCE, DECODERS, Detector
+from src.detector.detector import AT_ONCE, Detector, decoding_threads
 from src.detector.framing import Framing, View
 from src.detector.persons import Sighting
 from src.detector.prediction import Scores, hindrances
@@ -131,7 +131,7 @@ def _follow(
 ) -> Iterator[_Appearance]:
     """Find the faces in each frame, and tell who is who."""
     tracker = Tracker()
-    with ThreadPoolExecutor(DECODERS) as finders:
+    with ThreadPoolExecutor(decoding_threads()) as finders:
         look = partial(_look, framing, size)
         for frame, future in _ahead(frames, lambda image: finders.submit(look, image)):
             seen = future.result()
@@ -147,9 +147,10 @@ def _ahead(
 ) -> Iterator[tuple[Frame, Future]]:
     """Keep every thread busy with a frame, and no more frames in memory than that takes."""
     begun: deque[tuple[Frame, Future]] = deque()
+    threads = decoding_threads()
     for frame in frames:
         begun.append((frame, submit(frame.image)))
-        if len(begun) > DECODERS:
+        if len(begun) > threads:
             yield begun.popleft()
     while begun:
         yield begun.popleft()

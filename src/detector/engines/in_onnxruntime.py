@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src import InputError
+from src import InputError, processor
 from src.detector.engines import ONNXRUNTIME, outputs_of
 
 
@@ -28,9 +28,11 @@ class ONNXRuntimeEngine:
         from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
         self.precision = precision
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = processor.thread_limit()
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), providers=["CPUExecutionProvider"]
+                str(path), options, providers=["CPUExecutionProvider"]
             )
         except (
             failures.InvalidProtobuf,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from src import InputError
+from src import InputError, processor
 from src.detector.engines import OPENVINO, outputs_of
 
 HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
@@ -88,7 +88,11 @@ class OpenVINOEngine:
         return self._compile("THROUGHPUT")
 
     def _compile(self, hint: str) -> _Requests:
-        chosen = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": HINTS[self.precision]}
+        chosen = {
+            "PERFORMANCE_HINT": hint,
+            "INFERENCE_PRECISION_HINT": HINTS[self.precision],
+            "INFERENCE_NUM_THREADS": processor.thread_limit(),
+        }
         return _Requests(self._core.compile_model(self._graph, "CPU", chosen))
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
