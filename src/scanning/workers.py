@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,14 +115,14 @@ class Judge:
         return detector
 
 
-def here(plan: Plan, task: Task, waiting: Sequence[int]) -> Iterator[Done]:
+def here(plan: Plan, task: Task, waiting: Sequence[int]) -> Generator[Done, None, None]:
     """Judge parts in this process."""
     yield from map(Judge(plan, task).judge, waiting)
 
 
 def on_ray(
     plan: Plan, task: Task, waiting: Sequence[int], workers: int | None = None, cpus: int = 1
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """Judge parts on Ray Data: actors hold an engine each, and one that dies is replaced.
 
     The cluster is the one that this process is connected to, else the one that `RAY_ADDRESS` names,
@@ -179,7 +179,7 @@ class _OnRay:
         return {"images": done.images, "errors": done.errors, "problem": ""}
 
 
-def _answers(rows: Iterator[dict[str, Any]]) -> Iterator[Done]:
+def _answers(rows: Iterable[dict[str, Any]]) -> Iterator[Done]:
     from ray.data.exceptions import ExecutionTimeoutError
     from ray.exceptions import RayError
 
