@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -195,6 +197,17 @@ def _answers(rows: Iterable[dict[str, Any]]) -> Iterator[Done]:
         ) from error
 
 
+def _require_answer(address: str) -> None:
+    """Stop at once where nobody answers; Ray would try for minutes."""
+    named = re.fullmatch(r"(?:ray://)?\[?(.+?)\]?:(\d+)", address)
+    if not named:  # such as `auto`
+        return
+    try:
+        socket.create_connection((named[1], int(named[2])), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"{ADDRESS}={address}: no Ray cluster there ({error})") from error
+
+
 @contextmanager
 def _cluster(workers: int | None, cpus: int) -> Iterator[int]:
     """Yield how many processors the cluster has; one that was started here ends with the block."""
@@ -207,6 +220,7 @@ def _cluster(workers: int | None, cpus: int) -> Iterator[int]:
         address = os.environ.get(ADDRESS)
         silent: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address:
+            _require_answer(address)
             try:
                 ray.init(address=address, **silent)
             except (ConnectionError, RuntimeError, ValueError) as error:
