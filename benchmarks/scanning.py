@@ -21,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -85,13 +86,17 @@ def scan_rate(
         if plan.parts <= 2 * workers:
             raise InputError(f"{len(files)} images are {plan.parts} parts: give more --images")
         task = Task(str(model.absolute()), settings, str(Path.cwd()))
-        marks, judged = [time.perf_counter()], [0]
-        for done in on_ray(plan, task, plan.waiting(), workers):
-            marks.append(time.perf_counter())
-            judged.append(judged[-1] + done.images)
-        rate = (judged[-1] - judged[workers]) / (marks[-1] - marks[workers])
+        begun = time.time()
+        for _ in on_ray(plan, task, plan.waiting(), workers):
+            pass
+        # When a part was there; that this process heard of it may be later.
+        parts = sorted(
+            (plan.file(number).stat().st_mtime, plan.count(number)) for number in range(plan.parts)
+        )
+        first, last = parts[workers - 1][0], parts[-1][0]
+        rate = sum(count for _, count in parts[workers:]) / (last - first)
         written = sum(plan.file(number).stat().st_size for number in range(plan.parts))
-        return Scanned(rate, marks[workers] - marks[0], written / len(files))
+        return Scanned(rate, first - begun, written / len(files))
 
 
 def list_cost(files: Sequence[Path]) -> tuple[float, float]:
@@ -121,7 +126,7 @@ def measure(
             name, rate = alone(model, files, count)
             engines[count].append(rate)
             scans[count].append(scan_rate(model, files, count, faces, part_size))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for count in WORKERS:
         own, rate = np.median(engines[count]), np.median([one.rate for one in scans[count]])
         start = np.median([one.start for one in scans[count]])

@@ -15,12 +15,12 @@ MATTERS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int
 # Names how many threads a process may compute on; where it is not set, every library decides.
 VARIABLE = "DEEPFAKE_THREADS"
 # What libraries read when they first compute.
-_OF_LIBRARIES = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENCV_FOR_THREADS_NUM")
+OF_LIBRARIES = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
 def limit_threads(count: int) -> None:
     """Let this process compute on so many threads, 1 or more; before an engine is loaded."""
-    for name in (VARIABLE, *_OF_LIBRARIES):
+    for name in (VARIABLE, *OF_LIBRARIES):
         os.environ[name] = str(count)
 
 

@@ -154,7 +154,7 @@ def on_ray(
         with ray.data.DataContext.current(context):
             # One block a part, so that each is told as soon as it is done.
             answers = ray.data.range(len(waiting), override_num_blocks=len(waiting)).map(
-                _OnRay,
+                _OnRay,  # type: ignore[arg-type]  # Ray's types know no classes, which become actors
                 fn_constructor_args=(plan, task, tuple(waiting), cpus),
                 compute=ray.data.ActorPoolStrategy(
                     size=min(len(waiting), workers or there // cpus),
@@ -224,7 +224,10 @@ def _cluster(workers: int | None, cpus: int) -> Iterator[int]:
             try:
                 ray.init(address=address, **silent)
             except (ConnectionError, RuntimeError, ValueError) as error:
-                raise InputError(f"{ADDRESS}={address}: no Ray cluster there ({error})") from error
+                raise InputError(
+                    f"{ADDRESS}={address}: no Ray cluster there, or one that wants a token "
+                    f"(RAY_AUTH_MODE=token): {error}"
+                ) from error
         else:
             ray.init(
                 address="local",
