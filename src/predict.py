@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,8 +23,14 @@ from src.detector.detector import CAREFUL
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
+from src.detector.hub import SCHEME
 from src.detector.location import MODEL_HELP
 from src.detector.prediction import Failure, Prediction
+from src.files import require_apart
+from src.scanning.scan import scan
+
+# Ends the name of a list of image files.
+LIST = ".txt"
 
 
 def predict(
@@ -35,10 +43,10 @@ def predict(
     engine: str = AUTO,
     precision: str | None = None,
 ) -> Iterator[Prediction | Failure]:
-    """Judge image files and the images in folders, in order.
+    """Judge image files, those in folders and those in lists, in order.
 
     Args:
-        paths: files and folders; folders are searched to the bottom.
+        paths: files, folders and lists, see `find`.
         model: the bundle; see `location.locate`, also for what None takes.
         batch_size: faces at a time.
         faces: which faces are judged, one of `framing.FACES`.
@@ -50,22 +58,52 @@ def predict(
         One result a file, made as they are asked for; a `Failure` where it cannot be read.
 
     Raises:
-        InputError: no bundle, or a folder without images.
+        InputError: no bundle, a folder without images, or a list that cannot be read.
     """
-    files = list(_files(paths))
+    files = list(find(paths))
     detector = load(model, engine, precision)
     return detector.predict_files(files, batch_size, faces, stability=stability)
 
 
-def _files(paths: Sequence[str | Path]) -> Iterator[str | Path]:
+def find(paths: Iterable[str | Path]) -> Iterator[str | Path]:
+    """Find the image files that are meant, one after the other.
+
+    Args:
+        paths: files; folders, which are searched to the bottom; lists of files, one a line, whose
+            name ends in `.txt`; and `-` for a list of files and folders from standard input.
+
+    Raises:
+        InputError: a folder without images, or a list that cannot be read.
+    """
     for path in paths:
-        if not _is_folder(path):
-            yield path
-            continue
-        found = folders.images(Path(path))
-        if not found:
-            raise InputError(f"{path}: no images in this folder")
-        yield from found
+        if path == "-":
+            for line in filter(None, map(str.strip, sys.stdin)):
+                yield from _inside(line)
+        elif str(path).lower().endswith(LIST) and not _is_folder(path):
+            yield from _listed(Path(path))
+        else:
+            yield from _inside(path)
+
+
+def _listed(path: Path) -> Iterator[str]:
+    """Read a list line by line: it may be longer than memory, so nothing looks at its files yet."""
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+            yield from filter(None, map(str.strip, lines))
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a list of image files, one a line ({error.strerror})"
+        ) from error
+
+
+def _inside(path: str | Path) -> Iterator[str | Path]:
+    if not _is_folder(path):
+        yield path
+        return
+    found = folders.images(Path(path))
+    if not found:
+        raise InputError(f"{path}: no images in this folder")
+    yield from found
 
 
 def _is_folder(path: str | Path) -> bool:
@@ -89,36 +127,67 @@ def _is_folder(path: str | Path) -> bool:
     help="Mild re-encodings of each face that must get the same verdict.",
 )
 @click.option("--careful", is_flag=True, help=f"As --stability {CAREFUL}: slower, fewer verdicts.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write a table, NAME.parquet.")
+@click.option("--workers", metavar="ray[:N]", help="Judge on Ray, with N workers.  [default: all]")
+@click.option("--worker-cpus", type=click.IntRange(1), default=1, help="Threads of each worker.")
+@click.option("--overwrite", is_flag=True, help="Begin an existing table anew.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
-    ctx: click.Context,
-    paths: tuple[str, ...],
-    model: str | None,
-    batch_size: int,
-    faces: str,
-    engine: str,
-    precision: str | None,
-    stability: int | None,
-    careful: bool,
-    as_json: bool,
-) -> None:
-    """Judge files and folders; `-` reads a list of paths from standard input.
+    ctx: click.Context, paths: tuple[str, ...], model: str | None, batch_size: int, faces: str,
+    engine: str, precision: str | None, stability: int | None, careful: bool, output: Path | None,
+    workers: str | None, worker_cpus: int, overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Judge files and folders, and those that a .txt file lists, one a line.
+
+    `-` reads a list of files and folders from standard input. With --output the answers go into a
+    folder of Parquet files; a run that was cut off goes on when it is called again, and --workers
+    ray shares the work: on the cluster that RAY_ADDRESS names, else on this machine.
 
     Exit code 2 when a file could not be read; the others are judged all the same.
     """
     if stability is None:
         stability = CAREFUL if careful else 0
     folder = locate(model)
-    results = predict(
-        list(_named(paths)),
-        folder,
-        batch_size=batch_size,
-        faces=faces,
-        stability=stability,
-        engine=engine,
-        precision=precision,
-    )
+    options: dict[str, Any] = {
+        "batch_size": batch_size,
+        "faces": faces,
+        "stability": stability,
+        "engine": engine,
+        "precision": precision,
+    }
+    if output is None:
+        if workers is not None or overwrite:
+            raise InputError("--workers and --overwrite go with --output NAME.parquet")
+        failed = _show(predict(paths, folder, **options), as_json)
+    else:
+        for path in filter(_is_folder, paths):
+            require_apart(Path(path), output)
+        # What is fetched from the Hub, every host fetches for itself.
+        fetched = model if str(model).startswith(SCHEME) else folder
+        ray, count = _workers(workers)
+        summary = scan(
+            find(paths), output, fetched, **options,
+            ray=ray, workers=count, cpus=worker_cpus, overwrite=overwrite,
+        )  # fmt: skip
+        click.echo(json.dumps(asdict(summary)) if as_json else summary.sentence())
+        failed = summary.errors > 0
+    if not as_json:
+        click.echo("\n".join(_promises(read_card(folder))), err=True)
+    ctx.exit(2 if failed else 0)
+
+
+def _workers(said: str | None) -> tuple[bool, int | None]:
+    """Return whether Ray judges, and with how many workers; None for as many as there can be."""
+    if said is None:
+        return False, None
+    if not (found := re.fullmatch(r"ray(?::([1-9]\d*))?", said)):
+        raise InputError(f"--workers: expected ray, or ray:N with N of 1 or more, got {said!r}")
+    return True, int(found[1]) if found[1] else None
+
+
+def _show(results: Iterator[Prediction | Failure], as_json: bool) -> bool:
+    """Print answers as they come; return whether a file could not be read."""
     failed = False
     told: set[str] = set()
     if not as_json:
@@ -134,9 +203,7 @@ def command(
             told.update(result.reasons)
     for reason in sorted(told):
         click.echo(f"{reason}: {verdict.REASONS[reason]}", err=True)
-    if not as_json:
-        click.echo("\n".join(_promises(read_card(folder))), err=True)
-    ctx.exit(2 if failed else 0)
+    return failed
 
 
 def _promises(card: Card) -> list[str]:
@@ -156,14 +223,6 @@ def _lines(result: Prediction) -> Iterator[str]:
             f"  {face.verdict:<11} {face.p_fake:>6.3f}  face {number}: "
             f"{width} x {height} pixels at {left}, {top}"
         )
-
-
-def _named(paths: Sequence[str]) -> Iterator[str]:
-    for path in paths:
-        if path == "-":
-            yield from filter(None, map(str.strip, sys.stdin))
-        else:
-            yield path
 
 
 if __name__ == "__main__":

@@ -1,13 +1,39 @@
-"""The processor that this runs on, as far as its arithmetic matters."""
+"""The processor that this runs on: its arithmetic, and how much of it a process may take."""
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
+
+from src import InputError
 
 CPUINFO = Path("/proc/cpuinfo")
 # Instructions that change how fast, or in which order, sums of products are taken.
 MATTERS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "bf16")
+
+# Names how many threads a process may compute on; where it is not set, every library decides.
+VARIABLE = "DEEPFAKE_THREADS"
+# What libraries read when they first compute.
+OF_LIBRARIES = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+
+def limit_threads(count: int) -> None:
+    """Let this process compute on so many threads, 1 or more; before an engine is loaded."""
+    for name in (VARIABLE, *OF_LIBRARIES):
+        os.environ[name] = str(count)
+
+
+def thread_limit() -> int:
+    """Return how many threads this process may compute on; 0 where nobody said.
+
+    Raises:
+        InputError: the variable holds no such number.
+    """
+    said = os.environ.get(VARIABLE) or "0"
+    if not said.isdecimal():
+        raise InputError(f"{VARIABLE}: expected a number of threads, got {said!r}")
+    return int(said)
 
 
 def describe() -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+# Over which the speed is taken that tells the time left: some steps are minutes apart.
+MEMORY = 900.0  # seconds
+
 
 @contextmanager
-def bar(description: str, total: int | None) -> Iterator[Callable[[], None]]:
+def bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
     """Show a bar while the block runs; nothing is printed where stderr is no terminal.
 
     Args:
@@ -15,7 +18,7 @@ def bar(description: str, total: int | None) -> Iterator[Callable[[], None]]:
         total: number of steps; None where nobody knows.
 
     Yields:
-        A function to call after each step.
+        A function to call after each step, or with how many steps were made.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -24,7 +27,11 @@ def bar(description: str, total: int | None) -> Iterator[Callable[[], None]]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft())
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        speed_estimate_period=MEMORY,
     ) as progress:
         task = progress.add_task(description, total=total)
-        yield lambda: progress.advance(task)
+        yield lambda steps=1: progress.advance(task, steps)

@@ -19,6 +19,7 @@ WINGS = {
     "exporting": {"data", "detector"},
     "knowledge": set(),
     "explaining": {"data", "detector"},
+    "scanning": {"data", "detector"},
 }
 OPEN_TO_ALL = {"src", "src.files", "src.intervals", "src.processor", "src.progress"}
 SLOW_TO_LOAD = (
@@ -26,6 +27,7 @@ SLOW_TO_LOAD = (
     *("onnxruntime", "onnx", "joblib", "faiss", "imagehash", "scipy", "jinja2"),
     *("openvino", "nncf", "tf2onnx", "ai_edge_litert"),
     *("fastapi", "starlette", "pydantic", "uvicorn", "sqlalchemy", "prometheus_client"),
+    *("ray", "pyarrow", "pandas"),
     *("bm25s", "pypdf", "sentence_transformers", "c2pa", "openai"),
 )
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from src import InputError
+from src import InputError, processor
 from src.data import pixels
 from src.data.corruptions import mild
 from src.data.faces import Finder
@@ -33,12 +33,18 @@ if TYPE_CHECKING:
     from src.detector.temporal import Head
 
 Item = TypeVar("Item")
-# A thread a core: finding faces in an image takes a core about half as long as judging it.
-DECODERS = os.cpu_count() or 4
 # Batches under way: while one is finished, the engine has the next one to go on with.
 AT_ONCE = 2
 # Mild re-encodings that a careful judgement looks at besides the image itself.
 CAREFUL = 4
+
+
+def decoding_threads() -> int:
+    """Return how many threads decode images and find faces.
+
+    One a core: finding faces in an image takes a core about half as long as judging it.
+    """
+    return processor.thread_limit() or os.cpu_count() or 4
 
 
 @dataclass(frozen=True)
@@ -205,7 +211,10 @@ class Detector:
             self._see, framing=self.framing(faces), stability=stability, change=change, scale=scale
         )
         batches = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
-        with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(AT_ONCE) as judges:
+        with (
+            ThreadPoolExecutor(decoding_threads()) as decoders,
+            ThreadPoolExecutor(AT_ONCE) as judges,
+        ):
 
             def begin(batch: Sequence[str | Path]) -> Future:
                 futures = [decoders.submit(see, path) for path in batch]

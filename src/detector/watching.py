@@ -13,7 +13,7 @@ from src.data import footage, looks, pixels
 from src.data.footage import Survey
 from src.data.tracks import Box, Tracker
 from src.detector import verdict
-from src.detector.detector import AT_ONCE, DECODERS, Detector, ahead
+from src.detector.detector import AT_ONCE, Detector, ahead, decoding_threads
 from src.detector.framing import Framing, View
 from src.detector.persons import Sighting
 from src.detector.prediction import Scores, hindrances
@@ -104,10 +104,11 @@ def _follow(
     frames: Iterable[Frame], framing: Framing, size: int, step: Callable[[], object]
 ) -> Iterator[_Appearance]:
     tracker = Tracker()
-    with ThreadPoolExecutor(DECODERS) as finders:
+    threads = decoding_threads()
+    with ThreadPoolExecutor(threads) as finders:
         look = partial(_look, framing, size)
         # Every thread is busy with a frame, and memory holds no more frames than that takes.
-        begun = ahead(frames, lambda frame: finders.submit(look, frame.image), DECODERS)
+        begun = ahead(frames, lambda frame: finders.submit(look, frame.image), threads)
         for frame, future in begun:
             seen = future.result()
             known = [one.looks for one in seen if one.looks is not None]

@@ -7,7 +7,7 @@ import pytest
 
 from src.data import pixels
 from src.data.faces import Face
-from src.detector.detector import DECODERS, Detector
+from src.detector.detector import Detector, decoding_threads
 from src.detector.watching import Frame, watch
 
 LANDMARKS = np.array([[-8, -8], [8, -8], [0, 0], [-7, 9], [7, 9]], np.float32)
@@ -104,4 +104,4 @@ def test_only_a_few_frames_are_held_at_a_time(framed):
 
     (person,) = watch(framed, film(), batch_size=4)
     assert len(person) == 150
-    assert most <= DECODERS + 4
+    assert most <= decoding_threads() + 4

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src import InputError
+from src import InputError, processor
 from src.detector import evidence
 from src.detector.engines import KERAS, ONNXRUNTIME, OPENVINO, Engine, outputs_of
 from src.detector.exports import Variant
@@ -68,9 +68,11 @@ class ONNXRuntimeEngine:
         from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
         self.precision = precision
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = processor.thread_limit()
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), providers=["CPUExecutionProvider"]
+                str(path), options, providers=["CPUExecutionProvider"]
             )
         except (
             failures.InvalidProtobuf,
@@ -154,7 +156,11 @@ class OpenVINOEngine:
         return self._compile("THROUGHPUT")
 
     def _compile(self, hint: str) -> _Requests:
-        chosen = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": HINTS[self.precision]}
+        chosen = {
+            "PERFORMANCE_HINT": hint,
+            "INFERENCE_PRECISION_HINT": HINTS[self.precision],
+            "INFERENCE_NUM_THREADS": processor.thread_limit(),
+        }
         return _Requests(self._core.compile_model(self._graph, "CPU", chosen))
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,0 +1,23 @@
+import pytest
+
+from src import InputError, processor
+from src.detector.detector import decoding_threads
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch):
+    for name in (processor.VARIABLE, *processor.OF_LIBRARIES):
+        monkeypatch.setenv(name, "")
+
+
+def test_threads_are_limited_for_engines_libraries_and_decoding(monkeypatch):
+    assert processor.thread_limit() == 0
+    assert decoding_threads() >= 1
+    processor.limit_threads(3)
+    assert processor.thread_limit() == decoding_threads() == 3
+
+
+def test_a_limit_that_is_no_number_is_told(monkeypatch):
+    monkeypatch.setenv(processor.VARIABLE, "many")
+    with pytest.raises(InputError, match="DEEPFAKE_THREADS.*'many'"):
+        processor.thread_limit()
