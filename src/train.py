@@ -148,7 +148,7 @@ def _audit(settings: Settings) -> Audit:
         settings.data_dirs,
         max_shortcut_auc=settings.max_shortcut_auc,
         equalize=settings.equalize,
-        image_size=settings.image_size,
+        image_size=settings.encoded_size,
         seed=settings.seed,
         limit_per_class=settings.limit_per_class,
         fraction=settings.fraction,
@@ -170,7 +170,7 @@ def _dataset(settings: Settings, folder: RunFolder) -> tuple[dataset.Dataset, Fr
     )
     samples = _divided(settings, samples)
     framing = choose_framing(settings, samples)
-    read = equalized(framing.load) if settings.equalize else framing.load
+    read = equalized(framing.load, settings.encoded_size) if settings.equalize else framing.load
     size, blend = settings.image_size, settings.self_blend
     return dataset.load(samples, size, folder.path, read, self_blend=blend), framing
 

@@ -64,7 +64,7 @@ def card(
         },
         data={
             **run.dataset.facts(),
-            "equalized": {"size": settings.image_size, "quality": QUALITY}
+            "equalized": {"size": settings.encoded_size, "quality": QUALITY}
             if settings.equalize
             else None,
             "audit": audited.summary(),
