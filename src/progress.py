@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
 def bar(description: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """Show a bar while the block runs; nothing is printed where stderr is no terminal.
+    """Show a bar while the block runs; none where stderr is no terminal or errors are not logged.
 
     Args:
         description: what is going on.
@@ -23,8 +26,7 @@ def bar(description: str, total: int | None) -> Iterator[Callable[[], None]]:
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
+    shown = console.is_terminal and log.isEnabledFor(logging.ERROR)
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         task = progress.add_task(description, total=total)
         yield lambda: progress.advance(task)

@@ -58,6 +58,10 @@ class Framing:
     faces: str = "off"
     finder: Finder | None = field(default=None, compare=False, repr=False)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the finder behind, which cannot go to another process."""
+        return vars(self) | {"finder": None}
+
     def views(self, image: np.ndarray) -> list[View]:
         """Return the parts of an image to judge, the largest face first; at least one.
 
