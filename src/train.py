@@ -329,6 +329,7 @@ def command(
     """Train a detector in two phases and write its bundle."""
     ways = {name: settings.pop(name) for name in ("resume", "overwrite", "tensorboard", "export")}
     chosen = Settings(**settings)
+    processes.require_possible(place, chosen)
     if place.number is None:
         context.exit(launch(again, context.meta[ARGUMENTS], place.processes))
     with processes.joined(place) as shard:

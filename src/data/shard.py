@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 Value = TypeVar("Value")
+
+# So often those that wait hear that there is more to come: what takes half an hour is given up.
+CALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,21 @@ class Shard:
 
     def from_first(self, make: Callable[[], Value]) -> Value:
         """Return what the first process makes, in every process; the others wait for it."""
+        if self.alone:
+            return make()
         if not self.first:
+            while not self.gather(None)[0]:
+                pass
             theirs: list[Any] = self.gather(None)
             return theirs[0]
-        made = make()
-        self.gather(made)
-        return made
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(make)
+            while not wait([made], CALL_SECONDS).done:
+                self.gather(False)
+        result = made.result()
+        self.gather(True)
+        self.gather(result)
+        return result
 
 
 ALONE = Shard()

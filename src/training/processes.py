@@ -21,6 +21,7 @@ import click
 
 from src import InputError
 from src.data.shard import ALONE, Shard
+from src.training.settings import Settings
 
 if TYPE_CHECKING:
     import keras
@@ -106,6 +107,19 @@ def chosen(processes: int, number: int | None, coordinator: str | None) -> Place
             f"backend is {backend}: set KERAS_BACKEND=jax (pip install 'deepfake-detector[jax]')"
         )
     return Place(processes, number, coordinator)
+
+
+def require_possible(place: Place, settings: Settings) -> None:
+    """Refuse what several processes cannot do together.
+
+    Raises:
+        InputError: features computed once, which no process would have of all images.
+    """
+    if place.processes > 1 and settings.views:
+        raise InputError(
+            f"--views {settings.views} with --processes {place.processes}: features are computed "
+            "once in one process; give --views 0, so that all of them warm up on images"
+        )
 
 
 @contextmanager

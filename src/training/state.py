@@ -160,7 +160,9 @@ class RunFolder:
         unfinished = self.path / f"unfinished-{number:04d}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        part.save_weights(unfinished / WEIGHTS)
+        # Without the optimizer, which has a file of its own. Keras would ask it for its learning
+        # rate, and of several processes that takes all.
+        keras.Model(part.inputs, part.outputs).save_weights(unfinished / WEIGHTS)
         variables = [*fitted.optimizer.variables, *_random_states(part)]
         np.savez(unfinished / OPTIMIZER, *map(keras.ops.convert_to_numpy, variables))
         (unfinished / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
