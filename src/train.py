@@ -95,8 +95,9 @@ def train(
         # Keras takes seconds to load: a wrong folder has been told by now.
         from src.training.phases import Run, plan
 
-        precision.seed_everything(settings.seed, deterministic=settings.deterministic)
         start, initial = weights.agreed(settings.weights, settings.backbone, shard)
+        # After that: where weights are downloaded, Keras builds a network, and draws for it.
+        precision.seed_everything(settings.seed, deterministic=settings.deterministic)
         folder.require_start(state, initial)
         schedule = settings.schedule or (TWO_PHASE if start else SCRATCH)
         compute = shard.from_first(lambda: precision.choose(settings.precision))

@@ -68,10 +68,7 @@ def filled(paths, folder, shard):
         opened.append(name)
         return pixels.load(content, size, name)
 
-    def load(content, size, name):
-        return read(content, size, name)
-
-    cache = ImageCache(paths, SIZE, folder, read=load, shard=shard)
+    cache = ImageCache(paths, SIZE, folder, read=read, shard=shard)
     return cache, cache.fill(), opened
 
 
@@ -99,7 +96,6 @@ def test_each_file_is_opened_by_one_process_and_known_to_all(caches, paths, tmp_
                 np.testing.assert_array_equal(cache[index], alone[index])
         assert len(opened) == before
     alone.close()
-    (tmp_path / "alone").rmdir()
 
 
 def test_the_stretches_of_a_batch_are_that_of_the_only_process(caches):
