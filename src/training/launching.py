@@ -133,8 +133,9 @@ def _run(command: Command, arguments: list[str], *, gpus: str | None, stderr: Pa
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if stderr is not None:
         os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)
-    # Where JAX's collectives say that they are connected.
+    # JAX's collectives say on stdout, which is for results, that they are connected.
     os.dup2(2, 1)
+    sys.stdout = sys.stderr
     if gpus is not None:
         os.environ["JAX_LOCAL_DEVICE_IDS"] = gpus
     command(arguments)
