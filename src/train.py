@@ -126,18 +126,11 @@ def train(
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is settled before the first image is decoded.
+    """What is settled before the first image is decoded."""
 
-    Attributes:
-        settings: of the run, with the folders that images are read from.
-        audited: what the audit of the data found.
-        samples: the images to learn, choose and calibrate from.
-        framing: of their faces.
-    """
-
-    settings: Settings
+    settings: Settings  # of the run, with the folders that images are read from
     audited: Audit
-    samples: list[Sample]
+    samples: list[Sample]  # the images to learn, choose and calibrate from
     framing: Framing
 
 

@@ -32,41 +32,27 @@ FINDERS = 2  # threads
 
 @dataclass(frozen=True)
 class Position:
-    """What training sees once an epoch: an image, or a fresh self-blend of a real image.
+    """What training sees once an epoch: an image, or a fresh self-blend of a real image."""
 
-    Attributes:
-        index: of the image.
-        label: 1 fake, 0 real. A self-blend is fake, the image that it is made of real.
-        group: what belongs together.
-        landmarks: `(5, 2)` float32 in pixels of the cached image, of a real image's face with
-            self-blending. A fake that has them is a self-blend.
-    """
-
-    index: int
-    label: int
-    group: str
+    index: int  # of the image
+    label: int  # 1 fake, 0 real; a self-blend is fake, the image that it is made of real
+    group: str  # what belongs together
+    # `(5, 2)` float32 in pixels of the cached image, of a real image's face with self-blending. A
+    # fake that has them is a self-blend.
     landmarks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Decoded images with their labels and splits.
+    """Decoded images with their labels and splits."""
 
-    Attributes:
-        samples: every image that was found, readable or not.
-        digests: SHA-256 of each file; an empty string where it cannot be read.
-        skipped: those that cannot be read.
-        cache: the pixels.
-        faces: landmarks by index, of the real images with a face; None without self-blending.
-        self_blend: share of those that are given a self-blend.
-    """
-
-    samples: list[folders.Sample]
-    digests: list[str]
+    samples: list[folders.Sample]  # every image that was found, readable or not
+    digests: list[str]  # SHA-256 of each file; an empty string where it cannot be read
     skipped: list[Skipped]
     cache: ImageCache
+    # Landmarks by index, of the real images with a face; None without self-blending.
     faces: Mapping[int, np.ndarray] | None = None
-    self_blend: float = 1.0
+    self_blend: float = 1.0  # share of those that are given a self-blend
 
     def positions(self, split: str, *, balance: bool = False) -> list[Position]:
         """Return the readable images of a split, then self-blends of the real faces.

@@ -27,17 +27,11 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Learnt:
-    """What is familiar to a detector.
-
-    Attributes:
-        familiarity: what distances are computed with.
-        choice: which distance it is, and why.
-        images: how many training images it was learnt from.
-    """
+    """What is familiar to a detector."""
 
     familiarity: Familiarity
-    choice: Choice
-    images: int
+    choice: Choice  # which distance it is, and why
+    images: int  # number of training images that it was learnt from
 
     def facts(self, sha256: str) -> dict[str, Any]:
         """Return what the card says of it.

@@ -34,17 +34,11 @@ RISE_FROM = 0.1
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of epochs with one set of trainable layers.
+    """A stretch of epochs with one set of trainable layers."""
 
-    Attributes:
-        name: `WARM_UP`, `FINE_TUNE` or `SCRATCH`.
-        epochs: how many.
-        crops: side and number of its first epochs, see `Settings.crops`.
-    """
-
-    name: str
+    name: str  # `WARM_UP`, `FINE_TUNE` or `SCRATCH`
     epochs: int
-    crops: tuple[tuple[int, int], ...] = ()
+    crops: tuple[tuple[int, int], ...] = ()  # of its first epochs, see `Settings.crops`
 
     def parts(self) -> list[tuple[int | None, int]]:
         """Return the sides of the crops (None: whole images), each with its last epoch."""
@@ -67,23 +61,14 @@ def plan(settings: Settings, schedule: str) -> list[Phase]:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that the phases of one run share.
-
-    Attributes:
-        settings: what decides it.
-        dataset: the decoded images.
-        model: the network, ending in the logit; the same object through all phases.
-        folder: where its state is kept.
-        state: how far it has come.
-        tensorboard: folder for TensorBoard's log, or None.
-    """
+    """Everything that the phases of one run share."""
 
     settings: Settings
     dataset: Dataset
-    model: keras.Model
+    model: keras.Model  # ends in the logit; the same object through all phases
     folder: RunFolder
     state: RunState
-    tensorboard: Path | None = None
+    tensorboard: Path | None = None  # folder for TensorBoard's log
 
     def fit(self, phase: Phase) -> None:
         """Fit one phase: from the best epoch so far, or from where it was left."""

@@ -39,17 +39,12 @@ SILENT_SECONDS = 100
 
 @dataclass(frozen=True)
 class Place:
-    """Which process this is to be, as the command line says.
+    """Which process this is to be, as the command line says."""
 
-    Attributes:
-        processes: how many train together.
-        number: of this one, from 0; None where all of them are yet to be started, on this host.
-        coordinator: `HOST:PORT` where the first one listens.
-    """
-
-    processes: int = 1
+    processes: int = 1  # how many train together
+    # Of this one, from 0; None where all of them are yet to be started, on this host.
     number: int | None = 0
-    coordinator: str | None = None
+    coordinator: str | None = None  # `HOST:PORT` where the first one listens
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:

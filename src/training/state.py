@@ -24,19 +24,14 @@ START = "start.weights.h5"
 
 @dataclass
 class RunState:
-    """How far a run has come.
+    """How far a run has come."""
 
-    Attributes:
-        initial: what the card says of the weights that it started from.
-        history: one row an epoch, over all phases.
-        finished: names of the phases that have ended.
-        callbacks: memory of the callbacks of the phase under way.
-        stopping: a callback has ended the phase under way early.
-    """
-
+    # What the card says of the weights that it started from.
     initial: dict[str, Any] = field(default_factory=dict)
+    # One row an epoch, over all phases.
     history: list[dict[str, Any]] = field(default_factory=list)
-    finished: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)  # names of the phases that have ended
+    # Memory of the callbacks of the phase under way, and whether one of them has ended it early.
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     stopping: bool = False
 

@@ -86,17 +86,11 @@ class ClipBatches(keras.utils.PyDataset):
 
 @dataclass(frozen=True)
 class Learnt:
-    """A trained head.
+    """A trained head."""
 
-    Attributes:
-        head: the best epoch by validation AUC.
-        facts: what the card says of it.
-        history: one row an epoch.
-    """
-
-    head: Head
-    facts: dict[str, Any]
-    history: list[dict[str, Any]]
+    head: Head  # of the best epoch by validation AUC
+    facts: dict[str, Any]  # what the card says of it
+    history: list[dict[str, Any]]  # one row an epoch
 
     def write(self, folder: Path) -> None:
         """Write the head into a bundle, and how it was learnt."""
