@@ -1,7 +1,5 @@
 """Decoded images, kept while a training run needs them."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

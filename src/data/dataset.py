@@ -1,7 +1,5 @@
 """The images of a training run: found, decoded once, hashed."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import math

@@ -3,8 +3,6 @@
 Loads Keras: import it where batches are made, not at the start of a program.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """The part of a run that one of several processes takes: of every batch, and of the image files."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait

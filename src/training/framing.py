@@ -1,7 +1,5 @@
 """How the images of a training run are framed."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import replace

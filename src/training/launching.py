@@ -1,7 +1,5 @@
 """Starting the processes of a run on one host, and ending all of them when one fails."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import shutil

@@ -3,8 +3,6 @@
 Loads Keras: import it where training happens.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections import Counter

@@ -1,7 +1,5 @@
 """What decides a training run, and how each of it is asked for on the command line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -203,7 +201,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     for setting in reversed(fields(Settings)):
         chosen = dict(setting.metadata)
         name = chosen.pop("name", f"--{setting.name.replace('_', '-')}")
-        if setting.type == "bool":
+        if setting.type is bool:
             chosen["is_flag"] = True
         if not chosen.get("multiple"):
             chosen["default"] = setting.default

@@ -3,8 +3,6 @@
 Loads Keras: import it where training happens.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Sequence

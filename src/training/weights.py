@@ -1,7 +1,5 @@
 """The weights that a training run starts from."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket
