@@ -56,7 +56,6 @@ class Dataset:
         """Return the readable images of a split, then self-blends of the real faces.
 
         Args:
-            split: whose images.
             balance: repeat the images of smaller sources, see `_copies`.
         """
         faces = self.faces or {}
@@ -165,8 +164,6 @@ def find(
     """List the images of some splits; see `folders.scan`.
 
     Args:
-        data_dirs: the folders.
-        splits: the splits wanted.
         seed: of the split where the folders have none.
         limit_per_class: at most so many images of a class in each split.
         fraction: share of the images used.
@@ -194,12 +191,10 @@ def load(
     """Decode and hash images, each in one of the processes.
 
     Args:
-        samples: the images.
         image_size: side of the decoded square in pixels.
         cache_folder: where a cache that is too big for memory goes.
         read: turns the content of a file into an image of that size.
         self_blend: share of the real faces of which fakes are made; above 0, faces are found.
-        shard: which process this is.
 
     Raises:
         InputError: a split whose readable images are of one class.
@@ -226,11 +221,7 @@ def is_drawn_sample(data_dirs: Sequence[str | Path]) -> bool:
 
 
 def _faces(data: Dataset, splits: Sequence[str], shard: Shard) -> dict[int, np.ndarray]:
-    """Find the face in each real image, on threads, each in one of the processes.
-
-    Raises:
-        InputError: a split has neither fakes nor real images with a face.
-    """
+    """Find the face in each real image, on threads, each in one of the processes."""
     from src.data.faces import Finder
 
     finder = Finder.from_package()

@@ -30,14 +30,12 @@ class Batches(keras.utils.PyDataset):
     not the person. So are a self-blend and its image.
 
     Args:
-        cache: the decoded images.
-        indices: which of them, in order; an image may come more than once.
+        indices: which images of the cache, in order; one may come more than once.
         labels: `(len(indices),)` 1 for fake, 0 for real.
         batch_size: images a batch; the last may be smaller.
         level: one of `augment.LEVELS`.
         shuffle: a new order every epoch.
         groups: `(len(indices),)` what belongs together; None: nothing does.
-        seed: of order and augmentation.
         landmarks: `(len(indices),)` the landmarks of a face, or None. A fake that has them is a
             self-blend of its (real) image, made anew in every epoch. None: no self-blending.
         crop: side of the random square that is cut out of each image, in its pixels; None: whole.
@@ -176,9 +174,7 @@ class FeatureBatches(Batches):
     augmented, the others are.
 
     Args:
-        batches: the images.
         extractor: a model from images to `(n, C)` features.
-        views: how many views of each image.
         advance: called after each batch.
     """
 

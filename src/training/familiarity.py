@@ -34,11 +34,7 @@ class Learnt:
     images: int  # number of training images that it was learnt from
 
     def facts(self, sha256: str) -> dict[str, Any]:
-        """Return what the card says of it.
-
-        Args:
-            sha256: of its file in the bundle.
-        """
+        """Return what the card says of it, with the hash of its file in the bundle."""
         return {
             "method": self.choice.method,
             "sha256": sha256,
@@ -56,9 +52,7 @@ def learn(
     """Learn what is familiar from training images, as many of each source.
 
     Args:
-        samples: the training images.
         image: returns image number i as inference sees it, `(S, S, 3)` uint8 RGB.
-        model: the trained network, a network of `network.build`.
         seed: of the choice of at most `IMAGES` of them, and of what `familiarity` chooses.
     """
     chosen = _choose([sample.source for sample in samples], seed)
@@ -69,13 +63,7 @@ def learn(
 
 
 def of_run(run: Run, model: keras.Model, framing: Framing) -> Learnt:
-    """Learn from the training images of a run, as they are in inference.
-
-    Args:
-        run: the run that ended.
-        model: its network.
-        framing: how faces are framed.
-    """
+    """Learn from the training images of a run, as they are in inference."""
     data, settings = run.dataset, run.settings
     indices = sorted(set(data.indices("train")))
     samples = [data.samples[index] for index in indices]
@@ -95,9 +83,7 @@ def pooled(
     """Return the averaged features of images, `(N, C)` float32.
 
     Args:
-        chosen: their numbers.
         image: returns image number i, `(S, S, 3)` uint8 RGB.
-        model: a network of `network.build`.
         why: what the progress bar says.
     """
     import keras

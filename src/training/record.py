@@ -39,12 +39,7 @@ def card(
     """Write down what is known about a detector when its training ends.
 
     Args:
-        name: the bundle's name.
-        run: the run that ended.
-        model: the network.
         facts: what the run decided beside its settings.
-        audited: what the audit of the data found.
-        framing: how faces were framed.
     """
     chosen, settings = best(run.state), run.settings
     return Card(

@@ -143,7 +143,6 @@ class RunFolder:
         """Write the state after an epoch, then remove what it supersedes.
 
         Args:
-            state: with the epoch's row.
             part: the part of the network that changes in this phase.
             fitted: the compiled model, whose optimizer is saved.
         """

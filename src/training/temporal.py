@@ -41,10 +41,7 @@ class ClipBatches(keras.utils.PyDataset):
         features: `(N, C)` of the frames.
         members: rows of the frames of each video, in order of time.
         labels: `(len(members),)` 1 for fake, 0 for real.
-        frames: of a clip.
-        batch_size: clips a batch.
         vary: a new order and other frames in every epoch.
-        seed: of both.
     """
 
     def __init__(
@@ -101,8 +98,7 @@ def learn(run: Run, network: keras.Model) -> Learnt:
     """Train a head on the training clips; a run that was killed goes on.
 
     Args:
-        run: the run, whose frame network is trained.
-        network: that network, with the weights that will be saved.
+        network: of the frames, with the weights that will be saved.
     """
     found, frames = _clips(run)
     used = sorted({member for clip in found for member in clip.members})
