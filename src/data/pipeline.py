@@ -3,6 +3,7 @@
 Loads Keras: import it where batches are made, not at the start of a program.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -181,35 +182,15 @@ class FeatureBatches(Batches):
     def __init__(
         self, batches: Batches, extractor: keras.Model, views: int, advance: Callable[[], object]
     ) -> None:
-        super().__init__(
-            batches.cache,
-            batches.indices,
-            batches.labels,
-            batches.batch_size,
-            level=batches.level,
-            shuffle=batches.shuffle,
-            seed=batches.seed,
-            groups=batches.groups,
-            landmarks=batches.landmarks,
-        )
-        self.features = [self._extract(extractor, view, advance) for view in range(views)]
-
-    def _extract(
-        self, extractor: keras.Model, view: int, advance: Callable[[], object]
-    ) -> np.ndarray:
-        images = Batches(
-            self.cache,
-            self.indices,
-            self.labels,
-            self.batch_size,
-            level=self.level if view else "none",
-            seed=self.seed,
-            groups=self.groups,
-            landmarks=self.landmarks,
-        )
-        images.epoch = view
+        self.__dict__.update(vars(batches))
         step = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: advance())
-        return extractor.predict(images, callbacks=[step], verbose=0)
+        self.features = []
+        for view in range(views):
+            images = copy.copy(batches)
+            images.epoch, images.shuffle = view, False
+            if not view:
+                images.level = "none"
+            self.features.append(extractor.predict(images, callbacks=[step], verbose=0))
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `number`: `(n, C)` features and `(n, 1)` float32 labels."""
