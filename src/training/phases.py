@@ -7,7 +7,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from src.progress import bar
 from src.training.callbacks import Checkpoint, EpochBar
 from src.training.processes import cut_padding
 from src.training.settings import SCRATCH, Settings
-from src.training.state import RunFolder, RunState
+from src.training.state import RunState
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,9 @@ class Run:
     settings: Settings
     dataset: Dataset
     model: keras.Model  # ends in the logit; the same object through all phases
-    folder: RunFolder
     state: RunState
+    # What was left open and has been decided, beside the settings in the card.
+    decided: dict[str, Any] = field(default_factory=dict)
     tensorboard: Path | None = None  # folder for TensorBoard's log
 
     def fit(self, phase: Phase) -> None:
@@ -74,7 +75,7 @@ class Run:
         done = state.epochs_in(phase.name)
         first = len(state.history) - done
         if phase.name == WARM_UP:
-            self.folder.keep_start(self.state, self.model)
+            self.state.keep_start(self.model)
         if not done:
             self.load_best()
         set_trainable(self.model, phase, self.settings)
@@ -83,7 +84,7 @@ class Run:
         compile_for(fitted, phase, self.settings, steps=len(train))
         cut_padding(fitted, train, validation)
         if done:
-            self.folder.restore(part, fitted)
+            state.restore(part, fitted)
         count = sum(math.prod(v.shape) for v in fitted.trainable_variables)
         log.info("%s: %d epochs, %s weights train", phase.name, phase.epochs, f"{count:,}")
         for crop, end in phase.parts():
@@ -102,7 +103,7 @@ class Run:
                 verbose=0,
             )
             done = end
-        self.folder.finish(state, phase.name)
+        state.finish(phase.name)
 
     def load_best(self) -> None:
         """Bring the network to the best epoch so far; before the first, leave it as it is."""
@@ -110,9 +111,8 @@ class Run:
         if best is None:
             return
         if best["phase"] == WARM_UP:
-            self.folder.keep_start(self.state, self.model)
-        weights = self.folder.best_weights(self.state)
-        changing_part(self.model, best["phase"]).load_weights(weights)
+            self.state.keep_start(self.model)
+        changing_part(self.model, best["phase"]).load_weights(self.state.best_weights)
 
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
@@ -139,7 +139,7 @@ class Run:
             groups=[position.group for position in positions],
             landmarks=[position.landmarks for position in positions] if blended else None,
             seed=self.settings.seed,
-            shard=self.folder.shard,
+            shard=self.state.shard,
             **options,
         )
 
@@ -157,9 +157,9 @@ class Run:
                     factor=0.5, patience=max(1, patience // 2), **watch
                 ),
             ]
-        if self.tensorboard is not None and self.folder.shard.first:
+        if self.tensorboard is not None and self.state.shard.first:
             callbacks.append(keras.callbacks.TensorBoard(self.tensorboard / phase.name))
-        checkpoint = Checkpoint(self.folder, self.state, phase.name, part, train, callbacks)
+        checkpoint = Checkpoint(self.state, phase.name, part, train, callbacks)
         return [*callbacks, EpochBar(len(train)), checkpoint]
 
 

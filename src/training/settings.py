@@ -175,6 +175,11 @@ class Settings:
         return self.equalize_size or self.image_size
 
     @property
+    def sampling(self) -> dict[str, Any]:
+        """What decides which images are used, by the names that finding has for it."""
+        return {name: getattr(self, name) for name in ("seed", "limit_per_class", "fraction")}
+
+    @property
     def calibrating(self) -> dict[str, Any]:
         """What decides a calibration, by the names that calibrating has for it."""
         names = "max_false_fake", "max_false_real", "batch_size", "seed"

@@ -22,7 +22,7 @@ from src.files import write_table
 from src.training.callbacks import Checkpoint, EpochBar
 from src.training.familiarity import pooled
 from src.training.phases import Run, class_weight, compile_with
-from src.training.state import RunFolder, RunState
+from src.training.state import RunState
 
 log = logging.getLogger(__name__)
 
@@ -134,13 +134,13 @@ def learn(run: Run, network: keras.Model) -> Learnt:
 
 def _fit(run: Run, model: keras.Model, train: ClipBatches, validation: ClipBatches) -> RunState:
     """Fit a head, and leave it with the weights of its best epoch."""
-    folder, settings = RunFolder(run.folder.path / NAME), run.settings
-    state = folder.open({"frames": train.frames}, resume=True, overwrite=False)
+    settings, given = run.settings, {"frames": train.frames}
+    state = RunState.open(run.state.path / NAME, given, resume=True, overwrite=False)
     optimizer = keras.optimizers.AdamW(settings.learning_rate, weight_decay=WEIGHT_DECAY)
     compile_with(model, optimizer)
     done = len(state.history)
     if done:
-        folder.restore(model, model)
+        state.restore(model, model)
     if NAME not in state.finished:
         log.info("temporal head: %d epochs, %d clips", settings.temporal_epochs, len(train.members))
         watch = {"monitor": "val_auc", "mode": "max"}
@@ -150,7 +150,7 @@ def _fit(run: Run, model: keras.Model, train: ClipBatches, validation: ClipBatch
             keras.callbacks.EarlyStopping(patience=max(settings.patience, 2 * PATIENCE), **watch),
             keras.callbacks.ReduceLROnPlateau(factor=FACTOR, patience=PATIENCE, **watch),
         ]
-        checkpoint = Checkpoint(folder, state, NAME, model, train, callbacks)
+        checkpoint = Checkpoint(state, NAME, model, train, callbacks)
         train.epoch = done
         if not state.stopping:
             model.fit(
@@ -163,8 +163,8 @@ def _fit(run: Run, model: keras.Model, train: ClipBatches, validation: ClipBatch
                 shuffle=False,
                 verbose=0,
             )
-        folder.finish(state, NAME)
-    model.load_weights(folder.best_weights(state))
+        state.finish(NAME)
+    model.load_weights(state.best_weights)
     return state
 
 
