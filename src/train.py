@@ -235,7 +235,7 @@ def _calibrated(run: Run, detector: Detector) -> dict[str, Any]:
     Where that cannot be done, such as without a face in any of them, it is no reason to lose what
     was learnt.
     """
-    apart, options = run.dataset.readable(CALIBRATION), run.settings.calibrating
+    apart, options = list(run.dataset.readable(CALIBRATION).values()), run.settings.calibrating
     entries: dict[str, Any] = {}
     if apart:
         try:

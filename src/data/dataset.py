@@ -59,27 +59,23 @@ class Dataset:
             balance: repeat the images of smaller sources, see `_copies`.
         """
         faces = self.faces or {}
-        readable = [
-            (index, sample)
-            for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
-            if digest and sample.split == split
-        ]
-        copies = _copies([sample.source for _, sample in readable]) if balance else {}
+        readable = self.readable(split)
+        copies = _copies([sample.source for sample in readable.values()]) if balance else {}
         images = [
             Position(index, sample.label, _group(sample, copy), faces.get(index))
-            for index, sample in readable
+            for index, sample in readable.items()
             for copy in range(copies.get(sample.source, 1))
         ]
         blends = [replace(p, label=1) for p in images if p.landmarks is not None]
         return images + _share(blends, self.self_blend)
 
-    def readable(self, split: str) -> list[folders.Sample]:
-        """Return the images of a split, as far as they can be read."""
-        return [
-            sample
-            for sample, digest in zip(self.samples, self.digests, strict=True)
-            if digest and sample.split == split
-        ]
+    def readable(self, *splits: str) -> dict[int, folders.Sample]:
+        """Return the images of some splits, as far as they can be read, by index."""
+        return {
+            index: sample
+            for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
+            if digest and sample.split in splits
+        }
 
     def indices(self, split: str) -> list[int]:
         """Return which image each of `positions(split)` shows."""
@@ -88,10 +84,6 @@ class Dataset:
     def labels(self, split: str) -> list[int]:
         """Return the labels (1 fake, 0 real) of `positions(split)`."""
         return [position.label for position in self.positions(split)]
-
-    def groups(self, split: str) -> list[str]:
-        """Return the groups of `positions(split)`."""
-        return [position.group for position in self.positions(split)]
 
     def facts(self) -> dict[str, Any]:
         """Return what the card says of the data.
@@ -118,11 +110,8 @@ class Dataset:
         """Say how many real images are self-blended, and how many have no face for that."""
         if self.faces is None:
             return {}
-        reals = [
-            index
-            for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
-            if digest and sample.label == 0 and sample.split != CALIBRATION
-        ]
+        learnt = {sample.split for sample in self.samples} - {CALIBRATION}
+        reals = [sample for sample in self.readable(*learnt).values() if sample.label == 0]
         splits = {self.samples[index].split for index in self.faces}
         blends = {
             split: sum(p.label == 1 and p.landmarks is not None for p in self.positions(split))

@@ -65,8 +65,8 @@ def learn(
 def of_run(run: Run, model: keras.Model, framing: Framing) -> Learnt:
     """Learn from the training images of a run, as they are in inference."""
     data, settings = run.dataset, run.settings
-    indices = sorted(set(data.indices("train")))
-    samples = [data.samples[index] for index in indices]
+    there = data.readable("train")
+    indices, samples = list(there), list(there.values())
 
     def image(number: int) -> np.ndarray:
         if not settings.equalize:

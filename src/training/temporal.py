@@ -174,10 +174,8 @@ def _clips(run: Run) -> tuple[list[Clip], int]:
     Single images beside clips are left out: repeated, they would be films in which nothing moves,
     and tell the classes where these are filmed more or less often.
     """
-    data = run.dataset
-    there = [i for i, digest in enumerate(data.digests) if digest]
-    there = [i for i in there if data.samples[i].split in SPLITS]
-    samples = [data.samples[i] for i in there]
+    readable = run.dataset.readable(*SPLITS)
+    there, samples = list(readable), list(readable.values())
     found, frames = clips.find(samples), run.settings.clip_frames
     if len({(clip.sample.split, clip.sample.label) for clip in found}) < 4:
         log.warning(

@@ -2,12 +2,12 @@
 
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+from src.data.dataset import Dataset
 from src.data.splits import Sample
 from src.detector import temporal as heads
 from src.training import temporal
@@ -41,7 +41,7 @@ def make_run(folder, stills=False):
                 features.append(row)
     digests = ["", *("known" for _ in samples[1:])]
     chosen = {"temporal": "lstm", "clip_frames": 4, "batch_size": 4, "learning_rate": 5e-3}
-    dataset = SimpleNamespace(samples=samples, digests=digests, cache=features)
+    dataset = Dataset(samples, digests, [], features)
     return Run(Settings(("x",), **chosen), dataset, None, RunState(folder))
 
 
