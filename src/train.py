@@ -211,9 +211,7 @@ def _save(run: Run, output: Path, audited: Audit, framing: Framing, overwrite: b
     card = record.card(output.name, run, model, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
         learnt = familiarity.of_run(run, model, framing)
-        known = learnt.facts(learnt.familiarity.write(folder))
-        card = replace(card, familiarity=known)
-        head = None
+        card, head = replace(card, familiarity=learnt.write(folder)), None
         if run.settings.temporal is not None:
             from src.training import temporal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,11 +34,11 @@ class Learnt:
     choice: Choice  # which distance it is, and why
     images: int  # number of training images that it was learnt from
 
-    def facts(self, sha256: str) -> dict[str, Any]:
-        """Return what the card says of it, with the hash of its file in the bundle."""
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write it into a bundle, and return what the card says of it."""
         return {
             "method": self.choice.method,
-            "sha256": sha256,
+            "sha256": self.familiarity.write(folder),
             "images": self.images,
             "aucs": self.choice.aucs,
         }
