@@ -237,10 +237,11 @@ class Bench:
     def batches(self, size: int, steps: int) -> Batches:
         """Return batches as training makes them, the images repeated as often as is needed."""
         places = np.arange(steps * size) % len(self.data.samples)
-        labels, groups = self.data.labels("train"), self.data.groups("train")
+        positions = self.data.positions("train")
+        shown = [positions[i] for i in places]
         return Batches(
-            self.data.cache, places, [labels[i] for i in places], size,
-            level=self.settings.augment, shuffle=True, groups=[groups[i] for i in places],
+            self.data.cache, places, [p.label for p in shown], size,
+            level=self.settings.augment, shuffle=True, groups=[p.group for p in shown],
         )  # fmt: skip
 
     def measure(self, task: str, batch: int) -> Row:

@@ -60,13 +60,12 @@ def warm_up(settings: Settings) -> list[str]:
 def _timed_warm_up(settings: Settings) -> tuple[Run, float]:
     from src.detector import network
     from src.training import phases, precision
-    from src.training.state import RunFolder
+    from src.training.state import RunState
 
     with tempfile.TemporaryDirectory() as scratch:
-        folder = RunFolder(Path(scratch) / "run")
-        state = folder.open({}, resume=False, overwrite=False)
+        state = RunState.open(Path(scratch) / "run", {}, resume=False, overwrite=False)
         samples = dataset.find(settings.data_dirs, SPLITS)
-        data = dataset.load(samples, settings.image_size, folder.path)
+        data = dataset.load(samples, settings.image_size, state.path)
         precision.seed_everything(settings.seed, deterministic=False)
         model = network.build(
             settings.backbone,
@@ -74,7 +73,7 @@ def _timed_warm_up(settings: Settings) -> tuple[Run, float]:
             dropout=settings.dropout,
             weights=Path(settings.weights) if settings.weights != "none" else None,
         )
-        run = phases.Run(settings, data, model, folder, state)
+        run = phases.Run(settings, data, model, state)
         start = time.perf_counter()
         run.fit(phases.Phase(phases.WARM_UP, settings.warmup_epochs))
         return run, time.perf_counter() - start

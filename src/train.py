@@ -6,12 +6,10 @@ the head learns from its features of the frames of whole clips.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import logging
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,22 +27,20 @@ from src.data.folders import Sample
 from src.data.shard import ALONE, Shard
 from src.detector import bundle, halves, network
 from src.detector.detector import Detector
-from src.detector.framing import Framing
+from src.detector.framing import Framing, training_share
 from src.detector.location import DEFAULT
 from src.evaluation import tracks
 from src.export import export as export_bundle
 from src.faces import cut_videos
-from src.files import atomic_folder, refuse_existing, write_table, write_text
+from src.files import atomic_folder, refuse_existing
 from src.training import familiarity, precision, processes, record, weights
-from src.training.framing import choose_framing, with_finder
 from src.training.launching import launch
 from src.training.settings import SCRATCH, TWO_PHASE, Settings, options
-from src.training.state import RunFolder
+from src.training.state import RunState
 
 if TYPE_CHECKING:
     import keras
 
-    from src.training import temporal
     from src.training.phases import Run
 
 log = logging.getLogger(__name__)
@@ -85,123 +81,66 @@ def train(
         CheckFailed: data not fit to learn from, or a loss that became NaN.
     """
     record.require_tensorboard(tensorboard)
-    folder = RunFolder(output.with_name(output.name + ".partial"), shard)
     shard.from_first(lambda: refuse_existing(output, overwrite))
-    state = folder.open(dataclasses.asdict(settings), resume=resume, overwrite=overwrite)
-    prepared = shard.from_first(lambda: _prepare(settings, folder))
-    settings, framing = prepared.settings, with_finder(prepared.framing)
-    data = _dataset(prepared, framing, folder)
-    try:
-        # Keras takes seconds to load: a wrong folder has been told by now.
-        from src.training.phases import Run, plan
-
-        start, initial = weights.agreed(settings.weights, settings.backbone, shard)
-        # After that: where weights are downloaded, Keras builds a network, and draws for it.
-        precision.seed_everything(settings.seed, deterministic=settings.deterministic)
-        folder.require_start(state, initial)
-        schedule = settings.schedule or (TWO_PHASE if start else SCRATCH)
-        compute = shard.from_first(lambda: precision.choose(settings.precision))
-        log.info("%s schedule from %s weights in %s", schedule, initial["kind"], compute)
-        with processes.data_parallel(shard):
-            with precision.computing_in(compute):
-                model = _build(settings, start)
-                if settings.crops:
-                    model = network.of_any_size(model)
-            run = Run(settings, data, model, folder, state, tensorboard)
-            for phase in plan(settings, schedule):
-                if phase.name not in state.finished:
-                    run.fit(phase)
+    partial = output.with_name(output.name + ".partial")
+    state = RunState.open(
+        partial, asdict(settings), resume=resume, overwrite=overwrite, shard=shard
+    )
+    prepared = shard.from_first(lambda: _prepare(settings, partial))
+    framing = Framing.in_training(prepared.share)
+    data = _load(prepared, framing, state)
+    with closing(data.cache):
+        run = _fit(prepared.settings, data, state, tensorboard)
         if not shard.first:
             return output
-        facts = {"schedule": schedule, "precision": compute}
-        _save(run, output, facts, prepared.audited, framing, overwrite)
-    finally:
-        data.cache.close()
+        _save(run, output, prepared.audited, framing, overwrite)
     record.report(run, output)
     if export:
-        _export(output, settings)
-    shutil.rmtree(folder.path)
+        _export(output, prepared.settings)
+    shutil.rmtree(partial)
     return output
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is settled before the first image is decoded.
+    """What is settled before the first image is decoded."""
 
-    Attributes:
-        settings: of the run, with the folders that images are read from.
-        audited: what the audit of the data found.
-        samples: the images to learn, choose and calibrate from.
-        framing: of their faces.
-    """
-
-    settings: Settings
+    settings: Settings  # of the run, with the folders that images are read from
     audited: Audit
-    samples: list[Sample]
-    framing: Framing
+    samples: list[Sample]  # the images to learn, choose and calibrate from
+    share: float | None  # of the frame that the face fills; None takes images whole
 
 
-def _prepare(settings: Settings, folder: RunFolder) -> Prepared:
+def _prepare(settings: Settings, folder: Path) -> Prepared:
     """Cut videos into frames, audit the data, divide the images and measure the framing."""
     count = FRAMES_A_CLIP * settings.clip_frames
-    folders = cut_videos(settings.data_dirs, folder.path / "frames", frames=count)
-    settings = dataclasses.replace(settings, data_dirs=folders)
-    audited = _audit(settings)
-    samples = _samples(settings)
-    return Prepared(settings, audited, samples, choose_framing(settings, samples))
-
-
-def _audit(settings: Settings) -> Audit:
-    """Audit the images of all splits; those of the test split are only compared with the others.
-
-    Raises:
-        CheckFailed: what was found makes the data unfit to learn from.
-    """
+    folders = cut_videos(settings.data_dirs, folder / "frames", frames=count)
+    settings = replace(settings, data_dirs=folders)
+    # Of all splits; the images of the test split are only compared with the others.
     audited = audit(
-        settings.data_dirs,
+        folders,
         max_shortcut_auc=settings.max_shortcut_auc,
         equalize=settings.equalize,
         image_size=settings.encoded_size,
-        seed=settings.seed,
-        limit_per_class=settings.limit_per_class,
-        fraction=settings.fraction,
         remembered=True,
+        **settings.sampling,
     )
     require_fit(audited, allow_shortcut=settings.allow_shortcut)
-    return audited
-
-
-def _samples(settings: Settings) -> list[Sample]:
-    """Find the images, and set some apart for calibration."""
-    samples = dataset.find(
-        settings.data_dirs,
-        ("train", "validation"),
-        seed=settings.seed,
-        limit_per_class=settings.limit_per_class,
-        fraction=settings.fraction,
-        self_blend=settings.self_blend,
-    )
-    return _divided(settings, samples)
-
-
-def _dataset(prepared: Prepared, framing: Framing, folder: RunFolder) -> dataset.Dataset:
-    """Decode the images, framed alike."""
-    settings = prepared.settings
-    return dataset.load(
-        prepared.samples,
-        settings.image_size,
-        folder.path,
-        equalized(framing.load, settings.encoded_size) if settings.equalize else framing.load,
-        self_blend=settings.self_blend,
-        shard=folder.shard,
-    )
+    splits = "train", "validation"
+    found = dataset.find(folders, splits, self_blend=settings.self_blend, **settings.sampling)
+    samples = _divided(settings, found)
+    paths = [sample.path for sample in samples if sample.split == "train"]
+    share = training_share(paths, settings.faces, settings.framing, settings.seed)
+    return Prepared(settings, audited, samples, share)
 
 
 def _divided(settings: Settings, samples: list[Sample]) -> list[Sample]:
     """Set a part of the validation images apart, by which nothing is chosen."""
-    rates = settings.max_false_fake, settings.max_false_real
     divided = set_apart(
-        samples, max_false_fake=rates[0], max_false_real=rates[1], seed=settings.seed
+        samples,
+        max_false_fake=settings.max_false_fake,
+        max_false_real=settings.max_false_real,
+        seed=settings.seed,
     )
     if not any(sample.split == CALIBRATION for sample in divided):
         log.warning(
@@ -209,6 +148,46 @@ def _divided(settings: Settings, samples: list[Sample]) -> list[Sample]:
             "calibration: the detector will promise nothing until `deepfake calibrate`"
         )
     return divided
+
+
+def _load(prepared: Prepared, framing: Framing, state: RunState) -> dataset.Dataset:
+    """Decode the images, framed alike."""
+    settings = prepared.settings
+    return dataset.load(
+        prepared.samples,
+        settings.image_size,
+        state.path,
+        equalized(framing.load, settings.encoded_size) if settings.equalize else framing.load,
+        self_blend=settings.self_blend,
+        shard=state.shard,
+    )
+
+
+def _fit(
+    settings: Settings, data: dataset.Dataset, state: RunState, tensorboard: Path | None
+) -> Run:
+    """Build the network from its first weights, and fit it phase by phase."""
+    # Keras takes seconds to load: a wrong folder has been told by now.
+    from src.training.phases import Run, plan
+
+    start, initial = weights.agreed(settings.weights, settings.backbone, state.shard)
+    # After that: where weights are downloaded, Keras builds a network, and draws for it.
+    precision.seed_everything(settings.seed, deterministic=settings.deterministic)
+    state.require_start(initial)
+    schedule = settings.schedule or (TWO_PHASE if start else SCRATCH)
+    compute = state.shard.from_first(lambda: precision.choose(settings.precision))
+    log.info("%s schedule from %s weights in %s", schedule, initial["kind"], compute)
+    with processes.data_parallel(state.shard):
+        with precision.computing_in(compute):
+            model = _build(settings, start)
+            if settings.crops:
+                model = network.of_any_size(model)
+        decided = {"schedule": schedule, "precision": compute}
+        run = Run(settings, data, model, state, decided, tensorboard)
+        for phase in plan(settings, schedule):
+            if phase.name not in state.finished:
+                run.fit(phase)
+    return run
 
 
 def _build(settings: Settings, start: Path | None) -> keras.Model:
@@ -220,85 +199,57 @@ def _build(settings: Settings, start: Path | None) -> keras.Model:
     )
 
 
-def _save(
-    run: Run,
-    output: Path,
-    facts: dict[str, Any],
-    audited: Audit,
-    framing: Framing,
-    overwrite: bool,
-) -> None:
+def _save(run: Run, output: Path, audited: Audit, framing: Framing, overwrite: bool) -> None:
     """Write the bundle with the weights of the best epoch, in float32 or rounded to float16."""
     from src.report import plots
 
     # A network of its own, so that neither a half-precision policy nor frozen layers are saved.
     model = _build(run.settings, None)
-    dataclasses.replace(run, model=model).load_best()
+    replace(run, model=model).load_best()
     if run.settings.half_weights:
         halves.round_kernels(model)
-    card = record.card(output.name, run, model, facts, audited, framing)
+    card = record.card(output.name, run, model, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
         learnt = familiarity.of_run(run, model, framing)
-        known = learnt.facts(learnt.familiarity.write(folder))
-        head = _head(run, model, folder)
-        card = dataclasses.replace(card, temporal=head.facts if head else None)
-        model = network.probability(model)
+        card, head = replace(card, familiarity=learnt.write(folder)), None
+        if run.settings.temporal is not None:
+            from src.training import temporal
+
+            trained = temporal.learn(run, model)
+            trained.write(folder)
+            card, head = replace(card, temporal=trained.facts), trained.head
         detector = Detector.in_keras(
-            card, model, familiarity=learnt.familiarity, head=lambda: head.head if head else None
+            card, network.probability(model), familiarity=learnt.familiarity, head=lambda: head
         )
-        apart = run.dataset.readable(CALIBRATION)
-        card = dataclasses.replace(
-            card,
-            familiarity=known,
-            calibration=_calibration(run.settings, detector, apart),
-            tracks=_tracks(run.settings, detector, apart) if head else None,
-        )
+        card = replace(card, **_calibrated(run, detector))
         bundle.save(folder, detector.model, card)
-        write_table(folder / "history.csv", run.state.history)
-        write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
+        record.write(folder, run, card)
         plots.save(plots.training_curves(run.state.history), folder / "curves.png")
-        if run.dataset.skipped:
-            rows = [dataclasses.asdict(skipped) for skipped in run.dataset.skipped]
-            write_table(folder / "skipped.csv", rows)
 
 
-def _head(run: Run, model: keras.Model, folder: Path) -> temporal.Learnt | None:
-    """Train the temporal head that was asked for, on the frozen frame network."""
-    if run.settings.temporal is None:
-        return None
-    from src.training import temporal
+def _calibrated(run: Run, detector: Detector) -> dict[str, Any]:
+    """Calibrate on the images that were set apart, and on their videos; the card's entries.
 
-    learnt = temporal.learn(run, model)
-    learnt.write(folder)
-    return learnt
-
-
-def _tracks(
-    settings: Settings, detector: Detector, apart: Sequence[Sample]
-) -> dict[str, Any] | None:
-    """Calibrate persons over time on the videos that were set apart, if there are any."""
-    try:
-        return tracks.calibrate(apart, detector, **settings.calibrating).to_dict()
-    except InputError as error:
-        log.warning("not calibrated on video: %s", error)
-        return None
-
-
-def _calibration(
-    settings: Settings, detector: Detector, apart: Sequence[Sample]
-) -> dict[str, Any] | None:
-    """Calibrate on the images that were set apart, if there are any."""
-    if not apart:
-        return None
-    try:
-        found = calibrate_on(apart, detector, **settings.calibrating)
-    except InputError as error:
-        # Such as no face in any of them: no reason to lose what was learnt.
-        log.warning("the detector promises nothing until `deepfake calibrate`: %s", error)
-        return None
-    for sentence in sentences(found):
-        log.info("%s", sentence)
-    return found.to_dict()
+    Where that cannot be done, such as without a face in any of them, it is no reason to lose what
+    was learnt.
+    """
+    apart, options = list(run.dataset.readable(CALIBRATION).values()), run.settings.calibrating
+    entries: dict[str, Any] = {}
+    if apart:
+        try:
+            found = calibrate_on(apart, detector, **options)
+        except InputError as error:
+            log.warning("the detector promises nothing until `deepfake calibrate`: %s", error)
+        else:
+            entries["calibration"] = found.to_dict()
+            for sentence in sentences(found):
+                log.info("%s", sentence)
+    if run.settings.temporal is not None:
+        try:
+            entries["tracks"] = tracks.calibrate(apart, detector, **options).to_dict()
+        except InputError as error:
+            log.warning("not calibrated on video: %s", error)
+    return entries
 
 
 def _export(output: Path, settings: Settings) -> None:
@@ -321,14 +272,10 @@ def _export(output: Path, settings: Settings) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")
 @processes.options
 @click.pass_context
-def command(
-    context: click.Context,
-    output: Path,
-    place: processes.Place,
-    **settings: Any,
-) -> None:
+def command(context: click.Context, output: Path, **settings: Any) -> None:
     """Train a detector in two phases and write its bundle."""
     ways = {name: settings.pop(name) for name in ("resume", "overwrite", "tensorboard", "export")}
+    place = processes.chosen(*map(settings.pop, ("processes", "process", "coordinator")))
     chosen = Settings(**settings)
     processes.require_possible(place, chosen)
     if place.number is None:

@@ -91,7 +91,7 @@ def familiar_bundle(
     learnt = learn(samples, lambda seed: picture(seed, SIZE, SIZE), tiny_model)
     folder = tmp_path_factory.mktemp("familiar") / "detector"
     shutil.copytree(bundle_folder, folder)
-    facts = learnt.facts(learnt.familiarity.write(folder))
+    facts = learnt.write(folder)
     bundle.save(folder, network.probability(tiny_model), card(familiarity=facts))
     return folder
 

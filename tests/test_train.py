@@ -600,7 +600,7 @@ def test_classes_weigh_alike_with_self_blends_among_the_fakes(photographs, tmp_p
     blends = {p.index for p in quarter if p.label and p.landmarks is not None}
     assert len(blends) == len(quarter) - 40 == 24 / 4
     indices, landmarks = data.indices("train"), [p.landmarks for p in data.positions("train")]
-    assert len(indices) == len(landmarks) == len(data.groups("train")) == 64
+    assert len(indices) == len(landmarks) == len(data.positions("train")) == 64
     for index, label, face in zip(indices[40:], labels[40:], landmarks[40:], strict=True):
         assert label == 1 and face is not None and data.samples[index].label == 0
     data.cache.close()

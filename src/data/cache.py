@@ -1,7 +1,5 @@
 """Decoded images, kept while a training run needs them."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil
@@ -42,12 +40,10 @@ class ImageCache:
     takes the pixels of the others out of theirs.
 
     Args:
-        paths: the image files.
         size: side of the square images in pixels.
         folder: where the file goes; it is removed by `close`. All processes of a run see it.
         read: turns the content of a file into an image of that size, see `pixels.load`.
         memory_bytes: up to this many bytes stay in memory, in the only process of a run.
-        shard: which process this is.
     """
 
     def __init__(
@@ -83,14 +79,10 @@ class ImageCache:
         self._files[number] = os.open(self._file(number), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
 
     def _file(self, number: int) -> Path:
-        """Return the file of a process."""
         return self._folder / f"images-{number}.cache"
 
     def fill(self, advance: Callable[[], object] = lambda: None) -> tuple[list[str], list[Skipped]]:
-        """Read every image once, on threads.
-
-        Args:
-            advance: called after each image.
+        """Read every image once, on threads; `advance` is called after each.
 
         Returns:
             The SHA-256 of each file in order (an empty string where it cannot be read), and the

@@ -1,7 +1,5 @@
 """The images of a training run: found, decoded once, hashed."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import math
@@ -32,71 +30,52 @@ FINDERS = 2  # threads
 
 @dataclass(frozen=True)
 class Position:
-    """What training sees once an epoch: an image, or a fresh self-blend of a real image.
+    """What training sees once an epoch: an image, or a fresh self-blend of a real image."""
 
-    Attributes:
-        index: of the image.
-        label: 1 fake, 0 real. A self-blend is fake, the image that it is made of real.
-        group: what belongs together.
-        landmarks: `(5, 2)` float32 in pixels of the cached image, of a real image's face with
-            self-blending. A fake that has them is a self-blend.
-    """
-
-    index: int
-    label: int
-    group: str
+    index: int  # of the image
+    label: int  # 1 fake, 0 real; a self-blend is fake, the image that it is made of real
+    group: str  # what belongs together
+    # `(5, 2)` float32 in pixels of the cached image, of a real image's face with self-blending. A
+    # fake that has them is a self-blend.
     landmarks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Decoded images with their labels and splits.
+    """Decoded images with their labels and splits."""
 
-    Attributes:
-        samples: every image that was found, readable or not.
-        digests: SHA-256 of each file; an empty string where it cannot be read.
-        skipped: those that cannot be read.
-        cache: the pixels.
-        faces: landmarks by index, of the real images with a face; None without self-blending.
-        self_blend: share of those that are given a self-blend.
-    """
-
-    samples: list[folders.Sample]
-    digests: list[str]
+    samples: list[folders.Sample]  # every image that was found, readable or not
+    digests: list[str]  # SHA-256 of each file; an empty string where it cannot be read
     skipped: list[Skipped]
     cache: ImageCache
+    # Landmarks by index, of the real images with a face; None without self-blending.
     faces: Mapping[int, np.ndarray] | None = None
-    self_blend: float = 1.0
+    self_blend: float = 1.0  # share of those that are given a self-blend
 
     def positions(self, split: str, *, balance: bool = False) -> list[Position]:
         """Return the readable images of a split, then self-blends of the real faces.
 
         Args:
-            split: whose images.
             balance: repeat the images of smaller sources, see `_copies`.
         """
         faces = self.faces or {}
-        readable = [
-            (index, sample)
-            for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
-            if digest and sample.split == split
-        ]
-        copies = _copies([sample.source for _, sample in readable]) if balance else {}
+        readable = self.readable(split)
+        copies = _copies([sample.source for sample in readable.values()]) if balance else {}
         images = [
             Position(index, sample.label, _group(sample, copy), faces.get(index))
-            for index, sample in readable
+            for index, sample in readable.items()
             for copy in range(copies.get(sample.source, 1))
         ]
         blends = [replace(p, label=1) for p in images if p.landmarks is not None]
         return images + _share(blends, self.self_blend)
 
-    def readable(self, split: str) -> list[folders.Sample]:
-        """Return the images of a split, as far as they can be read."""
-        return [
-            sample
-            for sample, digest in zip(self.samples, self.digests, strict=True)
-            if digest and sample.split == split
-        ]
+    def readable(self, *splits: str) -> dict[int, folders.Sample]:
+        """Return the images of some splits, as far as they can be read, by index."""
+        return {
+            index: sample
+            for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
+            if digest and sample.split in splits
+        }
 
     def indices(self, split: str) -> list[int]:
         """Return which image each of `positions(split)` shows."""
@@ -105,10 +84,6 @@ class Dataset:
     def labels(self, split: str) -> list[int]:
         """Return the labels (1 fake, 0 real) of `positions(split)`."""
         return [position.label for position in self.positions(split)]
-
-    def groups(self, split: str) -> list[str]:
-        """Return the groups of `positions(split)`."""
-        return [position.group for position in self.positions(split)]
 
     def facts(self) -> dict[str, Any]:
         """Return what the card says of the data.
@@ -135,11 +110,8 @@ class Dataset:
         """Say how many real images are self-blended, and how many have no face for that."""
         if self.faces is None:
             return {}
-        reals = [
-            index
-            for index, (sample, digest) in enumerate(zip(self.samples, self.digests, strict=True))
-            if digest and sample.label == 0 and sample.split != CALIBRATION
-        ]
+        learnt = {sample.split for sample in self.samples} - {CALIBRATION}
+        reals = [sample for sample in self.readable(*learnt).values() if sample.label == 0]
         splits = {self.samples[index].split for index in self.faces}
         blends = {
             split: sum(p.label == 1 and p.landmarks is not None for p in self.positions(split))
@@ -181,8 +153,6 @@ def find(
     """List the images of some splits; see `folders.scan`.
 
     Args:
-        data_dirs: the folders.
-        splits: the splits wanted.
         seed: of the split where the folders have none.
         limit_per_class: at most so many images of a class in each split.
         fraction: share of the images used.
@@ -210,12 +180,10 @@ def load(
     """Decode and hash images, each in one of the processes.
 
     Args:
-        samples: the images.
         image_size: side of the decoded square in pixels.
         cache_folder: where a cache that is too big for memory goes.
         read: turns the content of a file into an image of that size.
         self_blend: share of the real faces of which fakes are made; above 0, faces are found.
-        shard: which process this is.
 
     Raises:
         InputError: a split whose readable images are of one class.
@@ -242,11 +210,7 @@ def is_drawn_sample(data_dirs: Sequence[str | Path]) -> bool:
 
 
 def _faces(data: Dataset, splits: Sequence[str], shard: Shard) -> dict[int, np.ndarray]:
-    """Find the face in each real image, on threads, each in one of the processes.
-
-    Raises:
-        InputError: a split has neither fakes nor real images with a face.
-    """
+    """Find the face in each real image, on threads, each in one of the processes."""
     from src.data.faces import Finder
 
     finder = Finder.from_package()

@@ -3,8 +3,7 @@
 Loads Keras: import it where batches are made, not at the start of a program.
 """
 
-from __future__ import annotations
-
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -32,14 +31,12 @@ class Batches(keras.utils.PyDataset):
     not the person. So are a self-blend and its image.
 
     Args:
-        cache: the decoded images.
-        indices: which of them, in order; an image may come more than once.
+        indices: which images of the cache, in order; one may come more than once.
         labels: `(len(indices),)` 1 for fake, 0 for real.
         batch_size: images a batch; the last may be smaller.
         level: one of `augment.LEVELS`.
         shuffle: a new order every epoch.
         groups: `(len(indices),)` what belongs together; None: nothing does.
-        seed: of order and augmentation.
         landmarks: `(len(indices),)` the landmarks of a face, or None. A fake that has them is a
             self-blend of its (real) image, made anew in every epoch. None: no self-blending.
         crop: side of the random square that is cut out of each image, in its pixels; None: whole.
@@ -178,44 +175,22 @@ class FeatureBatches(Batches):
     augmented, the others are.
 
     Args:
-        batches: the images.
         extractor: a model from images to `(n, C)` features.
-        views: how many views of each image.
         advance: called after each batch.
     """
 
     def __init__(
         self, batches: Batches, extractor: keras.Model, views: int, advance: Callable[[], object]
     ) -> None:
-        super().__init__(
-            batches.cache,
-            batches.indices,
-            batches.labels,
-            batches.batch_size,
-            level=batches.level,
-            shuffle=batches.shuffle,
-            seed=batches.seed,
-            groups=batches.groups,
-            landmarks=batches.landmarks,
-        )
-        self.features = [self._extract(extractor, view, advance) for view in range(views)]
-
-    def _extract(
-        self, extractor: keras.Model, view: int, advance: Callable[[], object]
-    ) -> np.ndarray:
-        images = Batches(
-            self.cache,
-            self.indices,
-            self.labels,
-            self.batch_size,
-            level=self.level if view else "none",
-            seed=self.seed,
-            groups=self.groups,
-            landmarks=self.landmarks,
-        )
-        images.epoch = view
+        self.__dict__.update(vars(batches))
         step = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: advance())
-        return extractor.predict(images, callbacks=[step], verbose=0)
+        self.features = []
+        for view in range(views):
+            images = copy.copy(batches)
+            images.epoch, images.shuffle = view, False
+            if not view:
+                images.level = "none"
+            self.features.append(extractor.predict(images, callbacks=[step], verbose=0))
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `number`: `(n, C)` features and `(n, 1)` float32 labels."""

@@ -1,7 +1,5 @@
 """The part of a run that one of several processes takes: of every batch, and of the image files."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -23,16 +21,11 @@ class Shard:
     What a batch holds is settled for all of them. A process makes its rows alone: the batch is cut
     into equal stretches, padded at its end where it does not divide. The padding is cut off again
     before anything is computed, see `src.training.processes.cut_padding`.
-
-    Attributes:
-        number: of this process, from 0. The first one writes what is written.
-        processes: how many there are.
-        devices: of all processes together, as many in each.
     """
 
-    number: int = 0
-    processes: int = 1
-    devices: int = 1
+    number: int = 0  # of this process; the first one writes what is written
+    processes: int = 1  # how many there are
+    devices: int = 1  # of all processes together, as many in each
 
     @property
     def first(self) -> bool:

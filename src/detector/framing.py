@@ -1,5 +1,6 @@
 """What part of an image the network judges: each face as faces stood in the training images."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from src import InputError
 from src.data import pixels
 from src.data.faces import Face, Finder, crop_box, framing_of
 from src.detector import verdict
+
+log = logging.getLogger(__name__)
 
 FACES = ("auto", "largest", "all", "off")
 # A face is framed as in training where it fills the frame to within this factor, and a frame is a
@@ -47,6 +50,11 @@ class Framing:
     faces: str = "off"
     # None where no faces are looked for.
     finder: Finder | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def in_training(cls, share: float | None) -> "Framing":
+        """Return how images are framed around their largest face, or taken whole (None)."""
+        return cls() if share is None else cls(share, "largest", Finder.from_package())
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the finder behind, which cannot go to another process."""
@@ -130,3 +138,33 @@ def measure_framing(paths: Sequence[Path], finder: Finder, seed: int = 0) -> Mea
     enough = len(shares) >= max(1, WITH_FACE * readable)
     share = min(1.0, float(np.median(shares))) if enough else None
     return Measured(share, readable, len(shares))
+
+
+def training_share(
+    paths: Sequence[Path], faces: str, share: float | None, seed: int = 0
+) -> float | None:
+    """Settle what part of the frame's width the face fills in training, in (0, 1].
+
+    Args:
+        paths: the training images, in which it is measured.
+        faces: `off` takes every image whole, and anything else the largest face.
+        share: what was asked for; None: as most of the images are framed.
+
+    Returns:
+        The share; None where images are taken whole.
+    """
+    if faces == "off" or share is not None:
+        return share
+    measured = measure_framing(paths, Finder.from_package(), seed)
+    if measured.share is None:
+        log.warning(
+            "a face was found in %d of %d training images: every image is taken whole, in training "
+            "and later (--faces off says so without looking)",
+            measured.with_face,
+            measured.images,
+        )
+    else:
+        log.info(
+            "faces fill %.2f of the frame (median of %d images)", measured.share, measured.with_face
+        )
+    return measured.share

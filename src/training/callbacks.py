@@ -3,8 +3,6 @@
 Loads Keras: import it where training happens.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 
 from src import CheckFailed
 from src.progress import bar
-from src.training.state import RunFolder, RunState
+from src.training.state import RunState
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +31,6 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: RunFolder,
         state: RunState,
         phase: str,
         part: keras.Model,
@@ -41,8 +38,8 @@ class Checkpoint(keras.callbacks.Callback):
         others: list[keras.callbacks.Callback],
     ) -> None:
         super().__init__()
-        self.folder, self.state, self.phase = folder, state, phase
-        self.part, self.batches, self.others = part, batches, others
+        self.state, self.phase, self.part = state, phase, part
+        self.batches, self.others = batches, others
 
     def on_train_begin(self, logs: Any = None) -> None:
         for callback in self.others:
@@ -69,7 +66,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.state.history.append(row)
         self.state.callbacks = self._memories()
         self.state.stopping = self.model.stop_training
-        self.folder.save(self.state, self.part, self.model)
+        self.state.save(self.part, self.model)
 
     def _memories(self) -> dict[str, dict[str, Any]]:
         memories = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,27 +28,17 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Learnt:
-    """What is familiar to a detector.
-
-    Attributes:
-        familiarity: what distances are computed with.
-        choice: which distance it is, and why.
-        images: how many training images it was learnt from.
-    """
+    """What is familiar to a detector."""
 
     familiarity: Familiarity
-    choice: Choice
-    images: int
+    choice: Choice  # which distance it is, and why
+    images: int  # number of training images that it was learnt from
 
-    def facts(self, sha256: str) -> dict[str, Any]:
-        """Return what the card says of it.
-
-        Args:
-            sha256: of its file in the bundle.
-        """
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write it into a bundle, and return what the card says of it."""
         return {
             "method": self.choice.method,
-            "sha256": sha256,
+            "sha256": self.familiarity.write(folder),
             "images": self.images,
             "aucs": self.choice.aucs,
         }
@@ -62,9 +53,7 @@ def learn(
     """Learn what is familiar from training images, as many of each source.
 
     Args:
-        samples: the training images.
         image: returns image number i as inference sees it, `(S, S, 3)` uint8 RGB.
-        model: the trained network, a network of `network.build`.
         seed: of the choice of at most `IMAGES` of them, and of what `familiarity` chooses.
     """
     chosen = _choose([sample.source for sample in samples], seed)
@@ -75,16 +64,10 @@ def learn(
 
 
 def of_run(run: Run, model: keras.Model, framing: Framing) -> Learnt:
-    """Learn from the training images of a run, as they are in inference.
-
-    Args:
-        run: the run that ended.
-        model: its network.
-        framing: how faces are framed.
-    """
+    """Learn from the training images of a run, as they are in inference."""
     data, settings = run.dataset, run.settings
-    indices = sorted(set(data.indices("train")))
-    samples = [data.samples[index] for index in indices]
+    there = data.readable("train")
+    indices, samples = list(there), list(there.values())
 
     def image(number: int) -> np.ndarray:
         if not settings.equalize:
@@ -101,9 +84,7 @@ def pooled(
     """Return the averaged features of images, `(N, C)` float32.
 
     Args:
-        chosen: their numbers.
         image: returns image number i, `(S, S, 3)` uint8 RGB.
-        model: a network of `network.build`.
         why: what the progress bar says.
     """
     import keras

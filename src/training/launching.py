@@ -1,7 +1,5 @@
 """Starting the processes of a run on one host, and ending all of them when one fails."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import shutil
@@ -81,11 +79,7 @@ def placed(arguments: Sequence[str], number: int, coordinator: str) -> list[str]
 
 
 def gpus_each(processes: int) -> list[str | None]:
-    """Return which GPUs each process takes, such as `0,1`; None where there are none.
-
-    Raises:
-        InputError: there are some, but fewer than processes.
-    """
+    """Return which GPUs each process takes, such as `0,1`; None where there are none."""
     there = 0 if os.environ.get("JAX_PLATFORMS") == "cpu" else _gpus()
     if not there:
         return [None] * processes
@@ -129,7 +123,6 @@ def _first_failed(started: Sequence[BaseProcess]) -> int | None:
 
 
 def _run(command: Command, arguments: list[str], *, gpus: str | None, stderr: Path | None) -> None:
-    """Run the command in one of the processes."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if stderr is not None:
         os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)

@@ -3,13 +3,11 @@
 Loads Keras: import it where training happens.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from src.progress import bar
 from src.training.callbacks import Checkpoint, EpochBar
 from src.training.processes import cut_padding
 from src.training.settings import SCRATCH, Settings
-from src.training.state import RunFolder, RunState
+from src.training.state import RunState
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +32,11 @@ RISE_FROM = 0.1
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of epochs with one set of trainable layers.
+    """A stretch of epochs with one set of trainable layers."""
 
-    Attributes:
-        name: `WARM_UP`, `FINE_TUNE` or `SCRATCH`.
-        epochs: how many.
-        crops: side and number of its first epochs, see `Settings.crops`.
-    """
-
-    name: str
+    name: str  # `WARM_UP`, `FINE_TUNE` or `SCRATCH`
     epochs: int
-    crops: tuple[tuple[int, int], ...] = ()
+    crops: tuple[tuple[int, int], ...] = ()  # of its first epochs, see `Settings.crops`
 
     def parts(self) -> list[tuple[int | None, int]]:
         """Return the sides of the crops (None: whole images), each with its last epoch."""
@@ -67,23 +59,15 @@ def plan(settings: Settings, schedule: str) -> list[Phase]:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that the phases of one run share.
-
-    Attributes:
-        settings: what decides it.
-        dataset: the decoded images.
-        model: the network, ending in the logit; the same object through all phases.
-        folder: where its state is kept.
-        state: how far it has come.
-        tensorboard: folder for TensorBoard's log, or None.
-    """
+    """Everything that the phases of one run share."""
 
     settings: Settings
     dataset: Dataset
-    model: keras.Model
-    folder: RunFolder
+    model: keras.Model  # ends in the logit; the same object through all phases
     state: RunState
-    tensorboard: Path | None = None
+    # What was left open and has been decided, beside the settings in the card.
+    decided: dict[str, Any] = field(default_factory=dict)
+    tensorboard: Path | None = None  # folder for TensorBoard's log
 
     def fit(self, phase: Phase) -> None:
         """Fit one phase: from the best epoch so far, or from where it was left."""
@@ -91,7 +75,7 @@ class Run:
         done = state.epochs_in(phase.name)
         first = len(state.history) - done
         if phase.name == WARM_UP:
-            self.folder.keep_start(self.state, self.model)
+            self.state.keep_start(self.model)
         if not done:
             self.load_best()
         set_trainable(self.model, phase, self.settings)
@@ -100,7 +84,7 @@ class Run:
         compile_for(fitted, phase, self.settings, steps=len(train))
         cut_padding(fitted, train, validation)
         if done:
-            self.folder.restore(part, fitted)
+            state.restore(part, fitted)
         count = sum(math.prod(v.shape) for v in fitted.trainable_variables)
         log.info("%s: %d epochs, %s weights train", phase.name, phase.epochs, f"{count:,}")
         for crop, end in phase.parts():
@@ -119,7 +103,7 @@ class Run:
                 verbose=0,
             )
             done = end
-        self.folder.finish(state, phase.name)
+        state.finish(phase.name)
 
     def load_best(self) -> None:
         """Bring the network to the best epoch so far; before the first, leave it as it is."""
@@ -127,9 +111,8 @@ class Run:
         if best is None:
             return
         if best["phase"] == WARM_UP:
-            self.folder.keep_start(self.state, self.model)
-        weights = self.folder.best_weights(self.state)
-        changing_part(self.model, best["phase"]).load_weights(weights)
+            self.state.keep_start(self.model)
+        changing_part(self.model, best["phase"]).load_weights(self.state.best_weights)
 
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
@@ -156,7 +139,7 @@ class Run:
             groups=[position.group for position in positions],
             landmarks=[position.landmarks for position in positions] if blended else None,
             seed=self.settings.seed,
-            shard=self.folder.shard,
+            shard=self.state.shard,
             **options,
         )
 
@@ -174,9 +157,9 @@ class Run:
                     factor=0.5, patience=max(1, patience // 2), **watch
                 ),
             ]
-        if self.tensorboard is not None and self.folder.shard.first:
+        if self.tensorboard is not None and self.state.shard.first:
             callbacks.append(keras.callbacks.TensorBoard(self.tensorboard / phase.name))
-        checkpoint = Checkpoint(self.folder, self.state, phase.name, part, train, callbacks)
+        checkpoint = Checkpoint(self.state, phase.name, part, train, callbacks)
         return [*callbacks, EpochBar(len(train)), checkpoint]
 
 

@@ -1,7 +1,5 @@
 """How Keras computes in a training run: precision and determinism."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

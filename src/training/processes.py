@@ -6,7 +6,6 @@ On JAX alone: Keras on TensorFlow cannot `fit` over several processes.
 from __future__ import annotations
 
 import atexit
-import functools
 import logging
 import os
 import re
@@ -39,29 +38,16 @@ SILENT_SECONDS = 100
 
 @dataclass(frozen=True)
 class Place:
-    """Which process this is to be, as the command line says.
+    """Which process this is to be, as the command line says."""
 
-    Attributes:
-        processes: how many train together.
-        number: of this one, from 0; None where all of them are yet to be started, on this host.
-        coordinator: `HOST:PORT` where the first one listens.
-    """
-
-    processes: int = 1
+    processes: int = 1  # how many train together
+    # Of this one, from 0; None where all of them are yet to be started, on this host.
     number: int | None = 0
-    coordinator: str | None = None
+    coordinator: str | None = None  # `HOST:PORT` where the first one listens
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which process this is to a click command, as its `place`."""
-
-    @functools.wraps(command)
-    def placed(
-        *args: Any, processes: int, process: int | None, coordinator: str | None, **others: Any
-    ) -> Any:
-        place = chosen(processes, process, coordinator)
-        return command(*args, place=place, **others)
-
+    """Add the options that say which process this is to a click command, see `chosen`."""
     for option in (
         click.option("--coordinator", help="HOST:PORT of process 0, where it listens."),
         click.option(
@@ -76,8 +62,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Train in N processes, on JAX: each takes its part of every batch, and its GPUs.",
         ),
     ):
-        placed = option(placed)
-    return placed
+        command = option(command)
+    return command
 
 
 def chosen(processes: int, number: int | None, coordinator: str | None) -> Place:

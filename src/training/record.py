@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import platform
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from src.data.equalize import QUALITY
 from src.detector import network
 from src.detector.card import Card
 from src.detector.framing import Framing
+from src.files import write_table, write_text
 from src.training.state import RunState
 
 if TYPE_CHECKING:
@@ -28,24 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def card(
-    name: str,
-    run: Run,
-    model: keras.Model,
-    facts: dict[str, Any],
-    audited: Audit,
-    framing: Framing,
-) -> Card:
-    """Write down what is known about a detector when its training ends.
-
-    Args:
-        name: the bundle's name.
-        run: the run that ended.
-        model: the network.
-        facts: what the run decided beside its settings.
-        audited: what the audit of the data found.
-        framing: how faces were framed.
-    """
+def card(name: str, run: Run, model: keras.Model, audited: Audit, framing: Framing) -> Card:
+    """Write down what is known about a detector when its training ends."""
     chosen, settings = best(run.state), run.settings
     return Card(
         name=name,
@@ -58,7 +44,7 @@ def card(
         training={
             **dataclasses.asdict(settings),
             "data_dirs": [Path(folder).resolve().name for folder in settings.data_dirs],
-            **facts,
+            **run.decided,
             "epochs": len(run.state.history),
             "best_epoch": chosen["epoch"],
             "seconds": round(sum(row["seconds"] for row in run.state.history), 1),
@@ -95,6 +81,14 @@ def best(state: RunState) -> dict[str, Any]:
     row = state.best
     assert row is not None, "a run that ends has at least one epoch"
     return row
+
+
+def write(folder: Path, run: Run, card: Card) -> None:
+    """Write the history of a run, its settings, and what could not be read, into its bundle."""
+    write_table(folder / "history.csv", run.state.history)
+    write_text(folder / "config.json", json.dumps(card.training, indent=2) + "\n")
+    if run.dataset.skipped:
+        write_table(folder / "skipped.csv", [vars(skipped) for skipped in run.dataset.skipped])
 
 
 def report(run: Run, output: Path) -> None:

@@ -1,7 +1,5 @@
 """What decides a training run, and how each of it is asked for on the command line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -177,6 +175,11 @@ class Settings:
         return self.equalize_size or self.image_size
 
     @property
+    def sampling(self) -> dict[str, Any]:
+        """What decides which images are used, by the names that finding has for it."""
+        return {name: getattr(self, name) for name in ("seed", "limit_per_class", "fraction")}
+
+    @property
     def calibrating(self) -> dict[str, Any]:
         """What decides a calibration, by the names that calibrating has for it."""
         names = "max_false_fake", "max_false_real", "batch_size", "seed"
@@ -203,7 +206,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     for setting in reversed(fields(Settings)):
         chosen = dict(setting.metadata)
         name = chosen.pop("name", f"--{setting.name.replace('_', '-')}")
-        if setting.type == "bool":
+        if setting.type is bool:
             chosen["is_flag"] = True
         if not chosen.get("multiple"):
             chosen["default"] = setting.default

@@ -3,8 +3,6 @@
 Loads Keras: import it where training happens.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +22,7 @@ from src.files import write_table
 from src.training.callbacks import Checkpoint, EpochBar
 from src.training.familiarity import pooled
 from src.training.phases import Run, class_weight, compile_with
-from src.training.state import RunFolder, RunState
+from src.training.state import RunState
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +41,7 @@ class ClipBatches(keras.utils.PyDataset):
         features: `(N, C)` of the frames.
         members: rows of the frames of each video, in order of time.
         labels: `(len(members),)` 1 for fake, 0 for real.
-        frames: of a clip.
-        batch_size: clips a batch.
         vary: a new order and other frames in every epoch.
-        seed: of both.
     """
 
     def __init__(
@@ -86,17 +81,11 @@ class ClipBatches(keras.utils.PyDataset):
 
 @dataclass(frozen=True)
 class Learnt:
-    """A trained head.
+    """A trained head."""
 
-    Attributes:
-        head: the best epoch by validation AUC.
-        facts: what the card says of it.
-        history: one row an epoch.
-    """
-
-    head: Head
-    facts: dict[str, Any]
-    history: list[dict[str, Any]]
+    head: Head  # of the best epoch by validation AUC
+    facts: dict[str, Any]  # what the card says of it
+    history: list[dict[str, Any]]  # one row an epoch
 
     def write(self, folder: Path) -> None:
         """Write the head into a bundle, and how it was learnt."""
@@ -109,8 +98,7 @@ def learn(run: Run, network: keras.Model) -> Learnt:
     """Train a head on the training clips; a run that was killed goes on.
 
     Args:
-        run: the run, whose frame network is trained.
-        network: that network, with the weights that will be saved.
+        network: of the frames, with the weights that will be saved.
     """
     found, frames = _clips(run)
     used = sorted({member for clip in found for member in clip.members})
@@ -146,13 +134,13 @@ def learn(run: Run, network: keras.Model) -> Learnt:
 
 def _fit(run: Run, model: keras.Model, train: ClipBatches, validation: ClipBatches) -> RunState:
     """Fit a head, and leave it with the weights of its best epoch."""
-    folder, settings = RunFolder(run.folder.path / NAME), run.settings
-    state = folder.open({"frames": train.frames}, resume=True, overwrite=False)
+    settings, given = run.settings, {"frames": train.frames}
+    state = RunState.open(run.state.path / NAME, given, resume=True, overwrite=False)
     optimizer = keras.optimizers.AdamW(settings.learning_rate, weight_decay=WEIGHT_DECAY)
     compile_with(model, optimizer)
     done = len(state.history)
     if done:
-        folder.restore(model, model)
+        state.restore(model, model)
     if NAME not in state.finished:
         log.info("temporal head: %d epochs, %d clips", settings.temporal_epochs, len(train.members))
         watch = {"monitor": "val_auc", "mode": "max"}
@@ -162,7 +150,7 @@ def _fit(run: Run, model: keras.Model, train: ClipBatches, validation: ClipBatch
             keras.callbacks.EarlyStopping(patience=max(settings.patience, 2 * PATIENCE), **watch),
             keras.callbacks.ReduceLROnPlateau(factor=FACTOR, patience=PATIENCE, **watch),
         ]
-        checkpoint = Checkpoint(folder, state, NAME, model, train, callbacks)
+        checkpoint = Checkpoint(state, NAME, model, train, callbacks)
         train.epoch = done
         if not state.stopping:
             model.fit(
@@ -175,8 +163,8 @@ def _fit(run: Run, model: keras.Model, train: ClipBatches, validation: ClipBatch
                 shuffle=False,
                 verbose=0,
             )
-        folder.finish(state, NAME)
-    model.load_weights(folder.best_weights(state))
+        state.finish(NAME)
+    model.load_weights(state.best_weights)
     return state
 
 
@@ -186,10 +174,8 @@ def _clips(run: Run) -> tuple[list[Clip], int]:
     Single images beside clips are left out: repeated, they would be films in which nothing moves,
     and tell the classes where these are filmed more or less often.
     """
-    data = run.dataset
-    there = [i for i, digest in enumerate(data.digests) if digest]
-    there = [i for i in there if data.samples[i].split in SPLITS]
-    samples = [data.samples[i] for i in there]
+    readable = run.dataset.readable(*SPLITS)
+    there, samples = list(readable), list(readable.values())
     found, frames = clips.find(samples), run.settings.clip_frames
     if len({(clip.sample.split, clip.sample.label) for clip in found}) < 4:
         log.warning(

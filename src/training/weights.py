@@ -1,7 +1,5 @@
 """The weights that a training run starts from."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket
@@ -35,7 +33,6 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
     Args:
         wanted: `auto` (ImageNet where they can be had, else random with a warning), `imagenet`,
             `starter` (the detector that ships), `none` or the path of a file.
-        backbone: key of `network.BACKBONES`.
 
     Returns:
         The file (None: random weights), and what the card says of it.
@@ -67,9 +64,6 @@ def agreed(wanted: str, backbone: str, shard: Shard) -> tuple[Path | None, dict[
     """Find the weights to start from, of several processes in the first one first.
 
     It may have to fetch them. See `initial_weights`.
-
-    Raises:
-        InputError: as there, or the weights of this process are others.
     """
     found = shard.from_first(lambda: initial_weights(wanted, backbone))
     if shard.first:
@@ -84,7 +78,6 @@ def agreed(wanted: str, backbone: str, shard: Shard) -> tuple[Path | None, dict[
 
 
 def _starter(backbone: str) -> tuple[Path, dict[str, Any]]:
-    """Return the network that ships, for its backbone."""
     folder = location.STARTER
     if not location.is_bundle(folder):
         raise InputError(f"--weights starter: no starter in {folder}; it comes with the repository")
@@ -156,7 +149,6 @@ def imagenet_weights(name: str) -> Path:
 
 
 def _keras_home() -> Path:
-    """Return the folder in which Keras keeps what it downloads."""
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
 
 

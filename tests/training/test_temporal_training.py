@@ -2,18 +2,18 @@
 
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+from src.data.dataset import Dataset
 from src.data.splits import Sample
 from src.detector import temporal as heads
 from src.training import temporal
 from src.training.phases import Run
 from src.training.settings import Settings
-from src.training.state import RunFolder, RunState
+from src.training.state import RunState
 
 WIDTH, FRAMES = 4, 6
 
@@ -41,8 +41,8 @@ def make_run(folder, stills=False):
                 features.append(row)
     digests = ["", *("known" for _ in samples[1:])]
     chosen = {"temporal": "lstm", "clip_frames": 4, "batch_size": 4, "learning_rate": 5e-3}
-    dataset = SimpleNamespace(samples=samples, digests=digests, cache=features)
-    return Run(Settings(("x",), **chosen), dataset, None, RunFolder(folder), RunState())
+    dataset = Dataset(samples, digests, [], features)
+    return Run(Settings(("x",), **chosen), dataset, None, RunState(folder))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,22 +87,22 @@ def test_the_learning_rate_halves_after_three_epochs_without_a_better_one(learnt
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_been(learnt, tmp_path, monkeypatch):
-    save, optimizers = RunFolder.save, []
+    save, optimizers = RunState.save, []
 
-    def killed(self, state, part, fitted):
-        save(self, state, part, fitted)
+    def killed(self, part, fitted):
+        save(self, part, fitted)
         optimizers.append(fitted.optimizer)
-        if len(state.history) == 2:
+        if len(self.history) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(RunFolder, "save", killed)
+    monkeypatch.setattr(RunState, "save", killed)
     keras.utils.set_random_seed(0)
     run = make_run(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         temporal.learn(run, None)
     assert isinstance(optimizers[0], keras.optimizers.AdamW)
     assert optimizers[0].weight_decay == 1e-4
-    monkeypatch.setattr(RunFolder, "save", save)
+    monkeypatch.setattr(RunState, "save", save)
     resumed = temporal.learn(run, None)
     losses = [[row["val_loss"] for row in one.history] for one in (learnt, resumed)]
     np.testing.assert_allclose(*losses, atol=1e-4)
