@@ -27,54 +27,35 @@ NO_FACE = "no face was found"
 
 @dataclass(frozen=True)
 class Style:
-    """How crops are cut and written.
+    """How crops are cut and written."""
 
-    Attributes:
-        choice: `largest` or `all` faces of an image; of a video, the main person or all of them.
-        framing: the share of the crop's width that the face fills, in (0, 1].
-        size: side of every crop in pixels; 0 keeps the pixels of the original.
-        file_format: `jpeg` (without chroma subsampling) or `png`. All crops are written alike, so
-            that the file does not give the class away.
-        quality: of JPEG, 1 to 100.
-    """
-
+    # `largest` or `all` faces of an image; of a video, the main person or all of them.
     choice: str = "largest"
-    framing: float = 0.7
-    size: int = 0
+    framing: float = 0.7  # the share of the crop's width that the face fills, in (0, 1]
+    size: int = 0  # side of every crop in pixels; 0 keeps the pixels of the original
+    # `jpeg` (without chroma subsampling) or `png`. All crops are written alike, so that the file
+    # does not give the class away.
     file_format: str = "jpeg"
-    quality: int = 95
+    quality: int = 95  # of JPEG, 1 to 100
 
 
 @dataclass(frozen=True)
 class Without:
-    """A file that gave no crop.
+    """A file that gave no crop."""
 
-    Attributes:
-        path: its name below the input folder.
-        reason: `NO_FACE`, or why it could not be read.
-    """
-
-    path: str
-    reason: str
+    path: str  # its name below the input folder
+    reason: str  # `NO_FACE`, or why it could not be read
 
 
 @dataclass(frozen=True)
 class Cropped:
-    """What became of a set.
-
-    Attributes:
-        output: the folder that was written.
-        files: images or videos of the input.
-        crops: crops written.
-        no_face: files in which no face was found.
-        unreadable: files that could not be read.
-    """
+    """What became of a set."""
 
     output: str
-    files: int
+    files: int  # images or videos of the input
     crops: int
-    no_face: int
-    unreadable: int
+    no_face: int  # files in which no face was found
+    unreadable: int  # files that could not be read
 
 
 @dataclass(frozen=True)

@@ -33,17 +33,11 @@ QUALITY = 95
 
 @dataclass(frozen=True)
 class Forged:
-    """What a run of `forge` left.
+    """What a run of `forge` left."""
 
-    Attributes:
-        pairs: how many reals, and as many fakes, each split has.
-        no_face: the photographs in which no face was found.
-        skipped: those that could not be read.
-    """
-
-    pairs: dict[str, int]
-    no_face: list[Path]
-    skipped: list[Skipped]
+    pairs: dict[str, int]  # how many reals, and as many fakes, each split has
+    no_face: list[Path]  # the photographs in which no face was found
+    skipped: list[Skipped]  # those that could not be read
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,11 @@ _ALONE = re.compile(r"(?:frame[_-]?)?(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Clip:
-    """One person in one video.
+    """One person in one video."""
 
-    Attributes:
-        members: positions of its frames among the images, in order of time; a video file alone.
-        sample: the first of them, which has label, split, source and group of all.
-    """
-
+    # Positions of its frames among the images, in order of time; a video file alone.
     members: tuple[int, ...]
-    sample: Sample
+    sample: Sample  # the first of them, which has label, split, source and group of all
 
 
 def find(samples: Sequence[Sample]) -> list[Clip]:

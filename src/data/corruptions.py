@@ -37,17 +37,11 @@ MILD = len(MILD_QUALITIES) * len(MILD_SCALES)
 
 @dataclass(frozen=True)
 class Platform:
-    """What a social network makes of an upload: a smaller picture, sharpened and compressed.
+    """What a social network makes of an upload: a smaller picture, sharpened and compressed."""
 
-    Attributes:
-        longest: the longest side that it keeps, in pixels.
-        scale: what becomes of smaller pictures, in (0, 1].
-        quality: of its JPEG, in 1..100.
-    """
-
-    longest: int
-    scale: float
-    quality: int
+    longest: int  # the longest side that it keeps, in pixels
+    scale: float  # what becomes of smaller pictures, in (0, 1]
+    quality: int  # of its JPEG, in 1..100
 
 
 # Longest sides after hundreds of uploads by J. Harmon, phototacopodcast.com, 2021: Instagram 1080,

@@ -20,17 +20,13 @@ SMALLEST_SHARE, SMALLEST = 0.04, 20.0
 
 @dataclass(frozen=True)
 class Face:
-    """One face in an image.
+    """One face in an image."""
 
-    Attributes:
-        box: left, top, width, height in pixels of the upright image; it may stick out of it.
-        score: probability in [0, 1] that this is a face.
-        landmarks: (5, 2) float32, x and y in pixels: the eye on the viewer's left, the other eye,
-            the nose, the corner of the mouth on the viewer's left, the other corner.
-    """
-
+    # Left, top, width, height in pixels of the upright image; it may stick out of it.
     box: tuple[float, float, float, float]
-    score: float
+    score: float  # probability in [0, 1] that this is a face
+    # (5, 2) float32, x and y in pixels: the eye on the viewer's left, the other eye, the nose, the
+    # corner of the mouth on the viewer's left, the other corner.
     landmarks: np.ndarray
 
 

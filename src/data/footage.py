@@ -54,15 +54,11 @@ class TooManyPixels(VideoError):
 
 @dataclass(frozen=True)
 class Survey:
-    """What a pass through a video tells.
+    """What a pass through a video tells."""
 
-    Attributes:
-        times: (N,) float64, when each frame is shown in seconds, as the stream says; not falling.
-        changes: (N,) float32 in [0, 1], how much each frame differs from the one before.
-    """
-
+    # (N,) float64, when each frame is shown in seconds, as the stream says; not falling.
     times: np.ndarray
-    changes: np.ndarray
+    changes: np.ndarray  # (N,) float32 in [0, 1], how much each frame differs from the one before
 
     @property
     def duration(self) -> float:

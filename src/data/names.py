@@ -24,17 +24,11 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a folder's name says.
+    """What a folder's name says."""
 
-    Attributes:
-        label: 1 fake, 0 real, None where no class is named or it is unclear which.
-        split: Out of `SPLITS`, or None.
-        unclear: What is said of the class where it cannot be told, such as "not real".
-    """
-
-    label: int | None = None
-    split: str | None = None
-    unclear: str = ""
+    label: int | None = None  # 1 fake, 0 real, None where no class is named or it is unclear which
+    split: str | None = None  # out of `SPLITS`, or None
+    unclear: str = ""  # what is said of the class where it cannot be told, such as "not real"
 
     def __str__(self) -> str:
         name = self.unclear if self.label is None else CLASSES[self.label]

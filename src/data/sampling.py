@@ -17,17 +17,11 @@ PER_SECOND = 2.0
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the frames of a video are chosen.
+    """How the frames of a video are chosen."""
 
-    Attributes:
-        way: one of `WAYS`.
-        frames: how many; None takes as many as `per_second` gives.
-        per_second: frames for each second.
-    """
-
-    way: str = "even"
-    frames: int | None = None
-    per_second: float = PER_SECOND
+    way: str = "even"  # one of `WAYS`
+    frames: int | None = None  # how many; None takes as many as `per_second` gives
+    per_second: float = PER_SECOND  # frames for each second
 
     def __str__(self) -> str:
         many = f"{self.frames} in all" if self.frames else f"{self.per_second:g} a second"

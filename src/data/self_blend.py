@@ -43,21 +43,15 @@ TYPICAL_EYES = 0.35
 
 @dataclass(frozen=True)
 class Blend:
-    """A self-blended fake.
+    """A self-blended fake."""
 
-    Attributes:
-        image: (H, W, 3) uint8 RGB, the fake.
-        mask: (H, W) float32 in [0, 1]; the fake equals `real` where it is 0.
-        real: (H, W, 3) uint8 RGB, what stands around the blended face. It is to be the fake's
-            real counterpart, since often it is not the photograph itself: beside plain
-            photographs, a tint or blur of the surroundings would mark the fakes.
-        parameters: what was drawn, by name; numbers and words.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
+    image: np.ndarray  # (H, W, 3) uint8 RGB, the fake
+    mask: np.ndarray  # (H, W) float32 in [0, 1]; the fake equals `real` where it is 0
+    # (H, W, 3) uint8 RGB, what stands around the blended face. It is to be the fake's real
+    # counterpart, since often it is not the photograph itself: beside plain photographs, a tint or
+    # blur of the surroundings would mark the fakes.
     real: np.ndarray
-    parameters: dict[str, Any]
+    parameters: dict[str, Any]  # what was drawn, by name; numbers and words
 
 
 def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:

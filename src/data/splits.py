@@ -22,38 +22,24 @@ VALIDATION_SHARE = 0.15
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image as it was found in a data folder.
+    """An image as it was found in a data folder."""
 
-    Attributes:
-        name: Its path below the folder where the layout starts, with forward slashes.
-        inner: Its path below its class folder, with forward slashes.
-        label: 1 fake, 0 real.
-        split: The split that its folders name; None where they name none.
-    """
-
-    name: str
-    inner: str
-    label: int
-    split: str | None
+    name: str  # its path below the folder where the layout starts, with forward slashes
+    inner: str  # its path below its class folder, with forward slashes
+    label: int  # 1 fake, 0 real
+    split: str | None  # the split that its folders name; None where they name none
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image of a data set.
-
-    Attributes:
-        path: The image file.
-        label: 1 fake, 0 real.
-        split: "train", "validation" or "test".
-        source: The data folder's name, followed by the sub-folder of the class folder, if any.
-        group: What belongs together, such as the frames of one video; unique over all data
-            folders. An image of which nothing is known is a group of its own.
-    """
+    """One image of a data set."""
 
     path: Path
-    label: int
-    split: str
-    source: str
+    label: int  # 1 fake, 0 real
+    split: str  # "train", "validation" or "test"
+    source: str  # the data folder's name, followed by the sub-folder of the class folder, if any
+    # What belongs together, such as the frames of one video; unique over all data folders. An image
+    # of which nothing is known is a group of its own.
     group: str
 
 

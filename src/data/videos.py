@@ -26,20 +26,14 @@ _NAMED = re.compile(r"(?<![A-Za-z0-9])id\d+")  # Celeb-DF: "id0_0001", "id0_id16
 
 @dataclass(frozen=True)
 class Video:
-    """One video of a data set.
-
-    Attributes:
-        path: the file.
-        name: where its frames belong in a data folder: split (where one is known), class,
-            sub-folders and the file's name without suffix, with forward slashes.
-        label: 1 fake, 0 real.
-        group: what must stay in one split with it, such as the videos of the same persons.
-    """
+    """One video of a data set."""
 
     path: Path
+    # Where its frames belong in a data folder: split (where one is known), class, sub-folders and
+    # the file's name without suffix, with forward slashes.
     name: str
-    label: int
-    group: str
+    label: int  # 1 fake, 0 real
+    group: str  # what must stay in one split with it, such as the videos of the same persons
 
 
 def scan(root: Path | str, compression: str | None = None) -> list[Video]:

@@ -34,14 +34,10 @@ MANY = 10_000
 
 @dataclass(frozen=True)
 class Settings:
-    """What the answers depend on besides the images.
+    """What the answers depend on besides the images."""
 
-    Attributes:
-        card: SHA-256 of the bundle's card, which has the hashes of the weights.
-        faces, stability, engine, precision: see `bundle.load` and `Detector.predict_files`.
-    """
-
-    card: str
+    card: str  # SHA-256 of the bundle's card, which has the hashes of the weights
+    # The others: see `bundle.load` and `Detector.predict_files`.
     faces: str = "auto"
     stability: int = 0
     engine: str = "auto"
@@ -50,18 +46,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """The list of a scan, cut into parts of so many images.
-
-    Attributes:
-        folder: of the scan.
-        images: how many are in the list.
-        part_size: images in each part but the last.
-        starts: where the lines of each part begin in the list, in bytes, and where the last ends.
-    """
+    """The list of a scan, cut into parts of so many images."""
 
     folder: Path
-    images: int
-    part_size: int
+    images: int  # how many are in the list
+    part_size: int  # images in each part but the last
+    # Where the lines of each part begin in the list, in bytes, and where the last ends.
     starts: tuple[int, ...]
 
     def waiting(self) -> list[int]:

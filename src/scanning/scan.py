@@ -22,21 +22,13 @@ from src.scanning.workers import Task, here, on_ray, require_packages
 
 @dataclass(frozen=True)
 class Summary:
-    """What a scan came to.
+    """What a scan came to."""
 
-    Attributes:
-        output: the table.
-        images: its rows.
-        errors: those of them that could not be read.
-        judged: rows of this run; the others were there already.
-        seconds: that this run took.
-    """
-
-    output: str
-    images: int
-    errors: int
-    judged: int
-    seconds: float
+    output: str  # the table
+    images: int  # its rows
+    errors: int  # those of them that could not be read
+    judged: int  # rows of this run; the others were there already
+    seconds: float  # that this run took
 
     def sentence(self) -> str:
         """Say it in one line."""

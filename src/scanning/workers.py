@@ -35,32 +35,20 @@ PATIENCE = 1800.0  # seconds
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to know, wherever it runs.
+    """What a worker needs to know, wherever it runs."""
 
-    Attributes:
-        model: the bundle, `hf://…` or an absolute path that leads to it on every host.
-        settings: what the answers depend on.
-        base: the folder that relative paths start from.
-        batch_size: faces at a time.
-    """
-
-    model: str
+    model: str  # the bundle, `hf://…` or an absolute path that leads to it on every host
     settings: Settings
-    base: str
-    batch_size: int = 32
+    base: str  # the folder that relative paths start from
+    batch_size: int = 32  # faces at a time
 
 
 @dataclass(frozen=True)
 class Done:
-    """A part whose answers are there.
-
-    Attributes:
-        images: how many.
-        errors: how many of them could not be read.
-    """
+    """A part whose answers are there."""
 
     images: int
-    errors: int
+    errors: int  # those of them that could not be read
 
 
 def require_packages(ray: bool) -> None:
