@@ -1,7 +1,5 @@
 """`deepfake`: lists the verbs and loads one only when it is called."""
 
-from __future__ import annotations
-
 import importlib
 import io
 import logging

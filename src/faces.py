@@ -1,7 +1,5 @@
 """Crop a set of images, or a tree of videos, to faces."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

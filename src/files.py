@@ -1,7 +1,5 @@
 """Writing to disk: whole or not at all, and never over something unasked."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

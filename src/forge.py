@@ -1,7 +1,5 @@
 """Make a data set of self-blended fakes out of real faces alone."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -10,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
@@ -19,13 +17,11 @@ from src import InputError
 from src.cli import Verb
 from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
+from src.data.faces import Finder
 from src.data.names import Meaning, meaning
 from src.data.self_blend import landmarks_of, self_blend
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 from src.progress import bar
-
-if TYPE_CHECKING:
-    from src.data.faces import Finder
 
 FORMATS = {"jpeg": ".jpg", "png": ".png"}
 QUALITY = 95
@@ -100,8 +96,6 @@ def forge(
         InputError: there are no photographs or no faces, or `output` exists or is in the way.
         CheckFailed: more than 5 % of the photographs cannot be read.
     """
-    from src.data.faces import Finder
-
     real_dir, output = Path(real_dir), Path(output)
     refuse_existing(output, overwrite)
     samples = folders.scan_real(real_dir, seed=seed)

@@ -1,7 +1,5 @@
 """Judge files and folders."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

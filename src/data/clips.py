@@ -1,7 +1,5 @@
 """Clips: which images of a data set are frames of one video, in what order."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ A closed list, because the decoders would also open playlists, by which a file m
 files.
 """
 
-from __future__ import annotations
-
 # How much of a file it takes.
 START = 256
 # What containers begin with, and where.

@@ -1,7 +1,5 @@
 """The validation images in two: some choose epochs and settings, the others only calibrate."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,11 +1,9 @@
 """Find the faces in an image, and crop them with the framing that a detector was trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -47,7 +45,7 @@ class Finder:
         self._networks = {name: _network(name, networks[name]) for name in names}
 
     @classmethod
-    def from_package(cls) -> Finder:
+    def from_package(cls) -> Self:
         """Build the networks from the weights of the installed `mtcnn` package.
 
         Raises:
@@ -56,7 +54,7 @@ class Finder:
         return cls(mtcnn_networks.build())
 
     @classmethod
-    def from_folder(cls, folder: Path) -> Finder:
+    def from_folder(cls, folder: Path) -> Self:
         """Load the networks that `save_networks` wrote.
 
         Raises:

@@ -6,8 +6,6 @@ upright by its landmarks (histograms of gradients, Dalal & Triggs 2005). That is
 few persons of one film apart. It is no face recognition, and says nothing across films.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from src.data.faces import Face

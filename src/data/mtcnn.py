@@ -9,8 +9,6 @@ Boxes are (n, 4) float64: left, top, right, bottom in pixels, where 0 is the out
 first pixel and the width of the image that of the last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which frames of a video are looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise

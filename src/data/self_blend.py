@@ -9,17 +9,13 @@ Everything is drawn from the generator that is handed in and from nothing else, 
 generator state gives the same image in any thread or process.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from src.data import face_mask
-
-if TYPE_CHECKING:
-    from src.data.faces import Finder
+from src.data.faces import Finder
 
 # How often the target, and not the source, is the version that is altered, and that is moved.
 TARGET_PROBABILITY = 0.25

@@ -1,7 +1,5 @@
 """Follow faces from frame to frame, so that one person stays one person."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

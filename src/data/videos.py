@@ -1,7 +1,5 @@
 """Find the videos of a data set with class, split and group."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Sequence

@@ -6,8 +6,6 @@ answers depend on; readers of Parquet pass over both. Part n of the list becomes
 parts that were under way, and a part that is judged twice is still there once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

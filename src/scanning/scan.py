@@ -1,7 +1,5 @@
 """Judge images into a table that a killed run goes on with."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Who judges the parts of a scan: this process, or the workers of a Ray cluster."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re
