@@ -29,7 +29,6 @@ def augment(image: np.ndarray, rng: np.random.Generator, level: str) -> np.ndarr
 
     Args:
         image: (S, S, 3) uint8 RGB in [0, 255]; it is not changed.
-        rng: The only source of chance.
         level: "none" returns the image. "light" mirrors it and varies brightness and contrast:
             nothing is resampled or compressed, so the traces of forgery stay as they are. "full"
             adds a small affine warp and what sharing does to images: rescaling, blur, noise and

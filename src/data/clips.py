@@ -74,7 +74,6 @@ def spread(length: int, count: int, rng: np.random.Generator | None = None) -> n
 
     Args:
         length: how many there are, at least 1.
-        count: how many are wanted.
         rng: chooses within the parts; None takes their middles.
     """
     inside = np.full(count, 0.5) if rng is None else rng.random(count)

@@ -20,10 +20,8 @@ def divide(samples: Sequence[Sample], reals: int, fakes: int, seed: int = 0) -> 
     takes where that leaves some to choose by.
 
     Args:
-        samples: the images of all splits.
         reals: how many groups of real images of one source the promise takes.
         fakes: how many of fakes.
-        seed: another seed gives another division.
 
     Returns:
         The same images in the same order; those that are set apart have the split `calibration`.

@@ -75,7 +75,6 @@ def draw(landmarks: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
         landmarks: (5, 2) float, x and y in pixels: the eye on the viewer's left, the other eye,
             the nose, the mouth's left and right corner.
         shape: height and width of the image in pixels.
-        rng: the only source of chance.
 
     Raises:
         InputError: the landmarks are not five points of a face.

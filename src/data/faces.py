@@ -116,7 +116,6 @@ def crop_box(image_shape: Sequence[int], face: Face, framing: float) -> tuple[in
 
     Args:
         image_shape: height, width and what else there is.
-        face: a face in that image.
         framing: the share of the crop's width that the face should fill, in (0, 1].
 
     Returns:
@@ -142,8 +141,6 @@ def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
 
     Args:
         image: (H, W, 3) uint8 RGB in [0, 255].
-        face: a face in it.
-        framing: the share of the crop's width that the face should fill, in (0, 1].
 
     Returns:
         (S, S, 3) uint8, a copy.

@@ -70,7 +70,6 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
         folder: A data folder as for `scan`, of which only the real images are taken; or, where
             no folder in it names a class or a split, photographs at any depth. These get a split
             as `scan` gives one, and their groups from a `groups.csv`, if there is one.
-        seed: Another seed gives another random split.
 
     Returns:
         The images, sorted by path.
@@ -105,7 +104,6 @@ def require_both_classes(
     """Check that each of the given splits has real and fake images.
 
     Args:
-        samples: What `scan` returned.
         required: Names out of `SPLITS`.
         self_blend: Fakes are made out of the real images, so only these are needed.
 

@@ -84,7 +84,6 @@ def survey(
     """Go through a video once, and note when each frame is shown and how much changes in it.
 
     Args:
-        path: the video.
         step: called after each frame.
         longest: seconds that it may last; a file that claims more is not gone through.
 
@@ -150,7 +149,6 @@ def read(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, np.ndarray
     """Read the frames with these numbers, in order.
 
     Args:
-        path: the video.
         numbers: of the frames, from 0; those that cannot be read are left out.
 
     Yields:
@@ -180,7 +178,6 @@ def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
     """Read frames that are evenly spread over the length that a video claims.
 
     Args:
-        path: the video.
         count: how many frames; all of them where the video has fewer.
 
     Yields:

@@ -29,7 +29,6 @@ def describe(image: np.ndarray, face: Face) -> np.ndarray:
 
     Args:
         image: (H, W, 3) uint8 RGB in [0, 255], upright.
-        face: a face in it.
 
     Returns:
         (D,) float32 of length 1.

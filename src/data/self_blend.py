@@ -55,7 +55,6 @@ def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        finder: finds faces, the largest first.
     """
     for face in finder.find(image):
         if face_mask.is_face(face.landmarks):
@@ -75,7 +74,6 @@ def self_blend(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generato
         image: (H, W, 3) uint8 RGB in [0, 255]; it is not changed.
         landmarks: (5, 2) float, x and y in pixels: the eye on the viewer's left, the other eye,
             the nose, the mouth's left and right corner.
-        rng: the only source of chance.
 
     Raises:
         InputError: the landmarks are not five points of a face.
