@@ -39,9 +39,6 @@ def augment(image: np.ndarray, rng: np.random.Generator, level: str) -> np.ndarr
 
     Returns:
         (S, S, 3) uint8 RGB in [0, 255].
-
-    Raises:
-        InputError: If the level is unknown.
     """
     if level not in _RECIPES:
         raise InputError(f"unknown augmentation {level!r}; choose one of {', '.join(LEVELS)}")

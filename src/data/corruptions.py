@@ -80,9 +80,6 @@ def mild(image: np.ndarray, number: int) -> np.ndarray:
 
     Returns:
         (h, w, 3) uint8 RGB in [0, 255], smaller by the scale.
-
-    Raises:
-        InputError: If there is no such number.
     """
     if not 0 <= number < MILD:
         raise InputError(f"mild re-encodings have numbers from 0 to {MILD - 1}, got {number}")

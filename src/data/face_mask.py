@@ -75,9 +75,6 @@ def draw(landmarks: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
         landmarks: (5, 2) float, x and y in pixels: the eye on the viewer's left, the other eye,
             the nose, the mouth's left and right corner.
         shape: height and width of the image in pixels.
-
-    Raises:
-        InputError: the landmarks are not five points of a face.
     """
     import cv2
 

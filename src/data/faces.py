@@ -36,11 +36,7 @@ class Finder:
     """
 
     def __init__(self, networks: Mapping[str, bytes]) -> None:
-        """Load the ONNX models `pnet`, `rnet` and `onet`.
-
-        Raises:
-            InputError: one of them is no ONNX model.
-        """
+        """Load the ONNX models `pnet`, `rnet` and `onet`."""
         names = mtcnn_networks.NAMES
         self._networks = {name: _network(name, networks[name]) for name in names}
 
@@ -95,11 +91,7 @@ def save_networks(folder: Path) -> None:
 
 
 def choose(faces: Sequence[Face], how: str) -> list[Face]:
-    """Return the faces to use: the `largest` alone, or `all`, the largest first.
-
-    Raises:
-        InputError: `how` is not one of `CHOICES`.
-    """
+    """Return the faces to use: the `largest` alone, or `all`, the largest first."""
     if how not in CHOICES:
         raise InputError(f"faces: expected one of {', '.join(CHOICES)}, got {how!r}")
     ordered = sorted(faces, key=lambda face: -face.box[2] * face.box[3])
@@ -121,9 +113,6 @@ def crop_box(image_shape: Sequence[int], face: Face, framing: float) -> tuple[in
     Returns:
         A square, centred on the face's box. Where it would stick out of the image it is shifted
         into it, and where the image is too small it is the largest square that fits.
-
-    Raises:
-        InputError: the framing is not in (0, 1].
     """
     if not 0 < framing <= 1:
         raise InputError(f"framing: expected more than 0 and at most 1, got {framing}")
