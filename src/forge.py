@@ -38,8 +38,6 @@ class Forged:
 
 @dataclass(frozen=True)
 class _Writer:
-    """Where the files of a forged set go, and how they are encoded."""
-
     folder: Path
     format: str
     quality: int

@@ -49,7 +49,6 @@ def augment(image: np.ndarray, rng: np.random.Generator, level: str) -> np.ndarr
 
 
 def _flip(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirror left and right."""
     return np.ascontiguousarray(image[:, ::-1])
 
 
@@ -99,7 +98,6 @@ def _rescale(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blur with a Gaussian."""
     import cv2
 
     return cv2.GaussianBlur(image, (0, 0), rng.uniform(MIN_BLUR, MAX_BLUR))
@@ -113,7 +111,6 @@ def _noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _compress(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Save as JPEG and open again."""
     return jpeg(image, int(rng.integers(*JPEG_QUALITY, endpoint=True)))
 
 

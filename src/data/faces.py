@@ -143,7 +143,6 @@ def _inside(corner: tuple[int, int], last: tuple[int, int]) -> tuple[int, int]:
 
 
 def _network(name: str, content: bytes) -> mtcnn.Network:
-    """Return a function that runs an ONNX model."""
     import onnxruntime as ort
     from onnxruntime.capi import onnxruntime_pybind11_state as failures
 

@@ -160,7 +160,6 @@ def source_names(folders: list[Path]) -> list[str]:
 
 
 def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
-    """List the images of one data folder, whose name as a source is given."""
     root = layout.root(folder)
     files = sorted(_files(root), key=lambda file: file.name)
     if not files:
@@ -169,7 +168,6 @@ def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
 
 
 def _samples(root: Path, files: list[ImageFile], source: str, seed: int) -> list[Sample]:
-    """Give each image of one data folder its split, source and group."""
     listed = splits.read_groups(root, files)
     groups = video_names.groups(files) if listed is None else listed
     split_of = splits.assign(root, files, groups, seed)

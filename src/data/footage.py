@@ -128,7 +128,6 @@ def _require_short(path: Path, seconds: float, longest: float) -> None:
 
 
 def _glance(path: Path, capture: cv2.VideoCapture) -> np.ndarray | None:
-    """Return the frame at thumbnail size."""
     import cv2
 
     frame = _retrieved(path, capture)

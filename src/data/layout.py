@@ -77,7 +77,6 @@ def class_folders(start: Path) -> list[ClassFolder]:
 
 
 def _split_layout(folder: Path, meanings: dict[str, Meaning]) -> list[ClassFolder]:
-    """Find the class folders inside the split folders, if there are any."""
     found = [
         replace(inside, split=said.split)
         for name, said in meanings.items()
@@ -92,7 +91,6 @@ def _split_layout(folder: Path, meanings: dict[str, Meaning]) -> list[ClassFolde
 
 
 def _class_folders(folder: Path, meanings: dict[str, Meaning]) -> list[ClassFolder]:
-    """Find the class folders directly inside a folder."""
     found = [
         ClassFolder(folder / name, said.label, said.split)
         for name, said in meanings.items()
