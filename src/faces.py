@@ -81,10 +81,6 @@ def crop_set(
 
     Args:
         data_dir: a folder as `folders.scan` reads it; nothing is written there.
-        output: the folder to write.
-        finder: finds the faces.
-        style: how crops are cut and written.
-        overwrite: replace `output` if it exists.
 
     Raises:
         InputError: the folders cannot be used, or no image has a face.
@@ -124,12 +120,8 @@ def crop_videos(
 
     Args:
         root: a tree as `videos.scan` reads it; nothing is written there.
-        output: the folder to write.
-        finder: finds the faces.
-        style: how crops are cut and written.
         frames: frames a video, evenly spread.
         compression: which one, where a FaceForensics++ tree holds several.
-        overwrite: replace `output` if it exists.
 
     Raises:
         InputError: the folders cannot be used, or no video has a face.

@@ -82,12 +82,10 @@ def forge(
 
     Args:
         real_dir: photographs, or a data set whose real images are taken; see `folders.scan_real`.
-        output: the new folder.
         per_image: pairs a photograph.
         seed: of all that is drawn, and of the split where the photographs have none.
         format: key of `FORMATS`.
         quality: of JPEG, 1 to 100.
-        overwrite: replace `output`.
         finder: finds the faces; None takes the one that comes with the package.
 
     Raises:

@@ -20,8 +20,7 @@ def divide(samples: Sequence[Sample], reals: int, fakes: int, seed: int = 0) -> 
     takes where that leaves some to choose by.
 
     Args:
-        reals: how many groups of real images of one source the promise takes.
-        fakes: how many of fakes.
+        reals, fakes: how many groups of each class, of one source, the promise takes.
 
     Returns:
         The same images in the same order; those that are set apart have the split `calibration`.

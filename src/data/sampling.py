@@ -35,7 +35,6 @@ def choose(survey: Survey, count: int, way: str = "even") -> list[int]:
     """Choose frames of a video.
 
     Args:
-        survey: of the video.
         count: how many; all of them where it has fewer.
         way: `even`: evenly over its time, whatever its frame rate does; `scene`: as many of each
             scene, so that a short one is not passed over. Where there are more scenes than

@@ -72,8 +72,7 @@ def self_blend(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generato
 
     Args:
         image: (H, W, 3) uint8 RGB in [0, 255]; it is not changed.
-        landmarks: (5, 2) float, x and y in pixels: the eye on the viewer's left, the other eye,
-            the nose, the mouth's left and right corner.
+        landmarks: (5, 2) float, see `face_mask.draw`.
     """
     face = face_mask.frame(landmarks)
     drawn = _draw(rng)

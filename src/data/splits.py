@@ -49,7 +49,6 @@ def read_groups(root: Path, files: Sequence[ImageFile]) -> dict[str, str] | None
     Args:
         root: The folder where the layout starts. `groups.csv` there has the columns path and
             group, and `pairs.csv` the columns split, fake and original.
-        files: Its images.
 
     Returns:
         The group of each image that the table lists, by `ImageFile.name`; None without a table.
@@ -88,7 +87,6 @@ def originals(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
     """Read from `pairs.csv` in a data folder which real image each fake was made from.
 
     Args:
-        root: The folder where the layout starts.
         files: Its images; not asked for without a table.
 
     Returns:
@@ -144,13 +142,7 @@ def assign(
     Random splits are 70/15/15; where only the validation split is missing, it is 15 % of train.
 
     Args:
-        root: The folder where the layout starts.
-        files: Its images.
-        groups: The group of each image that has one, by `ImageFile.name`.
-        seed: Another seed gives another split.
-
-    Returns:
-        The split of each image, by `ImageFile.name`.
+        groups: The group of each image that has one, by `ImageFile.name`, as what is returned.
     """
     splits = {file.name: file.split for file in files}
     bounds = _bounds(set(splits.values()))
@@ -204,8 +196,6 @@ def choose(
     """Keep whole groups, in random order, as long as no class of a split exceeds its quota.
 
     Args:
-        samples: The images.
-        seed: Another seed gives another choice.
         limit_per_class: At most so many images of each class in each split.
         fraction: At most this share, in (0, 1], of each class in each split, rounded up.
     """

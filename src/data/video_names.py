@@ -33,9 +33,6 @@ def groups(files: Sequence[ImageFile]) -> dict[str, str]:
     Celeb-DF everyone is swapped with everyone: joining both would make one group of the whole set,
     so the person counts whose video it is.
 
-    Args:
-        files: the images of one data folder.
-
     Returns:
         The group of each image by `ImageFile.name`; empty where the names say nothing.
     """

@@ -43,7 +43,6 @@ def scan(root: Path | str, compression: str | None = None) -> list[Video]:
     not name are left out.
 
     Args:
-        root: the folder.
         compression: `raw`, `c23` or `c40`, where a FaceForensics++ tree holds several.
 
     Returns:

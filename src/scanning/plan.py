@@ -88,9 +88,7 @@ def begin(
     """Begin a scan, or go on with one of the same images and settings.
 
     Args:
-        folder: where its answers belong.
         images: the list; it is gone through once and never held as a whole.
-        settings: what the answers depend on.
         part_size: images a part; None chooses. A scan that goes on keeps the size that it had.
         overwrite: delete what another scan left in the folder.
 

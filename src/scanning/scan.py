@@ -65,7 +65,6 @@ def scan(
         ray: judge on Ray; False: in this process.
         workers, cpus: see `workers.on_ray`.
         part_size: images in each part of the table; None chooses.
-        overwrite: begin anew where there is a table already.
 
     Raises:
         InputError: no bundle, no images, a package is missing, or the output is something else.

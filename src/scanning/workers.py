@@ -61,12 +61,7 @@ def require_packages(ray: bool) -> None:
 
 
 class Judge:
-    """Judges parts of a scan, with an engine that it loads for the first.
-
-    Args:
-        plan: the scan.
-        task: what is asked for.
-    """
+    """Judges parts of a scan, with an engine that it loads for the first."""
 
     def __init__(self, plan: Plan, task: Task) -> None:
         self._plan, self._task = plan, task
@@ -118,8 +113,6 @@ def on_ray(
     on every host.
 
     Args:
-        plan: the scan.
-        task: what is asked for.
         waiting: numbers of the parts that are to be judged.
         workers: how many; None takes as many as the cluster has processors for.
         cpus: processors that each takes, and threads that it computes on.
