@@ -167,12 +167,7 @@ def _pairs(
 def _account(
     samples: Sequence[folders.Sample], made: Sequence[list[dict[str, Any]] | pixels.ImageError]
 ) -> Forged:
-    """Count what was made.
-
-    Raises:
-        InputError: nothing was.
-        CheckFailed: too much could not be read.
-    """
+    """Count what was made."""
     pairs: Counter[str] = Counter()
     no_face, skipped = [], []
     for sample, outcome in zip(samples, made, strict=True):

@@ -140,11 +140,7 @@ def images(folder: Path | str) -> list[Path]:
 
 
 def source_names(folders: list[Path]) -> list[str]:
-    """Name each data folder by its last part, and by more parts where that is not unique.
-
-    Raises:
-        InputError: none was given, or one twice.
-    """
+    """Name each data folder by its last part, and by more parts where that is not unique."""
     full = [folder.resolve().parts for folder in folders]
     if not full:
         raise InputError("no data folder was given")

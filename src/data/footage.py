@@ -181,19 +181,12 @@ def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
 
     Yields:
         What `read` yields.
-
-    Raises:
-        VideoError: the file cannot be read as a video, or it ends before the first frame wanted.
     """
     return read(path, set(_spread(claimed(path) or _counted(path), count)))
 
 
 def claimed(path: Path) -> int:
-    """Return how many frames the file says it has; 0 where it does not say.
-
-    Raises:
-        VideoError: the file cannot be read as a video.
-    """
+    """Return how many frames the file says it has; 0 where it does not say."""
     import cv2
 
     with _opened(path) as capture:

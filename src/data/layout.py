@@ -64,11 +64,7 @@ def _refuse_tables(wrapper: Path, inner: str) -> None:
 
 
 def class_folders(start: Path) -> list[ClassFolder]:
-    """Find the class folders in a folder, or in the split folders there.
-
-    Raises:
-        InputError: The layout is not understood.
-    """
+    """Find the class folders in a folder, or in the split folders there."""
     meanings = meanings_in(start)
     found = _split_layout(start, meanings) or _class_folders(start, meanings)
     if not found:

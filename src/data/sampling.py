@@ -42,9 +42,6 @@ def choose(survey: Survey, count: int, way: str = "even") -> list[int]:
 
     Returns:
         The numbers of the frames, rising.
-
-    Raises:
-        InputError: `way` is unknown.
     """
     if way not in WAYS:
         raise InputError(f"sample: expected one of {', '.join(WAYS)}, got {way!r}")

@@ -73,9 +73,6 @@ def samples(data_dirs: Sequence[Path | str], *, seed: int = 0) -> list[Sample]:
         data_dirs: folders as `scan` reads them.
         seed: of the split where the folders have none. It is the one that `folders.scan` gives to
             the crops that `deepfake faces --videos` makes of the same folder.
-
-    Raises:
-        InputError: there are no videos, or a tree is not understood.
     """
     roots = [listing.existing(folder) for folder in data_dirs]
     return [

@@ -126,11 +126,7 @@ def end(folder: Path) -> None:
 
 
 def _known(folder: Path) -> dict[str, Any] | None:
-    """Return what is known about the scan in a folder; None where there is none.
-
-    Raises:
-        InputError: the folder is a file, or holds anything but a scan.
-    """
+    """Return what is known about the scan in a folder; None where there is none."""
     if folder.suffix != ".parquet":
         raise InputError(f"{folder}: expected a name that ends in .parquet for the table")
     if not folder.exists():
@@ -170,11 +166,7 @@ def _named(name: str, value: Any) -> str:
 
 
 def _write_list(path: Path, images: Iterable[str | Path]) -> tuple[int, str]:
-    """Write the list; return how long it is, and its SHA-256.
-
-    Raises:
-        InputError: it is empty.
-    """
+    """Write the list; return how long it is, and its SHA-256."""
     count, digest = 0, hashlib.sha256()
     with path.open("wb") as file:
         for image in images:

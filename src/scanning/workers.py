@@ -67,12 +67,7 @@ class Judge:
         self._plan, self._task = plan, task
 
     def judge(self, number: int) -> Done:
-        """Judge a part, unless its answers are there already.
-
-        Raises:
-            InputError: the bundle cannot be used on this host.
-            OSError: the list cannot be read, or the answers not be written.
-        """
+        """Judge a part, unless its answers are there already."""
         path, settings = self._plan.file(number), self._task.settings
         if not path.exists():
             images = self._plan.paths(number)
