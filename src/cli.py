@@ -26,6 +26,9 @@ VERBS = {
     "serve": "Judge images over HTTP, with a web page.",
 }
 
+# What a command was called with, under this name in the context's `meta`.
+ARGUMENTS = "src.arguments"
+
 
 def _normalise(name: str) -> str:
     return name.replace("_", "-")
@@ -38,6 +41,10 @@ class Verb(click.Command):
         settings = {"token_normalize_func": _normalise, "show_default": True}
         kwargs["context_settings"] = settings | kwargs.get("context_settings", {})
         super().__init__(*args, **kwargs)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         logging.basicConfig(stream=sys.stderr, format="%(message)s")

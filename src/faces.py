@@ -148,6 +148,28 @@ def crop_videos(
     return _crop(jobs, work, root, output, style, overwrite)
 
 
+def cut_videos(data_dirs: Sequence[str], folder: Path, *, frames: int) -> tuple[str, ...]:
+    """Crop frames of those data folders that hold videos, once, and leave the others as they are.
+
+    Args:
+        data_dirs: the data folders.
+        folder: where the crops go; those that are there already are taken up.
+        frames: of a video.
+
+    Returns:
+        The data folders, with those of the crops in place of the ones with videos.
+    """
+    found = []
+    for number, name in enumerate(data_dirs):
+        if videos.hold(name):
+            target = folder / str(number) / Path(name).resolve().name
+            if not target.exists():
+                crop_videos(Path(name), target, Finder.from_package(), frames=frames)
+            name = str(target)
+        found.append(name)
+    return tuple(found)
+
+
 def _plain_names(names: Sequence[str]) -> list[str]:
     """Return names without suffix, where that does not make two the same."""
     plain = [name.rpartition(".")[0] for name in names]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
 
 # Over which the speed is taken that tells the time left: some steps are minutes apart.
 MEMORY = 900.0  # seconds
@@ -11,7 +14,7 @@ MEMORY = 900.0  # seconds
 
 @contextmanager
 def bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
-    """Show a bar while the block runs; nothing is printed where stderr is no terminal.
+    """Show a bar while the block runs; none where stderr is no terminal or errors are not logged.
 
     Args:
         description: what is going on.
@@ -26,11 +29,12 @@ def bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft())
+    shown = console.is_terminal and log.isEnabledFor(logging.ERROR)
     with Progress(
         *columns,
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not shown,
         speed_estimate_period=MEMORY,
     ) as progress:
         task = progress.add_task(description, total=total)

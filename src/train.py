@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,31 +21,30 @@ from src import CheckFailed, InputError
 from src.audit import audit, require_fit
 from src.auditing.findings import Audit
 from src.calibrate import calibrate_on, sentences, set_apart
-from src.cli import Verb
-from src.data import dataset, pixels, videos
+from src.cli import ARGUMENTS, Verb
+from src.data import dataset
 from src.data.division import CALIBRATION
 from src.data.equalize import equalized
-from src.data.faces import Finder
 from src.data.folders import Sample
+from src.data.shard import ALONE, Shard
 from src.detector import bundle, halves, network
 from src.detector.detector import Detector
 from src.detector.framing import Framing
 from src.detector.location import DEFAULT
 from src.evaluation import tracks
 from src.export import export as export_bundle
-from src.faces import crop_videos
+from src.faces import cut_videos
 from src.files import atomic_folder, refuse_existing, write_table, write_text
-from src.training import familiarity, precision, record, weights
-from src.training.framing import choose_framing
+from src.training import familiarity, precision, processes, record, weights
+from src.training.framing import choose_framing, with_finder
+from src.training.launching import launch
 from src.training.settings import SCRATCH, TWO_PHASE, Settings, options
 from src.training.state import RunFolder
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from src.training import temporal
-    from src.training.familiarity import Learnt
     from src.training.phases import Run
 
 log = logging.getLogger(__name__)
@@ -62,8 +61,12 @@ def train(
     overwrite: bool = False,
     tensorboard: Path | None = None,
     export: bool = True,
+    shard: Shard = ALONE,
 ) -> Path:
     """Train a detector and write its bundle.
+
+    In several processes the network is trained by all of them, and the first one alone does what
+    comes before and after.
 
     Args:
         settings: what decides the run.
@@ -72,6 +75,7 @@ def train(
         overwrite: replace a bundle and an unfinished run.
         tensorboard: folder for TensorBoard's log.
         export: write the network for OpenVINO as well, which runs it several times faster.
+        shard: which of several processes this is, see `processes.joined`.
 
     Returns:
         `output`.
@@ -80,33 +84,37 @@ def train(
         InputError: data, weights or settings that cannot be used.
         CheckFailed: data not fit to learn from, or a loss that became NaN.
     """
-    _require_tensorboard(tensorboard)
-    refuse_existing(output, overwrite)
-    folder = RunFolder(output.with_name(output.name + ".partial"))
+    record.require_tensorboard(tensorboard)
+    folder = RunFolder(output.with_name(output.name + ".partial"), shard)
+    shard.from_first(lambda: refuse_existing(output, overwrite))
     state = folder.open(dataclasses.asdict(settings), resume=resume, overwrite=overwrite)
-    settings = _with_frames(settings, folder)
-    audited = _audit(settings)
-    data, framing = _dataset(settings, folder)
+    prepared = shard.from_first(lambda: _prepare(settings, folder))
+    settings, framing = prepared.settings, with_finder(prepared.framing)
+    data = _dataset(prepared, framing, folder)
     try:
         # Keras takes seconds to load: a wrong folder has been told by now.
         from src.training.phases import Run, plan
 
+        start, initial = weights.agreed(settings.weights, settings.backbone, shard)
+        # After that: where weights are downloaded, Keras builds a network, and draws for it.
         precision.seed_everything(settings.seed, deterministic=settings.deterministic)
-        start, initial = weights.initial_weights(settings.weights, settings.backbone)
         folder.require_start(state, initial)
         schedule = settings.schedule or (TWO_PHASE if start else SCRATCH)
-        compute = precision.choose(settings.precision)
+        compute = shard.from_first(lambda: precision.choose(settings.precision))
         log.info("%s schedule from %s weights in %s", schedule, initial["kind"], compute)
-        with precision.computing_in(compute):
-            model = _build(settings, start)
-            if settings.crops:
-                model = network.of_any_size(model)
-        run = Run(settings, data, model, folder, state, tensorboard)
-        for phase in plan(settings, schedule):
-            if phase.name not in state.finished:
-                run.fit(phase)
+        with processes.data_parallel(shard):
+            with precision.computing_in(compute):
+                model = _build(settings, start)
+                if settings.crops:
+                    model = network.of_any_size(model)
+            run = Run(settings, data, model, folder, state, tensorboard)
+            for phase in plan(settings, schedule):
+                if phase.name not in state.finished:
+                    run.fit(phase)
+        if not shard.first:
+            return output
         facts = {"schedule": schedule, "precision": compute}
-        _save(run, output, facts, audited, framing, overwrite)
+        _save(run, output, facts, prepared.audited, framing, overwrite)
     finally:
         data.cache.close()
     record.report(run, output)
@@ -116,26 +124,31 @@ def train(
     return output
 
 
-def _with_frames(settings: Settings, folder: RunFolder) -> Settings:
-    """Crop frames of the data folders that hold videos, once, and train on those."""
-    folders = []
-    for number, name in enumerate(settings.data_dirs):
-        if videos.hold(name):
-            target = folder.path / "frames" / str(number) / Path(name).resolve().name
-            if not target.exists():
-                count = FRAMES_A_CLIP * settings.clip_frames
-                crop_videos(Path(name), target, Finder.from_package(), frames=count)
-            name = str(target)
-        folders.append(name)
-    return dataclasses.replace(settings, data_dirs=tuple(folders))
+@dataclass(frozen=True)
+class Prepared:
+    """What is settled before the first image is decoded.
+
+    Attributes:
+        settings: of the run, with the folders that images are read from.
+        audited: what the audit of the data found.
+        samples: the images to learn, choose and calibrate from.
+        framing: of their faces.
+    """
+
+    settings: Settings
+    audited: Audit
+    samples: list[Sample]
+    framing: Framing
 
 
-def _require_tensorboard(folder: Path | None) -> None:
-    if folder is not None and not (find_spec("tensorflow") and find_spec("tensorboard")):
-        raise InputError(
-            "--tensorboard needs TensorFlow and TensorBoard to write its log: "
-            "pip install 'deepfake-detector[tensorboard]'"
-        )
+def _prepare(settings: Settings, folder: RunFolder) -> Prepared:
+    """Cut videos into frames, audit the data, divide the images and measure the framing."""
+    count = FRAMES_A_CLIP * settings.clip_frames
+    folders = cut_videos(settings.data_dirs, folder.path / "frames", frames=count)
+    settings = dataclasses.replace(settings, data_dirs=folders)
+    audited = _audit(settings)
+    samples = _samples(settings)
+    return Prepared(settings, audited, samples, choose_framing(settings, samples))
 
 
 def _audit(settings: Settings) -> Audit:
@@ -148,7 +161,7 @@ def _audit(settings: Settings) -> Audit:
         settings.data_dirs,
         max_shortcut_auc=settings.max_shortcut_auc,
         equalize=settings.equalize,
-        image_size=settings.image_size,
+        image_size=settings.encoded_size,
         seed=settings.seed,
         limit_per_class=settings.limit_per_class,
         fraction=settings.fraction,
@@ -158,8 +171,8 @@ def _audit(settings: Settings) -> Audit:
     return audited
 
 
-def _dataset(settings: Settings, folder: RunFolder) -> tuple[dataset.Dataset, Framing]:
-    """Find the images, set some apart for calibration, frame them alike and decode them."""
+def _samples(settings: Settings) -> list[Sample]:
+    """Find the images, and set some apart for calibration."""
     samples = dataset.find(
         settings.data_dirs,
         ("train", "validation"),
@@ -168,11 +181,20 @@ def _dataset(settings: Settings, folder: RunFolder) -> tuple[dataset.Dataset, Fr
         fraction=settings.fraction,
         self_blend=settings.self_blend,
     )
-    samples = _divided(settings, samples)
-    framing = choose_framing(settings, samples)
-    read = equalized(framing.load) if settings.equalize else framing.load
-    size, blend = settings.image_size, settings.self_blend
-    return dataset.load(samples, size, folder.path, read, self_blend=blend), framing
+    return _divided(settings, samples)
+
+
+def _dataset(prepared: Prepared, framing: Framing, folder: RunFolder) -> dataset.Dataset:
+    """Decode the images, framed alike."""
+    settings = prepared.settings
+    return dataset.load(
+        prepared.samples,
+        settings.image_size,
+        folder.path,
+        equalized(framing.load, settings.encoded_size) if settings.equalize else framing.load,
+        self_blend=settings.self_blend,
+        shard=folder.shard,
+    )
 
 
 def _divided(settings: Settings, samples: list[Sample]) -> list[Sample]:
@@ -216,7 +238,7 @@ def _save(
         halves.round_kernels(model)
     card = record.card(output.name, run, model, facts, audited, framing)
     with atomic_folder(output, overwrite=overwrite) as folder:
-        learnt = _familiar(run, model, framing)
+        learnt = familiarity.of_run(run, model, framing)
         known = learnt.facts(learnt.familiarity.write(folder))
         head = _head(run, model, folder)
         card = dataclasses.replace(card, temporal=head.facts if head else None)
@@ -224,7 +246,7 @@ def _save(
         detector = Detector.in_keras(
             card, model, familiarity=learnt.familiarity, head=lambda: head.head if head else None
         )
-        apart = _apart(run)
+        apart = run.dataset.readable(CALIBRATION)
         card = dataclasses.replace(
             card,
             familiarity=known,
@@ -240,21 +262,6 @@ def _save(
             write_table(folder / "skipped.csv", rows)
 
 
-def _familiar(run: Run, model: keras.Model, framing: Framing) -> Learnt:
-    """Learn what is familiar from the training images, as they are in inference."""
-    data, settings = run.dataset, run.settings
-    indices = sorted(set(data.indices("train")))
-    samples = [data.samples[index] for index in indices]
-
-    def image(number: int) -> np.ndarray:
-        if not settings.equalize:
-            return data.cache[indices[number]]
-        path = samples[number].path
-        return framing.load(pixels.content(path), settings.image_size, str(path))
-
-    return familiarity.learn(samples, image, model, settings.seed)
-
-
 def _head(run: Run, model: keras.Model, folder: Path) -> temporal.Learnt | None:
     """Train the temporal head that was asked for, on the frozen frame network."""
     if run.settings.temporal is None:
@@ -263,17 +270,7 @@ def _head(run: Run, model: keras.Model, folder: Path) -> temporal.Learnt | None:
 
     learnt = temporal.learn(run, model)
     learnt.write(folder)
-    write_table(folder / "temporal.csv", learnt.history)
     return learnt
-
-
-def _apart(run: Run) -> list[Sample]:
-    """Return the images that were set apart for calibration, as far as they can be read."""
-    return [
-        sample
-        for sample, digest in zip(run.dataset.samples, run.dataset.digests, strict=True)
-        if digest and sample.split == CALIBRATION
-    ]
 
 
 def _tracks(
@@ -322,23 +319,27 @@ def _export(output: Path, settings: Settings) -> None:
 @click.option("--export/--no-export", default=True, help="Export to OpenVINO at the end.")
 @click.option("--resume", is_flag=True, help="Continue an unfinished run.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")
+@processes.options
+@click.pass_context
 def command(
+    context: click.Context,
     output: Path,
-    resume: bool,
-    overwrite: bool,
-    tensorboard: Path | None,
-    export: bool,
+    place: processes.Place,
     **settings: Any,
 ) -> None:
     """Train a detector in two phases and write its bundle."""
-    train(
-        Settings(**settings),
-        output,
-        resume=resume,
-        overwrite=overwrite,
-        tensorboard=tensorboard,
-        export=export,
-    )
+    ways = {name: settings.pop(name) for name in ("resume", "overwrite", "tensorboard", "export")}
+    chosen = Settings(**settings)
+    processes.require_possible(place, chosen)
+    if place.number is None:
+        context.exit(launch(again, context.meta[ARGUMENTS], place.processes))
+    with processes.joined(place) as shard:
+        train(chosen, output, shard=shard, **ways)
+
+
+def again(arguments: list[str]) -> None:
+    """Run the command as one of several processes."""
+    command(arguments, prog_name="deepfake train")
 
 
 if __name__ == "__main__":

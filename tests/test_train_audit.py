@@ -64,26 +64,28 @@ def test_allowing_a_shortcut_allows_nothing_else(shortcut, tmp_path):
 
 
 def test_equalising_trains_on_levelled_images_and_says_so(shortcut, tmp_path):
-    card = read_card(train(settings(shortcut, equalize=True), tmp_path / "detector"))
-    assert card.data["equalized"] == {"size": 32, "quality": equalize.QUALITY}
+    asked = settings(shortcut, equalize=True, equalize_size=48)
+    card = read_card(train(asked, tmp_path / "detector"))
+    assert card.data["equalized"] == {"size": 48, "quality": equalize.QUALITY}
     assert card.data["audit"]["stops"] == []
     assert card.data["audit"]["container"]["auc"]["low"] == 1.0
     assert card.data["audit"]["equalized"]["container"]["auc"]["high"] == 0.5
-    assert card.data["audit"]["equalized"]["size"] == 32
+    assert card.data["audit"]["equalized"]["size"] == 48
     measured = evaluate([shortcut], tmp_path / "detector", split="validation", quick=True)
     assert measured.whole.equalized.fake == measured.whole.metrics.fake
 
 
 def test_both_learnt_splits_are_equalised(shortcut, tmp_path):
     splits = ("train", "validation")
-    read = equalize.equalized(pixels.load)
+    read = equalize.equalized(pixels.load, 48)
     data = dataset.load(dataset.find([shortcut], splits), 32, tmp_path, read)
     for split in splits:
         index = data.indices(split)[-1]
         path = data.samples[index].path
-        levelled = equalize.equalize(pixels.read(path), 32)
+        levelled = equalize.equalize(pixels.read(path), 32, side=48)
         assert (data.cache[index] == levelled).all()
         assert (data.cache[index] != pixels.load(path, 32)).any()
+        assert (levelled != equalize.equalize(pixels.read(path), 32)).any()
     assert read_container(equalize.encode(pixels.read(path), 32)) == ("JPEG", (32, 32), {})
 
 

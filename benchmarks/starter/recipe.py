@@ -37,7 +37,9 @@ def stages(data: Path) -> tuple[Settings, ...]:
 
     What small whole pictures of the sets with both classes teach comes first, because it is learnt
     in the fewest hours. Then every source and self-blends, framed, encoded and balanced alike: a
-    source shall not be told by its framing or its file. Then the same, larger.
+    source shall not be told by its framing or its file. Then the same, larger and for longer, and
+    encoded at a size at which JPEG leaves the traces that are to be seen: at 160 pixels it takes so
+    many that the yardstick falls from 0.81 to 0.73 on gan256's validation images.
 
     Args:
         data: the folder in which the sources stand.
@@ -69,7 +71,7 @@ def stages(data: Path) -> tuple[Settings, ...]:
         dropout=0.3,
         half_weights=True,
     )
-    large = replace(framed, image_size=160, finetune_epochs=3)
+    large = replace(framed, image_size=160, equalize_size=256, finetune_epochs=9)
     return small, framed, large
 
 

@@ -19,6 +19,7 @@ from src.data import folders, pixels
 from src.data.cache import ImageCache, Read, Skipped
 from src.data.division import CALIBRATION
 from src.data.self_blend import landmarks_of
+from src.data.shard import ALONE, Shard
 from src.progress import bar
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,14 @@ class Dataset:
         ]
         blends = [replace(p, label=1) for p in images if p.landmarks is not None]
         return images + _share(blends, self.self_blend)
+
+    def readable(self, split: str) -> list[folders.Sample]:
+        """Return the images of a split, as far as they can be read."""
+        return [
+            sample
+            for sample, digest in zip(self.samples, self.digests, strict=True)
+            if digest and sample.split == split
+        ]
 
     def indices(self, split: str) -> list[int]:
         """Return which image each of `positions(split)` shows."""
@@ -196,8 +205,9 @@ def load(
     read: Read = pixels.load,
     *,
     self_blend: float = 0.0,
+    shard: Shard = ALONE,
 ) -> Dataset:
-    """Decode and hash images.
+    """Decode and hash images, each in one of the processes.
 
     Args:
         samples: the images.
@@ -205,6 +215,7 @@ def load(
         cache_folder: where a cache that is too big for memory goes.
         read: turns the content of a file into an image of that size.
         self_blend: share of the real faces of which fakes are made; above 0, faces are found.
+        shard: which process this is.
 
     Raises:
         InputError: a split whose readable images are of one class.
@@ -212,15 +223,16 @@ def load(
     """
     splits = sorted({sample.split for sample in samples})
     blended = [split for split in splits if split != CALIBRATION]
-    cache = ImageCache([sample.path for sample in samples], image_size, cache_folder, read=read)
-    with bar("Reading images", len(samples)) as advance:
+    paths = [sample.path for sample in samples]
+    cache = ImageCache(paths, image_size, cache_folder, read=read, shard=shard)
+    with bar("Reading images", len(samples) // shard.processes) as advance:
         digests, skipped = cache.fill(advance)
     require_readable([item.reason for item in skipped], len(samples))
     readable = [s for s, digest in zip(samples, digests, strict=True) if digest]
     folders.require_both_classes(readable, splits, self_blend=self_blend > 0)
     data = Dataset(samples, digests, skipped, cache)
     if self_blend:
-        data = replace(data, faces=_faces(data, blended), self_blend=self_blend)
+        data = replace(data, faces=_faces(data, blended, shard), self_blend=self_blend)
     return data
 
 
@@ -229,8 +241,8 @@ def is_drawn_sample(data_dirs: Sequence[str | Path]) -> bool:
     return all((Path(folder) / DRAWN_SAMPLE_MARK).is_file() for folder in data_dirs)
 
 
-def _faces(data: Dataset, splits: Sequence[str]) -> dict[int, np.ndarray]:
-    """Find the face in each real image, on threads.
+def _faces(data: Dataset, splits: Sequence[str], shard: Shard) -> dict[int, np.ndarray]:
+    """Find the face in each real image, on threads, each in one of the processes.
 
     Raises:
         InputError: a split has neither fakes nor real images with a face.
@@ -239,13 +251,15 @@ def _faces(data: Dataset, splits: Sequence[str]) -> dict[int, np.ndarray]:
 
     finder = Finder.from_package()
     reals = [p.index for split in splits for p in data.positions(split) if not p.label]
-    faces = {}
-    with bar("Finding faces", len(reals)) as advance, ThreadPoolExecutor(FINDERS) as pool:
-        found = pool.map(lambda index: landmarks_of(data.cache[index], finder), reals)
-        for index, landmarks in zip(reals, found, strict=True):
+    mine = [index for index in reals if shard.owns(index)]
+    own = {}
+    with bar("Finding faces", len(mine)) as advance, ThreadPoolExecutor(FINDERS) as pool:
+        found = pool.map(lambda index: landmarks_of(data.cache[index], finder), mine)
+        for index, landmarks in zip(mine, found, strict=True):
             if landmarks is not None:
-                faces[index] = landmarks
+                own[index] = landmarks
             advance()
+    faces = {index: face for part in shard.gather(own) for index, face in part.items()}
     log.info("a face to blend in %d of %d real images", len(faces), len(reals))
     for split in splits:
         if not any(p.label or p.index in faces for p in data.positions(split)):

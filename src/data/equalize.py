@@ -31,13 +31,21 @@ def encode(image: np.ndarray, size: int, quality: int = QUALITY) -> bytes:
     return file.getvalue()
 
 
-def equalize(image: np.ndarray, size: int, quality: int = QUALITY) -> np.ndarray:
-    """Return a picture as it comes back from `encode`: `(size, size, 3)` uint8 RGB."""
-    return pixels.read(encode(image, size, quality), "equalised image")
+def equalize(image: np.ndarray, size: int, side: int | None = None) -> np.ndarray:
+    """Return a picture as it comes back from `encode`: `(size, size, 3)` uint8 RGB.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB in [0, 255].
+        size: side of the square that is returned, in pixels.
+        side: that of the square that is encoded; None: the same. A JPEG takes the finest traces
+            of a picture, and a larger one takes fewer of those that are left at `size`.
+    """
+    again = pixels.read(encode(image, side or size), "equalised image")
+    return again if side in (None, size) else pixels.resize(again, size)
 
 
 def equalized(
-    read: Callable[[bytes, int, str], np.ndarray],
+    read: Callable[[bytes, int, str], np.ndarray], side: int
 ) -> Callable[[bytes, int, str], np.ndarray]:
-    """Return a reader like `pixels.load` whose images are equalised."""
-    return lambda content, size, name: equalize(read(content, size, name), size)
+    """Return a reader like `pixels.load` whose images are equalised at a side in pixels."""
+    return lambda content, size, name: equalize(read(content, side, name), size, side)

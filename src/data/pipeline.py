@@ -14,6 +14,7 @@ import numpy as np
 from src.data import augment
 from src.data.cache import ImageCache
 from src.data.self_blend import counterpart, self_blend
+from src.data.shard import ALONE, Shard
 
 WORKERS = 2
 QUEUED_BATCHES = 6
@@ -42,6 +43,7 @@ class Batches(keras.utils.PyDataset):
         landmarks: `(len(indices),)` the landmarks of a face, or None. A fake that has them is a
             self-blend of its (real) image, made anew in every epoch. None: no self-blending.
         crop: side of the random square that is cut out of each image, in its pixels; None: whole.
+        shard: which process this is: of every batch it makes its stretch alone, see `Shard`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Batches(keras.utils.PyDataset):
         groups: Sequence[str] | None = None,
         landmarks: Sequence[np.ndarray | None] | None = None,
         crop: int | None = None,
+        shard: Shard = ALONE,
     ) -> None:
         super().__init__(workers=WORKERS, max_queue_size=QUEUED_BATCHES)
         self.cache = cache
@@ -69,6 +72,7 @@ class Batches(keras.utils.PyDataset):
         self.groups = groups
         self.landmarks = landmarks
         self.crop = crop
+        self.shard = shard
         self.epoch = 0
         self._twins = self._pair()
         self._order = (-1, np.empty(0, int))
@@ -80,8 +84,23 @@ class Batches(keras.utils.PyDataset):
         """Return batch `number`: `(n, S, S, 3)` uint8 RGB and `(n, 1)` float32 labels."""
         epoch = self.epoch
         chosen = self._chosen(number, epoch)
-        images = np.stack([self.view(i, epoch) for i in chosen])
-        return images, self.labels[chosen, None]
+        part = self.shard.stretch(len(chosen), self.batch_size)
+        side = self.crop or self.cache.size
+        images = np.zeros((part.stop - part.start, side, side, 3), np.uint8)
+        for row, position in enumerate(chosen[part]):
+            images[row] = self.view(position, epoch)
+        return images, self._padded(self.labels[chosen[part], None], part)
+
+    @staticmethod
+    def _padded(rows: np.ndarray, part: slice) -> np.ndarray:
+        """Return the rows of a stretch, with zeros after them where the batch has ended."""
+        padding = part.stop - part.start - len(rows)
+        return np.pad(rows, ((0, padding), (0, 0))) if padding else rows
+
+    def padding(self) -> dict[int, int]:
+        """Return how many rows of a batch are no padding, by how many it has with padding."""
+        last = len(self.indices) - (len(self) - 1) * self.batch_size
+        return {self.shard.padded(rows, self.batch_size): rows for rows in (self.batch_size, last)}
 
     def view(self, position: int, epoch: int) -> np.ndarray:
         """Return the image at `position` as in `epoch`: `(S, S, 3)` uint8 RGB."""

@@ -48,6 +48,10 @@ class Framing:
     # None where no faces are looked for.
     finder: Finder | None = field(default=None, compare=False, repr=False)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the finder behind, which cannot go to another process."""
+        return vars(self) | {"finder": None}
+
     def views(self, image: np.ndarray) -> list[View]:
         """Return the parts of an image to judge, the largest face first; at least one.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -193,7 +194,8 @@ def _inside(judged: Judged, facts: Facts) -> Estimate | None:
 
 def _equalized(detector: Detector, paths: Sequence[str], faces: str) -> np.ndarray | None:
     """Return `p_fake` on equalised images of a detector that was trained on such, `(N,)`."""
-    if not detector.card.data.get("equalized"):
+    known = detector.card.data.get("equalized")
+    if not known:
         return None
-    again = detector.predict_files(paths, faces=faces, scale=equalize)
+    again = detector.predict_files(paths, faces=faces, scale=partial(equalize, side=known["size"]))
     return np.array([result.p_fake for result in again if isinstance(result, Prediction)])

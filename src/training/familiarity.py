@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from src.data import pixels
 from src.data.folders import Sample
 from src.detector import familiarity, network
 from src.detector.familiarity import Choice, Familiarity
+from src.detector.framing import Framing
 from src.progress import bar
 
 if TYPE_CHECKING:
     import keras
+
+    from src.training.phases import Run
 
 # Some ten for each hidden unit tell their covariance; more only take time.
 IMAGES = 3000
@@ -68,6 +72,27 @@ def learn(
     some = [samples[i] for i in chosen]
     choice = familiarity.choose(sums, [s.source for s in some], [s.group for s in some], seed)
     return Learnt(familiarity.fit(sums, choice.method, seed), choice, len(some))
+
+
+def of_run(run: Run, model: keras.Model, framing: Framing) -> Learnt:
+    """Learn from the training images of a run, as they are in inference.
+
+    Args:
+        run: the run that ended.
+        model: its network.
+        framing: how faces are framed.
+    """
+    data, settings = run.dataset, run.settings
+    indices = sorted(set(data.indices("train")))
+    samples = [data.samples[index] for index in indices]
+
+    def image(number: int) -> np.ndarray:
+        if not settings.equalize:
+            return data.cache[indices[number]]
+        path = samples[number].path
+        return framing.load(pixels.content(path), settings.image_size, str(path))
+
+    return learn(samples, image, model, settings.seed)
 
 
 def pooled(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from src.data.faces import Finder
 from src.data.folders import Sample
@@ -39,3 +40,10 @@ def choose_framing(settings: Settings, samples: Sequence[Sample]) -> Framing:
         "faces fill %.2f of the frame (median of %d images)", measured.share, measured.with_face
     )
     return Framing(measured.share, "largest", finder)
+
+
+def with_finder(framing: Framing) -> Framing:
+    """Return a framing that may come from another process, with a finder if it needs one."""
+    if framing.faces == "off" or framing.finder is not None:
+        return framing
+    return replace(framing, finder=Finder.from_package())

@@ -21,6 +21,7 @@ from src.data.pipeline import Batches, FeatureBatches
 from src.detector import network
 from src.progress import bar
 from src.training.callbacks import Checkpoint, EpochBar
+from src.training.processes import cut_padding
 from src.training.settings import SCRATCH, Settings
 from src.training.state import RunFolder, RunState
 
@@ -97,6 +98,7 @@ class Run:
         part = changing_part(self.model, phase.name)
         fitted, train, validation = self._inputs(phase, part)
         compile_for(fitted, phase, self.settings, steps=len(train))
+        cut_padding(fitted, train, validation)
         if done:
             self.folder.restore(part, fitted)
         count = sum(math.prod(v.shape) for v in fitted.trainable_variables)
@@ -154,6 +156,7 @@ class Run:
             groups=[position.group for position in positions],
             landmarks=[position.landmarks for position in positions] if blended else None,
             seed=self.settings.seed,
+            shard=self.folder.shard,
             **options,
         )
 
@@ -171,7 +174,7 @@ class Run:
                     factor=0.5, patience=max(1, patience // 2), **watch
                 ),
             ]
-        if self.tensorboard is not None:
+        if self.tensorboard is not None and self.folder.shard.first:
             callbacks.append(keras.callbacks.TensorBoard(self.tensorboard / phase.name))
         checkpoint = Checkpoint(self.folder, self.state, phase.name, part, train, callbacks)
         return [*callbacks, EpochBar(len(train)), checkpoint]

@@ -7,10 +7,11 @@ import logging
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src import __version__
+from src import InputError, __version__
 from src.auditing.findings import Audit
 from src.data import dataset
 from src.data.equalize import QUALITY
@@ -64,7 +65,7 @@ def card(
         },
         data={
             **run.dataset.facts(),
-            "equalized": {"size": settings.image_size, "quality": QUALITY}
+            "equalized": {"size": settings.encoded_size, "quality": QUALITY}
             if settings.equalize
             else None,
             "audit": audited.summary(),
@@ -74,6 +75,19 @@ def card(
         versions=_versions(),
         framing=framing.share,
     )
+
+
+def require_tensorboard(folder: Path | None) -> None:
+    """Refuse a folder for TensorBoard's log where nothing can write it.
+
+    Raises:
+        InputError: a package is missing.
+    """
+    if folder is not None and not (find_spec("tensorflow") and find_spec("tensorboard")):
+        raise InputError(
+            "--tensorboard needs TensorFlow and TensorBoard to write its log: "
+            "pip install 'deepfake-detector[tensorboard]'"
+        )
 
 
 def best(state: RunState) -> dict[str, Any]:

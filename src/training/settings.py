@@ -124,6 +124,12 @@ class Settings:
     equalize: bool = _setting(
         False, None, "Learn from images that are re-encoded alike; the audit judges those."
     )
+    equalize_size: int | None = _setting(
+        None,
+        _COUNT,
+        "Side in pixels at which they are re-encoded, before they are scaled to the network's: a "
+        "larger one leaves finer traces.  [default: --image-size]",
+    )
     max_shortcut_auc: float = _setting(
         MAX_SHORTCUT_AUC,
         click.FloatRange(0.5, 1),
@@ -164,6 +170,11 @@ class Settings:
         self._check_crops()
         if self.views and self.schedule == SCRATCH:
             raise InputError("--views needs a frozen backbone; --schedule scratch has none")
+
+    @property
+    def encoded_size(self) -> int:
+        """Side in pixels at which images are equalised."""
+        return self.equalize_size or self.image_size
 
     @property
     def calibrating(self) -> dict[str, Any]:

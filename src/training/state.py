@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src import InputError
+from src.data.shard import ALONE, Shard
 from src.files import atomic_file, write_text
 
 if TYPE_CHECKING:
@@ -49,18 +51,27 @@ class RunState:
 
 
 class RunFolder:
-    """The folder of a run under way: its settings, its last finished epoch, its best weights."""
+    """The folder of a run under way: its settings, its last finished epoch, its best weights.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Of several processes the first one alone writes; the others see the same folder and read.
+    """
+
+    def __init__(self, path: Path, shard: Shard = ALONE) -> None:
+        self.path, self.shard = path, shard
 
     def open(self, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> RunState:
         """Start a run, or take up the one that was left here.
 
         Raises:
             InputError: an unfinished run lies here and neither flag is set, or its settings are
-                others than `settings`.
+                others than `settings`; or another process of the run sees another folder.
         """
+        state = self.shard.from_first(lambda: self._open(settings, resume, overwrite))
+        if not self.shard.alone:
+            self._require_shared(settings)
+        return state
+
+    def _open(self, settings: dict[str, Any], resume: bool, overwrite: bool) -> RunState:
         config = self.path / CONFIG
         settings = json.loads(json.dumps(settings))
         if config.is_file() and resume:
@@ -71,6 +82,26 @@ class RunFolder:
         self.path.mkdir(parents=True)
         write_text(config, json.dumps(settings, indent=2) + "\n")
         return RunState()
+
+    def _require_shared(self, settings: dict[str, Any]) -> None:
+        """See in every process that its folder and its settings are those of the first one."""
+        mark = self.path / self.shard.from_first(self._mark)
+        if not mark.is_file():
+            raise InputError(
+                f"{self.path} of process {self.shard.number} is not the folder of process 0: give "
+                "an --output in a folder that all hosts share"
+            )
+        config = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+        self._require_same(config, json.loads(json.dumps(settings)))
+        self.shard.gather(None)
+        if self.shard.first:
+            mark.unlink()
+
+    def _mark(self) -> str:
+        """Leave a file that no other folder has, and return its name."""
+        name = f"shared-{time.time_ns()}"
+        (self.path / name).touch()
+        return name
 
     def _remove_earlier(self, overwrite: bool) -> None:
         """Remove what an earlier run left here, unless there is something to lose."""
@@ -106,7 +137,10 @@ class RunFolder:
         start = self.path / START
         if state.history:
             network.load_weights(start)
-            return
+        elif self.shard.first:
+            self._keep_start(start, network)
+
+    def _keep_start(self, start: Path, network: keras.Model) -> None:
         with atomic_file(start) as temporary:
             network.save_weights(temporary)
 
@@ -120,11 +154,15 @@ class RunFolder:
         """
         import keras
 
+        if not self.shard.first:
+            return
         number = len(state.history)
         unfinished = self.path / f"unfinished-{number:04d}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        part.save_weights(unfinished / WEIGHTS)
+        # Without the optimizer, which has a file of its own. Keras would ask it for its learning
+        # rate, and of several processes that takes all.
+        keras.Model(part.inputs, part.outputs).save_weights(unfinished / WEIGHTS)
         variables = [*fitted.optimizer.variables, *_random_states(part)]
         np.savez(unfinished / OPTIMIZER, *map(keras.ops.convert_to_numpy, variables))
         (unfinished / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
@@ -164,7 +202,9 @@ class RunFolder:
         """Record that a phase has ended, so that it is not entered again."""
         state.finished.append(phase)
         state.callbacks, state.stopping = {}, False
-        write_text(self._epochs()[-1] / STATE, json.dumps(asdict(state)))
+        if self.shard.first:
+            write_text(self._epochs()[-1] / STATE, json.dumps(asdict(state)))
+        self.shard.gather(None)
 
     def best_weights(self, state: RunState) -> Path:
         """Return the weights file of the best epoch so far: of the part that changed in it."""

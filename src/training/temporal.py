@@ -20,6 +20,7 @@ from src.data.clips import Clip, spread
 from src.data.folders import CLASSES
 from src.detector import temporal
 from src.detector.temporal import Head
+from src.files import write_table
 from src.training.callbacks import Checkpoint, EpochBar
 from src.training.familiarity import pooled
 from src.training.phases import Run, class_weight, compile_with
@@ -98,9 +99,10 @@ class Learnt:
     history: list[dict[str, Any]]
 
     def write(self, folder: Path) -> None:
-        """Write the head into a bundle."""
+        """Write the head into a bundle, and how it was learnt."""
         assert self.head.model is not None, "a head that was trained is in Keras"
         self.head.model.save(folder / temporal.FILE)
+        write_table(folder / "temporal.csv", self.history)
 
 
 def learn(run: Run, network: keras.Model) -> Learnt:

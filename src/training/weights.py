@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from src import InputError
+from src.data.shard import Shard
 from src.detector import location, network
 from src.detector.card import MODEL_FILE, read_card
 from src.detector.exports import sha256
@@ -60,6 +61,26 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
         _warn(error)
         return None, {"kind": "random"}
     return path, _facts("imagenet", path.name, path)
+
+
+def agreed(wanted: str, backbone: str, shard: Shard) -> tuple[Path | None, dict[str, Any]]:
+    """Find the weights to start from, of several processes in the first one first.
+
+    It may have to fetch them. See `initial_weights`.
+
+    Raises:
+        InputError: as there, or the weights of this process are others.
+    """
+    found = shard.from_first(lambda: initial_weights(wanted, backbone))
+    if shard.first:
+        return found
+    own = initial_weights(wanted, backbone)
+    if own[1] != found[1]:
+        raise InputError(
+            f"--weights {wanted} are {own[1]} for process {shard.number}, and {found[1]} for "
+            "process 0: put the same file in both places"
+        )
+    return own
 
 
 def _starter(backbone: str) -> tuple[Path, dict[str, Any]]:

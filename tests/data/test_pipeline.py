@@ -128,7 +128,7 @@ def test_cache_decodes_once_and_leaves_nothing_behind(paths, tmp_path, monkeypat
     digests, skipped = cache.fill()
     assert len(set(digests)) == 20
     assert skipped == []
-    assert (tmp_path / "images.cache").stat().st_size == 20 * SIZE * SIZE * 3
+    assert (tmp_path / "images-0.cache").stat().st_size == 20 * SIZE * SIZE * 3
     monkeypatch.setattr(pixels, "load", None)
     assert cache[3].shape == (SIZE, SIZE, 3)
     cache.close()
@@ -139,7 +139,7 @@ def test_cache_past_its_bound_still_gives_every_image(paths, tmp_path, monkeypat
     monkeypatch.setattr("src.data.cache.DISK_BYTES", 5 * SIZE * SIZE * 3)
     cache = ImageCache(paths, SIZE, tmp_path, memory_bytes=0)
     cache.fill()
-    assert (tmp_path / "images.cache").stat().st_size == 5 * SIZE * SIZE * 3
+    assert (tmp_path / "images-0.cache").stat().st_size == 5 * SIZE * SIZE * 3
     for index, path in enumerate(paths):
         np.testing.assert_array_equal(cache[index], pixels.load(path, SIZE))
     cache.close()

@@ -89,10 +89,10 @@ def test_temperature_is_undone_for_comparison(calibrated, samples):
 
 def test_an_equalising_detector_is_measured_on_equalised_images(make_card, tiny_model, samples):
     detector = Detector.in_keras(
-        make_card(data={"equalized": {"size": 32, "quality": 90}}), tiny_model
+        make_card(data={"equalized": {"size": 48, "quality": 90}}), tiny_model
     )
     found = measured(detector, samples, faces="off")
-    images = np.stack([equalize(pixels.read(sample.path), 32) for sample in samples])
+    images = np.stack([equalize(pixels.read(sample.path), 32, side=48) for sample in samples])
     p_fake = detector.score(images).p_fake
     assert found.equalized.brier.value == pytest.approx(
         np.mean((p_fake - found.judged.labels) ** 2), abs=1e-5
