@@ -18,7 +18,7 @@ from src.cli import Verb
 from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
 from src.data.faces import Finder
-from src.data.names import Meaning, meaning
+from src.data.layout import Meaning, meaning
 from src.data.self_blend import landmarks_of, self_blend
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 from src.progress import bar

@@ -80,3 +80,17 @@ def _even(survey: Survey, start: int, stop: int, count: int) -> list[int]:
     middles = times[0] + span * (2 * np.arange(count) + 1) / (2 * count)
     shown = np.searchsorted(times, middles, "right") - 1
     return sorted({start + int(number) for number in shown})
+
+
+def spread(length: int, count: int, rng: np.random.Generator | None = None) -> np.ndarray:
+    """Return which of `length` frames make a clip of `count`: `(count,)` int, not falling.
+
+    One out of each of `count` equal parts, so that all of the video counts; of fewer frames some
+    are repeated.
+
+    Args:
+        length: how many there are, at least 1.
+        rng: chooses within the parts; None takes their middles.
+    """
+    inside = np.full(count, 0.5) if rng is None else rng.random(count)
+    return ((np.arange(count) + inside) * length / count).astype(int)
