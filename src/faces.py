@@ -1,6 +1,5 @@
 """Crop a set of images, or a tree of videos, to faces."""
 
-import io
 import json
 import os
 from collections import Counter
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -20,6 +20,7 @@ from src.data.faces import Finder
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 
 FORMATS = ("jpeg", "png")
+QUALITY = 95  # of JPEG
 NO_FACE = "no face was found"
 
 
@@ -34,15 +35,6 @@ class Style:
     # `jpeg` (without chroma subsampling) or `png`. All crops are written alike, so that the file
     # does not give the class away.
     file_format: str = "jpeg"
-    quality: int = 95  # of JPEG, 1 to 100
-
-
-@dataclass(frozen=True)
-class Without:
-    """A file that gave no crop."""
-
-    path: str  # its name below the input folder
-    reason: str  # `NO_FACE`, or why it could not be read
 
 
 @dataclass(frozen=True)
@@ -184,8 +176,7 @@ def _crop(
     jobs: Sequence[_Job], work: _Work, source: Path, output: Path, style: Style, overwrite: bool
 ) -> Cropped:
     """Do the work for every file on all cores and write the folder, whole or not at all."""
-    without: list[Without] = []
-    groups: list[dict[str, str]] = []
+    without, groups = [], []
     crops = 0
     with (
         atomic_folder(output, overwrite=overwrite) as folder,
@@ -199,14 +190,14 @@ def _crop(
                 groups += [{"path": name, "group": job.group} for name in written]
             if not written:
                 name = job.path.relative_to(source).as_posix()
-                without.append(Without(name, problem or NO_FACE))
+                without.append({"path": name, "reason": problem or NO_FACE})
             advance()
         if not crops:
-            first = f"{without[0].path}: {without[0].reason}"
+            first = "{path}: {reason}".format(**without[0])
             raise InputError(f"{source}: none of its {len(jobs)} files gave a face; {first}")
         write_table(folder / "groups.csv", groups, ["path", "group"])
-        write_table(folder / "no_face.csv", list(map(asdict, without)), ["path", "reason"])
-    no_face = sum(w.reason == NO_FACE for w in without)
+        write_table(folder / "no_face.csv", without, ["path", "reason"])
+    no_face = sum(row["reason"] == NO_FACE for row in without)
     return Cropped(str(output), len(jobs), crops, no_face, len(without) - no_face)
 
 
@@ -217,7 +208,8 @@ def _one(job: _Job, work: _Work, folder: Path, style: Style) -> tuple[list[str],
     def write(name: str, crop: np.ndarray) -> None:
         name = f"{name}.{'jpg' if style.file_format == 'jpeg' else 'png'}"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(_encode(crop, style))
+        picture = Image.fromarray(pixels.resize(crop, style.size) if style.size else crop)
+        picture.save(folder / name, style.file_format, quality=QUALITY, subsampling=0)
         written.append(name)
 
     try:
@@ -225,17 +217,6 @@ def _one(job: _Job, work: _Work, folder: Path, style: Style) -> tuple[list[str],
     except (pixels.ImageError, footage.VideoError) as error:
         return written, str(error)
     return written, ""
-
-
-def _encode(crop: np.ndarray, style: Style) -> bytes:
-    if style.size:
-        crop = pixels.resize(crop, style.size)
-    buffer = io.BytesIO()
-    if style.file_format == "jpeg":
-        Image.fromarray(crop).save(buffer, "JPEG", quality=style.quality, subsampling=0)
-    else:
-        Image.fromarray(crop).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @click.command(cls=Verb)
@@ -246,22 +227,20 @@ def _encode(crop: np.ndarray, style: Style) -> bytes:
 @click.option("--framing", type=float, default=0.7, help="Share of the width that a face fills.")
 @click.option("--size", type=click.IntRange(0), default=0, help="Side in pixels; 0: as it is.")
 @click.option("--format", "file_format", type=click.Choice(FORMATS), default="jpeg")
-@click.option("--quality", type=click.IntRange(1, 100), default=95, help="Of JPEG.")
 @click.option("--frames", type=click.IntRange(1), default=10, help="Frames a video.")
 @click.option("--compression", help="Of FaceForensics++, where there are several: c23, ...")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(
-    data_dir: Path | None, root: Path | None, output: Path, choice: str, framing: float,
-    size: int, file_format: str, quality: int, frames: int, compression: str | None,
-    overwrite: bool, as_json: bool,
+    data_dir: Path | None, root: Path | None, output: Path, frames: int,
+    compression: str | None, overwrite: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Crop a set of images, or a tree of videos, to faces."""
     if (data_dir is None) == (root is None):
         raise InputError("give either --data-dir with images or --videos with videos")
-    if not 0 < framing <= 1:
-        raise InputError(f"--framing: expected more than 0 and at most 1, got {framing}")
-    style = Style(choice, framing, size, file_format, quality)
+    style = Style(**options)
+    if not 0 < style.framing <= 1:
+        raise InputError(f"--framing: expected more than 0 and at most 1, got {style.framing}")
     finder = Finder.from_package()
     if data_dir is not None:
         result = crop_set(data_dir, output, finder, style, overwrite=overwrite)
