@@ -119,8 +119,9 @@ def crop_box(image_shape: Sequence[int], face: Face, framing: float) -> tuple[in
     left, top, width, height = face.box
     rows, columns = image_shape[:2]
     side = min(max(1, round(width / framing)), rows, columns)
-    corner = round(left + (width - side) / 2), round(top + (height - side) / 2)
-    return (*_inside(corner, (columns - side, rows - side)), side, side)
+    x = min(max(round(left + (width - side) / 2), 0), columns - side)
+    y = min(max(round(top + (height - side) / 2), 0), rows - side)
+    return x, y, side, side
 
 
 def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
@@ -136,10 +137,6 @@ def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
     """
     left, top, width, height = crop_box(image.shape, face, framing)
     return image[top : top + height, left : left + width].copy()
-
-
-def _inside(corner: tuple[int, int], last: tuple[int, int]) -> tuple[int, int]:
-    return min(max(corner[0], 0), last[0]), min(max(corner[1], 0), last[1])
 
 
 def _network(name: str, content: bytes) -> mtcnn.Network:
