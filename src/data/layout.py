@@ -64,18 +64,6 @@ def vocabulary() -> str:
     return "; ".join(f"{term}: {words}" for term, words in _SYNONYMS.items())
 
 
-@dataclass(frozen=True)
-class DataFile:
-    """An image or a video as it was found in a data folder."""
-
-    path: Path
-    name: str  # its path below the folder where the layout starts, with forward slashes
-    inner: str  # its path below its class folder, with forward slashes
-    label: int  # 1 fake, 0 real
-    split: str | None  # the split that its folders name; None where they name none
-    group: str = ""  # what it belongs to, such as the frames of one video; empty: to nothing known
-
-
 def existing(folder: Path | str) -> Path:
     """Return a folder as a path.
 
@@ -115,15 +103,6 @@ def files_in(folder: Path, extensions: Set[str]) -> list[str]:
     return sorted(found)
 
 
-def files(start: Path, extensions: Set[str]) -> Iterator[DataFile]:
-    """Yield the files with one of some extensions in the class folders, see `class_folders`."""
-    for folder in class_folders(start):
-        below = folder.path.relative_to(start).as_posix()
-        for inner in files_in(folder.path, extensions):
-            name = f"{below}/{inner}"
-            yield DataFile(start / name, name, inner, folder.label, folder.split)
-
-
 def _refuse(error: OSError) -> None:
     raise InputError(f"{error.filename}: cannot be listed ({error.strerror})") from error
 
@@ -143,6 +122,18 @@ class ClassFolder:
     path: Path
     label: int
     split: str | None
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """An image or a video as it was found in a data folder."""
+
+    path: Path
+    name: str  # its path below the folder where the layout starts, with forward slashes
+    inner: str  # its path below its class folder, with forward slashes
+    label: int  # 1 fake, 0 real
+    split: str | None  # the split that its folders name; None where they name none
+    group: str = ""  # what it belongs to, such as the frames of one video; empty: to nothing known
 
 
 def meanings_in(folder: Path) -> dict[str, Meaning]:
@@ -193,6 +184,15 @@ def class_folders(start: Path) -> list[ClassFolder]:
     if not found:
         raise InputError(_not_understood(start, meanings))
     return found
+
+
+def files(start: Path, extensions: Set[str]) -> Iterator[DataFile]:
+    """Yield the files with one of some extensions in the class folders, see `class_folders`."""
+    for folder in class_folders(start):
+        below = folder.path.relative_to(start).as_posix()
+        for inner in files_in(folder.path, extensions):
+            name = f"{below}/{inner}"
+            yield DataFile(start / name, name, inner, folder.label, folder.split)
 
 
 def _split_layout(folder: Path, meanings: dict[str, Meaning]) -> list[ClassFolder]:

@@ -133,6 +133,11 @@ def test_the_splits_that_folders_name_are_those_of_the_videos(tmp_path):
     ]
 
 
+def test_what_a_video_or_a_sub_folder_is_called_names_no_split(tmp_path):
+    found = videos.scan(touch(tmp_path, "real/test_01.mp4", "real/train/a.mp4", "fake/eval.mp4"))
+    assert {video.split for video in found} == {None}
+
+
 def test_a_folder_holds_videos_where_it_holds_no_images(tmp_path):
     assert videos.hold(touch(tmp_path / "a", "real/x.mp4", "notes.txt"))
     assert not videos.hold(touch(tmp_path / "b", "real/x.mp4", "real/y.jpg"))
