@@ -11,8 +11,8 @@ import numpy as np
 from src import InputError
 from src.cli import Verb
 from src.data import folders
-from src.data.division import CALIBRATION, divide
 from src.data.folders import Sample
+from src.data.splits import CALIBRATION, divide
 from src.detector import calibration, familiarity, load, locate, resolution
 from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL, Calibration
 from src.detector.card import CARD_FILE, read_card
@@ -92,7 +92,7 @@ def set_apart(
     """Divide the validation images into those that choose and those that only calibrate.
 
     Returns:
-        The images; those that only calibrate have the split `calibration`, see `division.divide`.
+        The images; those that only calibrate have the split `calibration`, see `splits.divide`.
     """
     reals, fakes = calibration.needed(max_false_fake), calibration.needed(max_false_real)
     return divide(samples, reals, fakes, seed)

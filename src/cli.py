@@ -1,7 +1,5 @@
 """`deepfake`: lists the verbs and loads one only when it is called."""
 
-from __future__ import annotations
-
 import importlib
 import io
 import logging
@@ -32,15 +30,14 @@ VERBS = {
 ARGUMENTS = "src.arguments"
 
 
-def _normalise(name: str) -> str:
-    return name.replace("_", "-")
-
-
 class Verb(click.Command):
     """A command whose option names take `_` for `-`, and whose errors are one line on stderr."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        settings = {"token_normalize_func": _normalise, "show_default": True}
+        settings = {
+            "token_normalize_func": lambda name: name.replace("_", "-"),
+            "show_default": True,
+        }
         kwargs["context_settings"] = settings | kwargs.get("context_settings", {})
         super().__init__(*args, **kwargs)
 

@@ -16,8 +16,8 @@ import numpy as np
 from src import CheckFailed, InputError, processor
 from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
-from src.data.division import CALIBRATION
 from src.data.folders import Sample
+from src.data.splits import CALIBRATION
 from src.detector import load, locate
 from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card

@@ -1,8 +1,5 @@
 """Crop a set of images, or a tree of videos, to faces."""
 
-from __future__ import annotations
-
-import io
 import json
 import os
 from collections import Counter
@@ -10,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -22,59 +20,32 @@ from src.data.faces import Finder
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 
 FORMATS = ("jpeg", "png")
+QUALITY = 95  # of JPEG
 NO_FACE = "no face was found"
 
 
 @dataclass(frozen=True)
 class Style:
-    """How crops are cut and written.
+    """How crops are cut and written."""
 
-    Attributes:
-        choice: `largest` or `all` faces of an image; of a video, the main person or all of them.
-        framing: the share of the crop's width that the face fills, in (0, 1].
-        size: side of every crop in pixels; 0 keeps the pixels of the original.
-        file_format: `jpeg` (without chroma subsampling) or `png`. All crops are written alike, so
-            that the file does not give the class away.
-        quality: of JPEG, 1 to 100.
-    """
-
+    # `largest` or `all` faces of an image; of a video, the main person or all of them.
     choice: str = "largest"
-    framing: float = 0.7
-    size: int = 0
+    framing: float = 0.7  # the share of the crop's width that the face fills, in (0, 1]
+    size: int = 0  # side of every crop in pixels; 0 keeps the pixels of the original
+    # `jpeg` (without chroma subsampling) or `png`. All crops are written alike, so that the file
+    # does not give the class away.
     file_format: str = "jpeg"
-    quality: int = 95
-
-
-@dataclass(frozen=True)
-class Without:
-    """A file that gave no crop.
-
-    Attributes:
-        path: its name below the input folder.
-        reason: `NO_FACE`, or why it could not be read.
-    """
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)
 class Cropped:
-    """What became of a set.
-
-    Attributes:
-        output: the folder that was written.
-        files: images or videos of the input.
-        crops: crops written.
-        no_face: files in which no face was found.
-        unreadable: files that could not be read.
-    """
+    """What became of a set."""
 
     output: str
-    files: int
+    files: int  # images or videos of the input
     crops: int
-    no_face: int
-    unreadable: int
+    no_face: int  # files in which no face was found
+    unreadable: int  # files that could not be read
 
 
 @dataclass(frozen=True)
@@ -102,10 +73,6 @@ def crop_set(
 
     Args:
         data_dir: a folder as `folders.scan` reads it; nothing is written there.
-        output: the folder to write.
-        finder: finds the faces.
-        style: how crops are cut and written.
-        overwrite: replace `output` if it exists.
 
     Raises:
         InputError: the folders cannot be used, or no image has a face.
@@ -145,12 +112,8 @@ def crop_videos(
 
     Args:
         root: a tree as `videos.scan` reads it; nothing is written there.
-        output: the folder to write.
-        finder: finds the faces.
-        style: how crops are cut and written.
         frames: frames a video, evenly spread.
         compression: which one, where a FaceForensics++ tree holds several.
-        overwrite: replace `output` if it exists.
 
     Raises:
         InputError: the folders cannot be used, or no video has a face.
@@ -213,8 +176,7 @@ def _crop(
     jobs: Sequence[_Job], work: _Work, source: Path, output: Path, style: Style, overwrite: bool
 ) -> Cropped:
     """Do the work for every file on all cores and write the folder, whole or not at all."""
-    without: list[Without] = []
-    groups: list[dict[str, str]] = []
+    without, groups = [], []
     crops = 0
     with (
         atomic_folder(output, overwrite=overwrite) as folder,
@@ -228,14 +190,14 @@ def _crop(
                 groups += [{"path": name, "group": job.group} for name in written]
             if not written:
                 name = job.path.relative_to(source).as_posix()
-                without.append(Without(name, problem or NO_FACE))
+                without.append({"path": name, "reason": problem or NO_FACE})
             advance()
         if not crops:
-            first = f"{without[0].path}: {without[0].reason}"
+            first = "{path}: {reason}".format(**without[0])
             raise InputError(f"{source}: none of its {len(jobs)} files gave a face; {first}")
         write_table(folder / "groups.csv", groups, ["path", "group"])
-        write_table(folder / "no_face.csv", list(map(asdict, without)), ["path", "reason"])
-    no_face = sum(w.reason == NO_FACE for w in without)
+        write_table(folder / "no_face.csv", without, ["path", "reason"])
+    no_face = sum(row["reason"] == NO_FACE for row in without)
     return Cropped(str(output), len(jobs), crops, no_face, len(without) - no_face)
 
 
@@ -246,7 +208,8 @@ def _one(job: _Job, work: _Work, folder: Path, style: Style) -> tuple[list[str],
     def write(name: str, crop: np.ndarray) -> None:
         name = f"{name}.{'jpg' if style.file_format == 'jpeg' else 'png'}"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(_encode(crop, style))
+        picture = Image.fromarray(pixels.resize(crop, style.size) if style.size else crop)
+        picture.save(folder / name, style.file_format, quality=QUALITY, subsampling=0)
         written.append(name)
 
     try:
@@ -254,17 +217,6 @@ def _one(job: _Job, work: _Work, folder: Path, style: Style) -> tuple[list[str],
     except (pixels.ImageError, footage.VideoError) as error:
         return written, str(error)
     return written, ""
-
-
-def _encode(crop: np.ndarray, style: Style) -> bytes:
-    if style.size:
-        crop = pixels.resize(crop, style.size)
-    buffer = io.BytesIO()
-    if style.file_format == "jpeg":
-        Image.fromarray(crop).save(buffer, "JPEG", quality=style.quality, subsampling=0)
-    else:
-        Image.fromarray(crop).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @click.command(cls=Verb)
@@ -275,22 +227,20 @@ def _encode(crop: np.ndarray, style: Style) -> bytes:
 @click.option("--framing", type=float, default=0.7, help="Share of the width that a face fills.")
 @click.option("--size", type=click.IntRange(0), default=0, help="Side in pixels; 0: as it is.")
 @click.option("--format", "file_format", type=click.Choice(FORMATS), default="jpeg")
-@click.option("--quality", type=click.IntRange(1, 100), default=95, help="Of JPEG.")
 @click.option("--frames", type=click.IntRange(1), default=10, help="Frames a video.")
 @click.option("--compression", help="Of FaceForensics++, where there are several: c23, ...")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(
-    data_dir: Path | None, root: Path | None, output: Path, choice: str, framing: float,
-    size: int, file_format: str, quality: int, frames: int, compression: str | None,
-    overwrite: bool, as_json: bool,
+    data_dir: Path | None, root: Path | None, output: Path, frames: int,
+    compression: str | None, overwrite: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Crop a set of images, or a tree of videos, to faces."""
     if (data_dir is None) == (root is None):
         raise InputError("give either --data-dir with images or --videos with videos")
-    if not 0 < framing <= 1:
-        raise InputError(f"--framing: expected more than 0 and at most 1, got {framing}")
-    style = Style(choice, framing, size, file_format, quality)
+    style = Style(**options)
+    if not 0 < style.framing <= 1:
+        raise InputError(f"--framing: expected more than 0 and at most 1, got {style.framing}")
     finder = Finder.from_package()
     if data_dir is not None:
         result = crop_set(data_dir, output, finder, style, overwrite=overwrite)

@@ -1,7 +1,5 @@
 """Writing to disk: whole or not at all, and never over something unasked."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os
@@ -98,10 +96,12 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     refuse_existing(path, overwrite)
     _make_parent(path)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    hidden = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    # Inside, because that one is closed to others, and this one as open as every new folder.
+    temporary = hidden / path.name
+    temporary.mkdir()
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
             path.rename(old / path.name)
@@ -110,7 +110,7 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         else:
             temporary.rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _make_parent(path: Path) -> None:
@@ -121,10 +121,3 @@ def _make_parent(path: Path) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}: {path.parent}") from error
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: no permission to write into {path.parent}")
-
-
-def _umask() -> int:
-    """Return the process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

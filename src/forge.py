@@ -1,7 +1,5 @@
 """Make a data set of self-blended fakes out of real faces alone."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -9,68 +7,35 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
+from PIL import Image
 
 from src import InputError
 from src.cli import Verb
 from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
-from src.data.names import Meaning, meaning
-from src.data.self_blend import landmarks_of, self_blend
+from src.data.faces import Finder
+from src.data.layout import Meaning, meaning
+from src.data.self_blend import Blend, landmarks_of, self_blend
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 from src.progress import bar
 
-if TYPE_CHECKING:
-    from src.data.faces import Finder
-
 FORMATS = {"jpeg": ".jpg", "png": ".png"}
-QUALITY = 95
+QUALITY = 95  # of JPEG
 
 
 @dataclass(frozen=True)
 class Forged:
-    """What a run of `forge` left.
+    """What a run of `forge` left."""
 
-    Attributes:
-        pairs: how many reals, and as many fakes, each split has.
-        no_face: the photographs in which no face was found.
-        skipped: those that could not be read.
-    """
-
-    pairs: dict[str, int]
-    no_face: list[Path]
-    skipped: list[Skipped]
-
-
-@dataclass(frozen=True)
-class _Writer:
-    """Where the files of a forged set go, and how they are encoded."""
-
-    folder: Path
-    format: str
-    quality: int
-
-    def pair(self, split: str, name: str, real: np.ndarray, fake: np.ndarray) -> list[str]:
-        """Write a fake and its real with one encoder; return both paths below the folder."""
-        inner = [f"{split}/{kind}/{name}{FORMATS[self.format]}" for kind in folders.CLASSES]
-        for path, image in zip(inner, (real, fake), strict=True):
-            self._save(path, image, self.format, quality=self.quality)
-        return inner
-
-    def mask(self, split: str, name: str, mask: np.ndarray) -> None:
-        levels = np.rint(255 * mask).astype(np.uint8)
-        self._save(f"masks/{split}/fake/{name}.png", levels, "png")
-
-    def _save(self, inner: str, image: np.ndarray, format: str, **options: Any) -> None:
-        from PIL import Image
-
-        path = self.folder / inner
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path, format, **options)
+    pairs: dict[str, int]  # how many reals, and as many fakes, each split has
+    no_face: list[Path]  # the photographs in which no face was found
+    skipped: list[Skipped]  # those that could not be read
 
 
 def forge(
@@ -80,7 +45,6 @@ def forge(
     per_image: int = 1,
     seed: int = 0,
     format: str = "jpeg",
-    quality: int = QUALITY,
     overwrite: bool = False,
     finder: Finder | None = None,
 ) -> Forged:
@@ -94,20 +58,15 @@ def forge(
 
     Args:
         real_dir: photographs, or a data set whose real images are taken; see `folders.scan_real`.
-        output: the new folder.
         per_image: pairs a photograph.
         seed: of all that is drawn, and of the split where the photographs have none.
         format: key of `FORMATS`.
-        quality: of JPEG, 1 to 100.
-        overwrite: replace `output`.
         finder: finds the faces; None takes the one that comes with the package.
 
     Raises:
         InputError: there are no photographs or no faces, or `output` exists or is in the way.
         CheckFailed: more than 5 % of the photographs cannot be read.
     """
-    from src.data.faces import Finder
-
     real_dir, output = Path(real_dir), Path(output)
     refuse_existing(output, overwrite)
     samples = folders.scan_real(real_dir, seed=seed)
@@ -115,19 +74,15 @@ def forge(
     found = finder or Finder.from_package()
     names = _names([s.path.relative_to(real_dir).as_posix() for s in samples], samples)
     with atomic_folder(output, overwrite=overwrite) as folder:
-        writer = _Writer(folder, format, quality)
-
-        def make(place: int) -> list[dict[str, Any]] | pixels.ImageError:
-            return _pairs(samples[place], names[place], writer, found, per_image, seed)
-
+        make = partial(
+            _pairs, folder=folder, format=format, finder=found, per_image=per_image, seed=seed
+        )
         with bar("Forging", len(samples)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
             made = []
-            for outcome in pool.map(make, range(len(samples))):
+            for outcome in pool.map(make, samples, names):
                 made.append(outcome)
                 advance()
-        forged = _account(samples, made)
-        _write_tables(folder, real_dir, samples, made, forged)
-    return forged
+        return _account(folder, real_dir, samples, made)
 
 
 def _names(inner: Sequence[str], samples: Sequence[folders.Sample]) -> list[str]:
@@ -148,13 +103,9 @@ def _names(inner: Sequence[str], samples: Sequence[folders.Sample]) -> list[str]
 
 
 def _pairs(
-    sample: folders.Sample,
-    name: str,
-    writer: _Writer,
-    finder: Finder,
-    per_image: int,
-    seed: int,
-) -> list[dict[str, Any]] | pixels.ImageError:
+    sample: folders.Sample, name: str, *,
+    folder: Path, format: str, finder: Finder, per_image: int, seed: int,
+) -> list[dict[str, Any]] | pixels.ImageError:  # fmt: skip
     """Write the pairs that are made from one photograph.
 
     Returns:
@@ -174,61 +125,59 @@ def _pairs(
     for copy in range(per_image):
         blend = self_blend(image, landmarks, np.random.default_rng((seed, copy, digest)))
         own = name if per_image == 1 else f"{name}-{copy + 1}"
-        real, fake = writer.pair(sample.split, own, blend.real, blend.image)
-        writer.mask(sample.split, own, blend.mask)
+        real, fake = _write(blend, folder, sample.split, own, format)
         rows.append({"path": fake, "real": real, **blend.parameters})
     return rows
 
 
-def _account(
-    samples: Sequence[folders.Sample], made: Sequence[list[dict[str, Any]] | pixels.ImageError]
-) -> Forged:
-    """Count what was made.
+def _write(blend: Blend, folder: Path, split: str, name: str, format: str) -> list[str]:
+    """Write a real and its fake with one encoder, and the mask; return the paths of the pair."""
+    pair = [f"{split}/{kind}/{name}{FORMATS[format]}" for kind in folders.CLASSES]
+    mask = np.rint(255 * blend.mask).astype(np.uint8)
+    written = (*pair, f"masks/{split}/fake/{name}.png")
+    for inner, image in zip(written, (blend.real, blend.image, mask), strict=True):
+        (folder / inner).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / inner, quality=QUALITY)
+    return pair
 
-    Raises:
-        InputError: nothing was.
-        CheckFailed: too much could not be read.
-    """
+
+def _account(
+    folder: Path,
+    real_dir: Path,
+    samples: Sequence[folders.Sample],
+    made: Sequence[list[dict[str, Any]] | pixels.ImageError],
+) -> Forged:
+    """Write the tables of a set, and count what was made."""
     pairs: Counter[str] = Counter()
-    no_face, skipped = [], []
+    parameters, groups, no_face, skipped = [], [], [], []
     for sample, outcome in zip(samples, made, strict=True):
         if isinstance(outcome, pixels.ImageError):
             skipped.append(Skipped(sample.path, str(outcome)))
-        elif outcome:
-            pairs[sample.split] += len(outcome)
-        else:
-            no_face.append(sample.path)
+            continue
+        photograph = sample.path.relative_to(real_dir).as_posix()
+        if not outcome:
+            no_face.append(photograph)
+        for row in outcome:
+            pairs[sample.split] += 1
+            parameters.append(row | {"photograph": photograph})
+            groups += [{"path": row[key], "group": sample.group} for key in ("real", "path")]
     dataset.require_readable([item.reason for item in skipped], len(samples))
     if not pairs:
         raise InputError(
             f"no face was found in any of the {len(samples)} photographs: fakes are made out of "
             "upright faces that can be seen from the front or half from the side"
         )
-    return Forged({s: pairs[s] for s in folders.SPLITS if pairs[s]}, no_face, skipped)
-
-
-def _write_tables(
-    folder: Path,
-    real_dir: Path,
-    samples: Sequence[folders.Sample],
-    made: Sequence[list[dict[str, Any]] | pixels.ImageError],
-    forged: Forged,
-) -> None:
-    parameters, groups = [], []
-    for sample, outcome in zip(samples, made, strict=True):
-        for row in [] if isinstance(outcome, pixels.ImageError) else outcome:
-            parameters.append(row | {"photograph": sample.path.relative_to(real_dir).as_posix()})
-            groups += [{"path": row[key], "group": sample.group} for key in ("real", "path")]
     write_table(folder / "groups.csv", groups)
     write_table(folder / "parameters.csv", parameters)
-    inner = [{"path": path.relative_to(real_dir).as_posix()} for path in forged.no_face]
-    write_table(folder / "no_face.csv", inner, ["path"])
-    if forged.skipped:
-        rows = [{"path": str(item.path), "reason": item.reason} for item in forged.skipped]
+    write_table(folder / "no_face.csv", [{"path": path} for path in no_face], ["path"])
+    if skipped:
+        rows = [{"path": str(item.path), "reason": item.reason} for item in skipped]
         write_table(folder / "skipped.csv", rows)
     mark = real_dir / dataset.DRAWN_SAMPLE_MARK
     if mark.is_file():
         (folder / mark.name).write_bytes(mark.read_bytes())
+    counts = {split: pairs[split] for split in folders.SPLITS if pairs[split]}
+    return Forged(counts, [real_dir / path for path in no_face], skipped)
 
 
 @click.command(cls=Verb)
@@ -237,7 +186,6 @@ def _write_tables(
 @click.option("--per-image", type=click.IntRange(1), default=1, help="Pairs a photograph.")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--format", type=click.Choice(list(FORMATS)), default="jpeg")
-@click.option("--quality", type=click.IntRange(1, 100), default=QUALITY, help="Of JPEG.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @click.option("--overwrite", is_flag=True, help="Replace the output folder.")
 def command(real_dir: Path, output: Path, as_json: bool, **options: Any) -> None:

@@ -1,7 +1,5 @@
 """Judge files and folders."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys
@@ -207,7 +205,6 @@ def _show(results: Iterator[Prediction | Failure], as_json: bool) -> bool:
 
 
 def _promises(card: Card) -> list[str]:
-    """Say how often verdicts may be wrong."""
     if card.calibration is None:
         return ["no error rate is promised: the detector is not calibrated (`deepfake calibrate`)"]
     return Calibration.from_dict(card.calibration).promises()

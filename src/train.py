@@ -21,10 +21,10 @@ from src.auditing.findings import Audit
 from src.calibrate import calibrate_on, sentences, set_apart
 from src.cli import ARGUMENTS, Verb
 from src.data import dataset
-from src.data.division import CALIBRATION
 from src.data.equalize import equalized
 from src.data.folders import Sample
 from src.data.shard import ALONE, Shard
+from src.data.splits import CALIBRATION
 from src.detector import bundle, halves, network
 from src.detector.detector import Detector
 from src.detector.framing import Framing, training_share

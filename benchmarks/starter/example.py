@@ -15,7 +15,7 @@ import click
 from src.auditing import duplicates, facts
 from src.data import folders
 from src.data.folders import Sample
-from src.data.names import CLASSES
+from src.data.layout import CLASSES
 from src.data.splits import uniform
 from src.detector.card import read_card
 from src.files import write_table

@@ -29,7 +29,6 @@ def augment(image: np.ndarray, rng: np.random.Generator, level: str) -> np.ndarr
 
     Args:
         image: (S, S, 3) uint8 RGB in [0, 255]; it is not changed.
-        rng: The only source of chance.
         level: "none" returns the image. "light" mirrors it and varies brightness and contrast:
             nothing is resampled or compressed, so the traces of forgery stay as they are. "full"
             adds a small affine warp and what sharing does to images: rescaling, blur, noise and
@@ -40,9 +39,6 @@ def augment(image: np.ndarray, rng: np.random.Generator, level: str) -> np.ndarr
 
     Returns:
         (S, S, 3) uint8 RGB in [0, 255].
-
-    Raises:
-        InputError: If the level is unknown.
     """
     if level not in _RECIPES:
         raise InputError(f"unknown augmentation {level!r}; choose one of {', '.join(LEVELS)}")
@@ -53,7 +49,6 @@ def augment(image: np.ndarray, rng: np.random.Generator, level: str) -> np.ndarr
 
 
 def _flip(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirror left and right."""
     return np.ascontiguousarray(image[:, ::-1])
 
 
@@ -103,7 +98,6 @@ def _rescale(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blur with a Gaussian."""
     import cv2
 
     return cv2.GaussianBlur(image, (0, 0), rng.uniform(MIN_BLUR, MAX_BLUR))
@@ -117,7 +111,6 @@ def _noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _compress(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Save as JPEG and open again."""
     return jpeg(image, int(rng.integers(*JPEG_QUALITY, endpoint=True)))
 
 

@@ -37,17 +37,11 @@ MILD = len(MILD_QUALITIES) * len(MILD_SCALES)
 
 @dataclass(frozen=True)
 class Platform:
-    """What a social network makes of an upload: a smaller picture, sharpened and compressed.
+    """What a social network makes of an upload: a smaller picture, sharpened and compressed."""
 
-    Attributes:
-        longest: the longest side that it keeps, in pixels.
-        scale: what becomes of smaller pictures, in (0, 1].
-        quality: of its JPEG, in 1..100.
-    """
-
-    longest: int
-    scale: float
-    quality: int
+    longest: int  # the longest side that it keeps, in pixels
+    scale: float  # what becomes of smaller pictures, in (0, 1]
+    quality: int  # of its JPEG, in 1..100
 
 
 # Longest sides after hundreds of uploads by J. Harmon, phototacopodcast.com, 2021: Instagram 1080,
@@ -86,9 +80,6 @@ def mild(image: np.ndarray, number: int) -> np.ndarray:
 
     Returns:
         (h, w, 3) uint8 RGB in [0, 255], smaller by the scale.
-
-    Raises:
-        InputError: If there is no such number.
     """
     if not 0 <= number < MILD:
         raise InputError(f"mild re-encodings have numbers from 0 to {MILD - 1}, got {number}")

@@ -15,9 +15,9 @@ import numpy as np
 from src import CheckFailed, InputError
 from src.data import folders, pixels
 from src.data.cache import ImageCache, Read, Skipped
-from src.data.division import CALIBRATION
 from src.data.self_blend import landmarks_of
 from src.data.shard import ALONE, Shard
+from src.data.splits import CALIBRATION
 from src.progress import bar
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,5 @@
 """Re-encode pictures alike, so that size, format and compression no longer tell them apart."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 

@@ -54,17 +54,12 @@ _HALVES = (KERNELS[0] // 2, KERNELS[1] // 2)
 
 @dataclass(frozen=True)
 class FaceMask:
-    """A soft mask and what it was drawn with.
+    """A soft mask and what it was drawn with."""
 
-    Attributes:
-        weights: (H, W) float32 in [0, 1].
-        outline: key of `OUTLINES`.
-        kernels: sides of the two Gaussian kernels in pixels of the canvas. A larger first one
-            makes the area smaller, a larger second one makes it larger.
-    """
-
-    weights: np.ndarray
-    outline: str
+    weights: np.ndarray  # (H, W) float32 in [0, 1]
+    outline: str  # key of `OUTLINES`
+    # Sides of the two Gaussian kernels in pixels of the canvas. A larger first one makes the area
+    # smaller, a larger second one makes it larger.
     kernels: tuple[int, int]
 
 
@@ -80,10 +75,6 @@ def draw(landmarks: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
         landmarks: (5, 2) float, x and y in pixels: the eye on the viewer's left, the other eye,
             the nose, the mouth's left and right corner.
         shape: height and width of the image in pixels.
-        rng: the only source of chance.
-
-    Raises:
-        InputError: the landmarks are not five points of a face.
     """
     import cv2
 

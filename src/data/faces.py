@@ -1,11 +1,9 @@
 """Find the faces in an image, and crop them with the framing that a detector was trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,17 +18,13 @@ SMALLEST_SHARE, SMALLEST = 0.04, 20.0
 
 @dataclass(frozen=True)
 class Face:
-    """One face in an image.
+    """One face in an image."""
 
-    Attributes:
-        box: left, top, width, height in pixels of the upright image; it may stick out of it.
-        score: probability in [0, 1] that this is a face.
-        landmarks: (5, 2) float32, x and y in pixels: the eye on the viewer's left, the other eye,
-            the nose, the corner of the mouth on the viewer's left, the other corner.
-    """
-
+    # Left, top, width, height in pixels of the upright image; it may stick out of it.
     box: tuple[float, float, float, float]
-    score: float
+    score: float  # probability in [0, 1] that this is a face
+    # (5, 2) float32, x and y in pixels: the eye on the viewer's left, the other eye, the nose, the
+    # corner of the mouth on the viewer's left, the other corner.
     landmarks: np.ndarray
 
 
@@ -42,16 +36,12 @@ class Finder:
     """
 
     def __init__(self, networks: Mapping[str, bytes]) -> None:
-        """Load the ONNX models `pnet`, `rnet` and `onet`.
-
-        Raises:
-            InputError: one of them is no ONNX model.
-        """
+        """Load the ONNX models `pnet`, `rnet` and `onet`."""
         names = mtcnn_networks.NAMES
         self._networks = {name: _network(name, networks[name]) for name in names}
 
     @classmethod
-    def from_package(cls) -> Finder:
+    def from_package(cls) -> Self:
         """Build the networks from the weights of the installed `mtcnn` package.
 
         Raises:
@@ -60,7 +50,7 @@ class Finder:
         return cls(mtcnn_networks.build())
 
     @classmethod
-    def from_folder(cls, folder: Path) -> Finder:
+    def from_folder(cls, folder: Path) -> Self:
         """Load the networks that `save_networks` wrote.
 
         Raises:
@@ -101,11 +91,7 @@ def save_networks(folder: Path) -> None:
 
 
 def choose(faces: Sequence[Face], how: str) -> list[Face]:
-    """Return the faces to use: the `largest` alone, or `all`, the largest first.
-
-    Raises:
-        InputError: `how` is not one of `CHOICES`.
-    """
+    """Return the faces to use: the `largest` alone, or `all`, the largest first."""
     if how not in CHOICES:
         raise InputError(f"faces: expected one of {', '.join(CHOICES)}, got {how!r}")
     ordered = sorted(faces, key=lambda face: -face.box[2] * face.box[3])
@@ -122,23 +108,20 @@ def crop_box(image_shape: Sequence[int], face: Face, framing: float) -> tuple[in
 
     Args:
         image_shape: height, width and what else there is.
-        face: a face in that image.
         framing: the share of the crop's width that the face should fill, in (0, 1].
 
     Returns:
         A square, centred on the face's box. Where it would stick out of the image it is shifted
         into it, and where the image is too small it is the largest square that fits.
-
-    Raises:
-        InputError: the framing is not in (0, 1].
     """
     if not 0 < framing <= 1:
         raise InputError(f"framing: expected more than 0 and at most 1, got {framing}")
     left, top, width, height = face.box
     rows, columns = image_shape[:2]
     side = min(max(1, round(width / framing)), rows, columns)
-    corner = round(left + (width - side) / 2), round(top + (height - side) / 2)
-    return (*_inside(corner, (columns - side, rows - side)), side, side)
+    x = min(max(round(left + (width - side) / 2), 0), columns - side)
+    y = min(max(round(top + (height - side) / 2), 0), rows - side)
+    return x, y, side, side
 
 
 def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
@@ -148,8 +131,6 @@ def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
 
     Args:
         image: (H, W, 3) uint8 RGB in [0, 255].
-        face: a face in it.
-        framing: the share of the crop's width that the face should fill, in (0, 1].
 
     Returns:
         (S, S, 3) uint8, a copy.
@@ -158,12 +139,7 @@ def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
     return image[top : top + height, left : left + width].copy()
 
 
-def _inside(corner: tuple[int, int], last: tuple[int, int]) -> tuple[int, int]:
-    return min(max(corner[0], 0), last[0]), min(max(corner[1], 0), last[1])
-
-
 def _network(name: str, content: bytes) -> mtcnn.Network:
-    """Return a function that runs an ONNX model."""
     import onnxruntime as ort
     from onnxruntime.capi import onnxruntime_pybind11_state as failures
 

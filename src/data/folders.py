@@ -1,13 +1,15 @@
 """Find the images of a data set, the class of each, and the split it belongs to."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from src import InputError
-from src.data import layout, listing, splits, video_names
-from src.data.names import CLASSES, SPLITS, Meaning, meaning
-from src.data.splits import ImageFile, Sample
+from src.data import groups, layout, splits
+from src.data.layout import CLASSES, SPLITS, DataFile, Meaning, meaning
+from src.data.pixels import EXTENSIONS
+from src.data.splits import Sample
 
 __all__ = [
     "CLASSES",
@@ -15,6 +17,7 @@ __all__ = [
     "Sample",
     "images",
     "require_both_classes",
+    "samples",
     "scan",
     "scan_real",
     "source_names",
@@ -52,15 +55,15 @@ def scan(
             or an option is out of range.
     """
     _check_choice(limit_per_class, fraction)
-    folders = [listing.existing(folder) for folder in data_dirs]
-    samples = [
+    folders = [layout.existing(folder) for folder in data_dirs]
+    found = [
         sample
         for folder, name in zip(folders, source_names(folders), strict=True)
         for sample in _scan_one(folder, name, seed)
     ]
     if limit_per_class is None and fraction is None:
-        return samples
-    return splits.choose(samples, seed, limit_per_class, fraction)
+        return found
+    return splits.choose(found, seed, limit_per_class, fraction)
 
 
 def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
@@ -70,7 +73,6 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
         folder: A data folder as for `scan`, of which only the real images are taken; or, where
             no folder in it names a class or a split, photographs at any depth. These get a split
             as `scan` gives one, and their groups from a `groups.csv`, if there is one.
-        seed: Another seed gives another random split.
 
     Returns:
         The images, sorted by path.
@@ -78,18 +80,19 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
     Raises:
         InputError: If the folder is missing, has no such images, or is named as fakes are.
     """
-    path = listing.existing(folder)
+    path = layout.existing(folder)
     if any(said != Meaning() for said in layout.meanings_in(layout.root(path)).values()):
-        samples = [sample for sample in scan([path], seed=seed) if sample.label == 0]
+        reals = [sample for sample in scan([path], seed=seed) if sample.label == 0]
     else:
         said = meaning(path.resolve().name)
         if said.label == 1 or said.unclear:
             raise InputError(f"{path}: real images are needed, but the folder's name says: {said}")
-        files = [ImageFile(inner, inner, 0, None) for inner in listing.image_files(path)]
-        samples = _samples(path, files, source_names([path])[0], seed)
-    if not samples:
+        there = layout.files_in(path, EXTENSIONS)
+        files = [DataFile(path / inner, inner, inner, 0, None) for inner in there]
+        reals = samples(path, _grouped(path, files), source_names([path])[0], seed)
+    if not reals:
         raise InputError(f"{path}: there are no real images in it")
-    return samples
+    return reals
 
 
 def _check_choice(limit_per_class: int | None, fraction: float | None) -> None:
@@ -105,7 +108,6 @@ def require_both_classes(
     """Check that each of the given splits has real and fake images.
 
     Args:
-        samples: What `scan` returned.
         required: Names out of `SPLITS`.
         self_blend: Fakes are made out of the real images, so only these are needed.
 
@@ -137,16 +139,12 @@ def images(folder: Path | str) -> list[Path]:
     Raises:
         InputError: If the folder is missing or cannot be read.
     """
-    folder = listing.existing(folder)
-    return [folder / inner for inner in listing.image_files(folder)]
+    folder = layout.existing(folder)
+    return [folder / inner for inner in layout.files_in(folder, EXTENSIONS)]
 
 
 def source_names(folders: list[Path]) -> list[str]:
-    """Name each data folder by its last part, and by more parts where that is not unique.
-
-    Raises:
-        InputError: none was given, or one twice.
-    """
+    """Name each data folder by its last part, and by more parts where that is not unique."""
     full = [folder.resolve().parts for folder in folders]
     if not full:
         raise InputError("no data folder was given")
@@ -161,34 +159,30 @@ def source_names(folders: list[Path]) -> list[str]:
     return names
 
 
-def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
-    """List the images of one data folder, whose name as a source is given."""
-    root = layout.root(folder)
-    files = sorted(_files(root), key=lambda file: file.name)
-    if not files:
-        raise InputError(f"{folder}: there are no images in its class folders")
-    return _samples(root, files, source, seed)
-
-
-def _samples(root: Path, files: list[ImageFile], source: str, seed: int) -> list[Sample]:
-    """Give each image of one data folder its split, source and group."""
-    listed = splits.read_groups(root, files)
-    groups = video_names.groups(files) if listed is None else listed
-    split_of = splits.assign(root, files, groups, seed)
+def samples(root: Path, files: Sequence[DataFile], source: str, seed: int) -> list[Sample]:
+    """Give the files of one data folder, which have their groups, a split and a source."""
     return [
         Sample(
-            path=root / file.name,
+            path=file.path,
             label=file.label,
-            split=split_of[file.name],
+            split=split,
             source="/".join([source, *file.inner.split("/")[:-1][:1]]),
-            group=f"{source}/{groups.get(file.name, file.name)}",
+            group=f"{source}/{file.group or file.name}",
         )
-        for file in files
+        for file, split in zip(files, splits.assign(root, files, seed), strict=True)
     ]
 
 
-def _files(root: Path) -> Iterator[ImageFile]:
-    for folder in layout.class_folders(root):
-        below = folder.path.relative_to(root).as_posix()
-        for inner in listing.image_files(folder.path):
-            yield ImageFile(f"{below}/{inner}", inner, folder.label, folder.split)
+def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
+    root = layout.root(folder)
+    files = sorted(layout.files(root, EXTENSIONS), key=lambda file: file.name)
+    if not files:
+        raise InputError(f"{folder}: there are no images in its class folders")
+    return samples(root, _grouped(root, files), source, seed)
+
+
+def _grouped(root: Path, files: Sequence[DataFile]) -> list[DataFile]:
+    known = groups.read(root, files)
+    if known is None:
+        known = groups.by_names(files)
+    return [replace(file, group=known.get(file.name, "")) for file in files]

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src import InputError
-from src.data import containers
 
 if TYPE_CHECKING:
     import cv2
@@ -29,9 +28,25 @@ _GLANCE = (32, 18)
 # changes every frame.
 CUT, STANDS_OUT = 0.08, 2.0
 
-
 # What a frame may have, so that a small file cannot fill the memory: 8K, the largest in use.
 MAX_PIXELS = 7680 * 4320
+# What containers begin with, and where: a closed list, because the decoders would also open
+# playlists, by which a file makes them read other files.
+_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+_SIGNATURES = (
+    *((4, box) for box in _BOXES),  # .mp4, .m4v, .mov
+    (0, bytes.fromhex("1a45dfa3")),  # .mkv, .webm
+    (8, b"AVI "),
+    (0, bytes.fromhex("3026b2758e66cf11")),  # .wmv
+    (0, bytes.fromhex("000001ba")),  # .mpg
+    (0, bytes.fromhex("000001b3")),
+    (0, b"FLV"),
+    (0, b"OggS"),
+)
+# MPEG-TS has no more than a byte at the start of every packet, of 188 bytes or, in .m2ts, 192.
+_SYNC, _PACKETS = 0x47, ((0, 188), (4, 192))
+_NAMES = ".mp4, .mov, .mkv, .webm, .avi, .mpg, .ts or .wmv"
+START = 256  # bytes of a file that tell whether it is one
 # FFmpeg's own word for saying nothing, as OpenCV hands it on.
 QUIET = "-8"
 
@@ -54,15 +69,11 @@ class TooManyPixels(VideoError):
 
 @dataclass(frozen=True)
 class Survey:
-    """What a pass through a video tells.
+    """What a pass through a video tells."""
 
-    Attributes:
-        times: (N,) float64, when each frame is shown in seconds, as the stream says; not falling.
-        changes: (N,) float32 in [0, 1], how much each frame differs from the one before.
-    """
-
+    # (N,) float64, when each frame is shown in seconds, as the stream says; not falling.
     times: np.ndarray
-    changes: np.ndarray
+    changes: np.ndarray  # (N,) float32 in [0, 1], how much each frame differs from the one before
 
     @property
     def duration(self) -> float:
@@ -88,7 +99,6 @@ def survey(
     """Go through a video once, and note when each frame is shown and how much changes in it.
 
     Args:
-        path: the video.
         step: called after each frame.
         longest: seconds that it may last; a file that claims more is not gone through.
 
@@ -133,7 +143,6 @@ def _require_short(path: Path, seconds: float, longest: float) -> None:
 
 
 def _glance(path: Path, capture: cv2.VideoCapture) -> np.ndarray | None:
-    """Return the frame at thumbnail size."""
     import cv2
 
     frame = _retrieved(path, capture)
@@ -154,7 +163,6 @@ def read(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, np.ndarray
     """Read the frames with these numbers, in order.
 
     Args:
-        path: the video.
         numbers: of the frames, from 0; those that cannot be read are left out.
 
     Yields:
@@ -184,24 +192,16 @@ def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
     """Read frames that are evenly spread over the length that a video claims.
 
     Args:
-        path: the video.
         count: how many frames; all of them where the video has fewer.
 
     Yields:
         What `read` yields.
-
-    Raises:
-        VideoError: the file cannot be read as a video, or it ends before the first frame wanted.
     """
     return read(path, set(_spread(claimed(path) or _counted(path), count)))
 
 
 def claimed(path: Path) -> int:
-    """Return how many frames the file says it has; 0 where it does not say.
-
-    Raises:
-        VideoError: the file cannot be read as a video.
-    """
+    """Return how many frames the file says it has; 0 where it does not say."""
     import cv2
 
     with _opened(path) as capture:
@@ -258,9 +258,16 @@ def _require_container(path: Path) -> None:
     if not path.is_file() or path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is missing or empty")
     with path.open("rb") as file:
-        start = file.read(containers.START)
-    if not containers.holds_video(start):
+        start = file.read(START)
+    if not holds_video(start):
         raise NotAVideo(
             f"{path}: not a video, without a picture, or in a format that is not read, such as a "
-            f"playlist; expected {containers.NAMES}"
+            f"playlist; expected {_NAMES}"
         )
+
+
+def holds_video(start: bytes) -> bool:
+    """Tell by its first bytes whether a file is a container of videos."""
+    if any(start[at:].startswith(signature) for at, signature in _SIGNATURES):
+        return True
+    return any(start[at : at + step + 1 : step] == bytes([_SYNC] * 2) for at, step in _PACKETS)

@@ -6,8 +6,6 @@ upright by its landmarks (histograms of gradients, Dalal & Triggs 2005). That is
 few persons of one film apart. It is no face recognition, and says nothing across films.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from src.data.faces import Face
@@ -31,7 +29,6 @@ def describe(image: np.ndarray, face: Face) -> np.ndarray:
 
     Args:
         image: (H, W, 3) uint8 RGB in [0, 255], upright.
-        face: a face in it.
 
     Returns:
         (D,) float32 of length 1.
@@ -50,6 +47,7 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
 def _colours(image: np.ndarray, face: Face) -> np.ndarray:
     """Return roots of colour histograms, one a band: their product is Bhattacharyya's."""
     import cv2
+    from scipy.ndimage import convolve1d
 
     left, top, width, height = face.box
     rows, columns = image.shape[:2]
@@ -66,7 +64,7 @@ def _colours(image: np.ndarray, face: Face) -> np.ndarray:
         histogram = cv2.calcHist([band], [0, 1, 2], None, bins, [0, 256] * 3)
         # A little blur, since light that changes a little must not change everything.
         for axis in range(3):
-            histogram = _blurred(histogram, axis)
+            histogram = convolve1d(histogram, (0.25, 0.5, 0.25), axis, mode="nearest")
         found.append(np.sqrt(histogram.ravel() / histogram.sum() / BANDS))
     return np.concatenate(found)
 
@@ -75,13 +73,6 @@ def _stretch(start: float, stop: float, length: int) -> slice:
     """Return the pixels from start to stop that there are, at least one."""
     first = min(max(0, round(start)), length - 1)
     return slice(first, max(first + 1, min(length, round(stop))))
-
-
-def _blurred(histogram: np.ndarray, axis: int) -> np.ndarray:
-    padded = np.pad(histogram, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode="edge")
-    length = histogram.shape[axis]
-    shifted = [padded.take(range(start, start + length), axis) for start in range(3)]
-    return (shifted[0] + 2 * shifted[1] + shifted[2]) / 4
 
 
 def _features(image: np.ndarray, face: Face) -> np.ndarray:

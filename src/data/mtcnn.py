@@ -9,8 +9,6 @@ Boxes are (n, 4) float64: left, top, right, bottom in pixels, where 0 is the out
 first pixel and the width of the image that of the last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -32,17 +30,11 @@ Network = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Detections:
-    """The faces of one image.
+    """The faces of one image."""
 
-    Attributes:
-        boxes: (n, 4) float64; they may stick out of the image.
-        scores: (n,) float64 in [0, 1], descending.
-        landmarks: (n, 5, 2) float64, x and y in pixels.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    landmarks: np.ndarray
+    boxes: np.ndarray  # (n, 4) float64; they may stick out of the image
+    scores: np.ndarray  # (n,) float64 in [0, 1], descending
+    landmarks: np.ndarray  # (n, 5, 2) float64, x and y in pixels
 
 
 def detect(image: np.ndarray, networks: Mapping[str, Network], smallest: float) -> Detections:

@@ -5,17 +5,12 @@ softmax over "no face" and "face" is the sigmoid of the difference of the two, a
 the same way.
 """
 
-from __future__ import annotations
-
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from src import InputError
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 NAMES = ("pnet", "rnet", "onet")
 SIDES = {"rnet": 24, "onet": 48}  # pixels; P-Net takes any size
@@ -47,7 +42,7 @@ def build() -> dict[str, bytes]:
     Raises:
         InputError: The package is not installed, or is one that carries other weights.
     """
-    return {name: _model(name, _weights(name)).SerializeToString() for name in NAMES}
+    return {name: _model(name, _weights(name)) for name in NAMES}
 
 
 def _weights(name: str) -> list[np.ndarray]:
@@ -65,7 +60,7 @@ def _weights(name: str) -> list[np.ndarray]:
         ) from error
 
 
-def _model(name: str, weights: list[np.ndarray]) -> ModelProto:
+def _model(name: str, weights: list[np.ndarray]) -> bytes:
     from onnx import TensorProto, checker, helper
 
     graph = _Graph(weights)
@@ -88,7 +83,7 @@ def _model(name: str, weights: list[np.ndarray]) -> ModelProto:
         producer_name="deepfake-detector",
     )
     checker.check_model(model, full_check=True)
-    return model
+    return model.SerializeToString()
 
 
 class _Graph:

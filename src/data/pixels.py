@@ -4,13 +4,13 @@ import io
 import os
 import struct
 import zlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from src import InputError
-from src.data.colour import to_srgb
 
 # Which files in a folder count as images. `read` itself looks at the content, never at the name.
 _SUFFIXES = "jpg jpeg jpe jfif png webp tif tiff bmp gif heic heif avif"
@@ -107,7 +107,7 @@ def read(source: str | Path | bytes, name: str = UNNAMED) -> np.ndarray:
             raise _too_many_pixels(name)
         try:
             picture.load()
-            return np.array(_upright(to_srgb(_plain(picture, name)), _orientation(picture)))
+            return np.array(_upright(_to_srgb(_plain(picture, name)), _orientation(picture)))
         except _BOMB as error:
             raise _too_many_pixels(name) from error
         except _BROKEN as error:
@@ -253,3 +253,52 @@ def _eight_bits(picture: Image.Image, name: str) -> Image.Image:
     grey = Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
     grey.info = {"icc_profile": picture.info.get("icc_profile")}
     return grey
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image:
+    """Convert L, LA, RGB, RGBA or CMYK to RGB in sRGB, laid over white where transparent.
+
+    White is what a page behind a picture most often is, and one fixed choice gives one result.
+    """
+    colour = picture
+    if picture.mode in ("LA", "RGBA"):
+        colour = picture.convert(picture.mode[:-1])
+    transform = _transform(picture.info.get("icc_profile") or b"", colour.mode)
+    if transform is not None:
+        colour = transform.apply(colour)
+    elif colour.mode != "RGB":
+        colour = colour.convert("RGB")
+    if picture.mode in ("LA", "RGBA"):
+        white = Image.new("RGB", picture.size, "white")
+        colour = Image.composite(colour, white, picture.getchannel("A"))
+    return colour
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return the transform from an embedded colour profile to sRGB; None where none is needed.
+
+    That is without a profile, with a broken one or one that does not belong to the image's mode
+    (viewers ignore those too), or with sRGB itself.
+    """
+    if not profile:
+        return None
+    try:
+        srgb = ImageCms.createProfile("sRGB")
+        transform = ImageCms.buildTransform(io.BytesIO(profile), srgb, mode, "RGB")
+    except ImageCms.PyCMSError:
+        return None
+    return transform if mode == "CMYK" or _changes_colours(transform, mode) else None
+
+
+def _changes_colours(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Tell whether a transform moves any of a grid of colours by more than rounding.
+
+    Two levels are the rounding between the many versions of the sRGB profile, most of which do
+    not call themselves by one name.
+    """
+    steps = np.arange(0, 256, 15, dtype=np.uint8)
+    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    before = Image.fromarray(grid).convert(mode)
+    after = np.asarray(transform.apply(before), np.int16)
+    return bool(np.abs(after - np.asarray(before.convert("RGB"))).max() > 2)

@@ -1,7 +1,5 @@
 """Which frames of a video are looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,17 +15,11 @@ PER_SECOND = 2.0
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the frames of a video are chosen.
+    """How the frames of a video are chosen."""
 
-    Attributes:
-        way: one of `WAYS`.
-        frames: how many; None takes as many as `per_second` gives.
-        per_second: frames for each second.
-    """
-
-    way: str = "even"
-    frames: int | None = None
-    per_second: float = PER_SECOND
+    way: str = "even"  # one of `WAYS`
+    frames: int | None = None  # how many; None takes as many as `per_second` gives
+    per_second: float = PER_SECOND  # frames for each second
 
     def __str__(self) -> str:
         many = f"{self.frames} in all" if self.frames else f"{self.per_second:g} a second"
@@ -43,7 +35,6 @@ def choose(survey: Survey, count: int, way: str = "even") -> list[int]:
     """Choose frames of a video.
 
     Args:
-        survey: of the video.
         count: how many; all of them where it has fewer.
         way: `even`: evenly over its time, whatever its frame rate does; `scene`: as many of each
             scene, so that a short one is not passed over. Where there are more scenes than
@@ -51,9 +42,6 @@ def choose(survey: Survey, count: int, way: str = "even") -> list[int]:
 
     Returns:
         The numbers of the frames, rising.
-
-    Raises:
-        InputError: `way` is unknown.
     """
     if way not in WAYS:
         raise InputError(f"sample: expected one of {', '.join(WAYS)}, got {way!r}")
@@ -92,3 +80,17 @@ def _even(survey: Survey, start: int, stop: int, count: int) -> list[int]:
     middles = times[0] + span * (2 * np.arange(count) + 1) / (2 * count)
     shown = np.searchsorted(times, middles, "right") - 1
     return sorted({start + int(number) for number in shown})
+
+
+def spread(length: int, count: int, rng: np.random.Generator | None = None) -> np.ndarray:
+    """Return which of `length` frames make a clip of `count`: `(count,)` int, not falling.
+
+    One out of each of `count` equal parts, so that all of the video counts; of fewer frames some
+    are repeated.
+
+    Args:
+        length: how many there are, at least 1.
+        rng: chooses within the parts; None takes their middles.
+    """
+    inside = np.full(count, 0.5) if rng is None else rng.random(count)
+    return ((np.arange(count) + inside) * length / count).astype(int)

@@ -9,17 +9,13 @@ Everything is drawn from the generator that is handed in and from nothing else, 
 generator state gives the same image in any thread or process.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from src.data import face_mask
-
-if TYPE_CHECKING:
-    from src.data.faces import Finder
+from src.data.faces import Finder
 
 # How often the target, and not the source, is the version that is altered, and that is moved.
 TARGET_PROBABILITY = 0.25
@@ -43,21 +39,15 @@ TYPICAL_EYES = 0.35
 
 @dataclass(frozen=True)
 class Blend:
-    """A self-blended fake.
+    """A self-blended fake."""
 
-    Attributes:
-        image: (H, W, 3) uint8 RGB, the fake.
-        mask: (H, W) float32 in [0, 1]; the fake equals `real` where it is 0.
-        real: (H, W, 3) uint8 RGB, what stands around the blended face. It is to be the fake's
-            real counterpart, since often it is not the photograph itself: beside plain
-            photographs, a tint or blur of the surroundings would mark the fakes.
-        parameters: what was drawn, by name; numbers and words.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
+    image: np.ndarray  # (H, W, 3) uint8 RGB, the fake
+    mask: np.ndarray  # (H, W) float32 in [0, 1]; the fake equals `real` where it is 0
+    # (H, W, 3) uint8 RGB, what stands around the blended face. It is to be the fake's real
+    # counterpart, since often it is not the photograph itself: beside plain photographs, a tint or
+    # blur of the surroundings would mark the fakes.
     real: np.ndarray
-    parameters: dict[str, Any]
+    parameters: dict[str, Any]  # what was drawn, by name; numbers and words
 
 
 def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:
@@ -65,7 +55,6 @@ def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        finder: finds faces, the largest first.
     """
     for face in finder.find(image):
         if face_mask.is_face(face.landmarks):
@@ -83,12 +72,7 @@ def self_blend(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generato
 
     Args:
         image: (H, W, 3) uint8 RGB in [0, 255]; it is not changed.
-        landmarks: (5, 2) float, x and y in pixels: the eye on the viewer's left, the other eye,
-            the nose, the mouth's left and right corner.
-        rng: the only source of chance.
-
-    Raises:
-        InputError: the landmarks are not five points of a face.
+        landmarks: (5, 2) float, see `face_mask.draw`.
     """
     face = face_mask.frame(landmarks)
     drawn = _draw(rng)

@@ -1,180 +1,58 @@
-"""Which images belong together, which split they go to, and which of them are used."""
+"""Which split each file of a data set goes to, which are used, and which only calibrate."""
 
-import csv
 import hashlib
 import logging
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from src import InputError
-from src.data.names import CLASSES, meaning
+from src.data.layout import CLASSES, DataFile
 
 log = logging.getLogger(__name__)
 
-TABLES = ("groups.csv", "pairs.csv")
 TRAIN_SHARE = 0.70
 VALIDATION_SHARE = 0.15
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An image as it was found in a data folder.
-
-    Attributes:
-        name: Its path below the folder where the layout starts, with forward slashes.
-        inner: Its path below its class folder, with forward slashes.
-        label: 1 fake, 0 real.
-        split: The split that its folders name; None where they name none.
-    """
-
-    name: str
-    inner: str
-    label: int
-    split: str | None
+CALIBRATION = "calibration"
+# Groups of a source and class that must be left to choose by, if more than half of them calibrate.
+SPARED = 10
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image of a data set.
-
-    Attributes:
-        path: The image file.
-        label: 1 fake, 0 real.
-        split: "train", "validation" or "test".
-        source: The data folder's name, followed by the sub-folder of the class folder, if any.
-        group: What belongs together, such as the frames of one video; unique over all data
-            folders. An image of which nothing is known is a group of its own.
-    """
+    """One image of a data set."""
 
     path: Path
-    label: int
-    split: str
-    source: str
+    label: int  # 1 fake, 0 real
+    split: str  # "train", "validation" or "test"
+    source: str  # the data folder's name, followed by the sub-folder of the class folder, if any
+    # What belongs together, such as the frames of one video; unique over all data folders. An image
+    # of which nothing is known is a group of its own.
     group: str
 
 
-def read_groups(root: Path, files: Sequence[ImageFile]) -> dict[str, str] | None:
-    """Read which images belong together from the table in a data folder, if it has one.
+def assign(root: Path, files: Sequence[DataFile], seed: int) -> list[str]:
+    """Give each file of a data folder a split: the one that its folders name, or a random one.
 
-    Args:
-        root: The folder where the layout starts. `groups.csv` there has the columns path and
-            group, and `pairs.csv` the columns split, fake and original.
-        files: Its images.
-
-    Returns:
-        The group of each image that the table lists, by `ImageFile.name`; None without a table.
-
-    Raises:
-        InputError: If there are two tables, or one names what is not there or contradicts itself.
+    Random splits are 70/15/15; where only the validation split is missing, it is 15 % of train. A
+    file's group decides, or its content where it has none: not its name, so that a copy never lands
+    in another split.
     """
-    tables = [root / name for name in TABLES if (root / name).exists()]
-    if len(tables) > 1:
-        raise InputError(f"{root}: has {' and '.join(TABLES)}; keep one of them")
-    if not tables:
-        return None
-    read = _listed_groups if tables[0].name == "groups.csv" else _paired_groups
-    return read(tables[0], files)
-
-
-def _listed_groups(table: Path, files: Sequence[ImageFile]) -> dict[str, str]:
-    names = {file.name for file in files}
-    groups: dict[str, str] = {}
-    for where, path, group in _rows(table, ("path", "group")):
-        name = _posix(path)
-        if name not in names:
-            raise InputError(f"{where}: {path} is not among the images of {table.parent}")
-        if groups.setdefault(name, group) != group or not group:
-            raise InputError(f"{where}: {path} needs one group, and not an empty one")
-    return groups
-
-
-def _paired_groups(table: Path, files: Sequence[ImageFile]) -> dict[str, str]:
-    """Put each fake into the group of the real image that it was made from."""
-    made_from = originals(table.parent, files)
-    return made_from | {original: original for original in made_from.values()}
-
-
-def originals(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
-    """Read from `pairs.csv` in a data folder which real image each fake was made from.
-
-    Args:
-        root: The folder where the layout starts.
-        files: Its images; not asked for without a table.
-
-    Returns:
-        The real image of each fake that the table lists, by `ImageFile.name`; empty without one.
-
-    Raises:
-        InputError: If the table names what is not there or contradicts itself.
-    """
-    table = root / "pairs.csv"
-    if not table.exists():
-        return {}
-    names = {(file.split, CLASSES[file.label], file.inner): file.name for file in files}
-
-    def find(where: str, split: str, class_name: str, path: str) -> str:
-        name = names.get((meaning(split).split, class_name, _posix(path)))
-        if name is None:
-            raise InputError(
-                f"{where}: {path} is not among the {class_name} images of split {split!r}"
-            )
-        return name
-
-    made_from: dict[str, str] = {}
-    for where, split, fake, original in _rows(table, ("split", "fake", "original")):
-        name, other = find(where, split, "fake", fake), find(where, split, "real", original)
-        if made_from.setdefault(name, other) != other:
-            raise InputError(f"{where}: {fake} has a second original")
-    return made_from
-
-
-def _rows(table: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield for each line of a table where it is and the cells of the given columns."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not set(columns) <= set(reader.fieldnames or ()):
-                raise InputError(f"{table}: expected a first line with {','.join(columns)}")
-            for row in reader:
-                cells = ((row[column] or "").strip() for column in columns)
-                yield (f"{table}, line {reader.line_num}", *cells)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: cannot be read as CSV in UTF-8 ({error})") from error
-
-
-def _posix(path: str) -> str:
-    return PurePosixPath(path.replace("\\", "/")).as_posix()
-
-
-def assign(
-    root: Path, files: Sequence[ImageFile], groups: dict[str, str], seed: int
-) -> dict[str, str]:
-    """Give each image a split: the one that its folders name, or a random one.
-
-    Random splits are 70/15/15; where only the validation split is missing, it is 15 % of train.
-
-    Args:
-        root: The folder where the layout starts.
-        files: Its images.
-        groups: The group of each image that has one, by `ImageFile.name`.
-        seed: Another seed gives another split.
-
-    Returns:
-        The split of each image, by `ImageFile.name`.
-    """
-    splits = {file.name: file.split for file in files}
-    bounds = _bounds(set(splits.values()))
+    bounds = _bounds({file.split for file in files})
     if bounds:
         log.info("%s: split at random into %s", root, ", ".join(bounds))
-        drawn = [file for file in files if file.split in (None, "train")]
-        for file, key in zip(drawn, _split_keys(root, drawn, groups), strict=True):
-            position = uniform(seed, key)
-            splits[file.name] = next(s for s, bound in bounds.items() if position < bound)
-    return {name: str(split) for name, split in splits.items()}
+
+    def draw(file: DataFile) -> str:
+        if not bounds or file.split not in (None, "train"):
+            return str(file.split)
+        position = uniform(seed, file.group or _digest(file.path))
+        return next(split for split, bound in bounds.items() if position < bound)
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(draw, files))
 
 
 def _bounds(named: set[str | None]) -> dict[str, float]:
@@ -184,19 +62,6 @@ def _bounds(named: set[str | None]) -> dict[str, float]:
     if "train" in named and "validation" not in named:
         return {"train": 1 - VALIDATION_SHARE, "validation": 1}
     return {}
-
-
-def _split_keys(root: Path, files: Sequence[ImageFile], groups: dict[str, str]) -> Iterator[str]:
-    """Yield what decides about each image's split: its group, or its content if it has none.
-
-    The content rather than the name, so that a copy never lands in another split.
-    """
-
-    def key(file: ImageFile) -> str:
-        return groups.get(file.name) or _digest(root / file.name)
-
-    with ThreadPoolExecutor() as pool:
-        yield from pool.map(key, files)
 
 
 def _digest(path: Path) -> str:
@@ -212,14 +77,20 @@ def uniform(seed: int, key: str) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
+def _turn(kinds: Sized, seed: int, group: str, use: str = "") -> tuple[bool, float, str]:
+    """Return what groups are sorted by: at random, those of both classes first.
+
+    Later, the room for one half of them could be used up.
+    """
+    return len(kinds) == 1, uniform(seed, use + group), group
+
+
 def choose(
     samples: Sequence[Sample], seed: int, limit_per_class: int | None, fraction: float | None
 ) -> list[Sample]:
     """Keep whole groups, in random order, as long as no class of a split exceeds its quota.
 
     Args:
-        samples: The images.
-        seed: Another seed gives another choice.
         limit_per_class: At most so many images of each class in each split.
         fraction: At most this share, in (0, 1], of each class in each split, rounded up.
     """
@@ -228,12 +99,8 @@ def choose(
     for sample in samples:
         groups[sample.split, sample.group][sample.label] += 1
 
-    def order(key: tuple[str, str]) -> tuple[bool, float, str]:
-        # Groups with both classes come first: later, the room for one half could be used up.
-        return len(groups[key]) == 1, uniform(seed, key[1]), key[1]
-
     kept = set()
-    for split, group in sorted(groups, key=order):
+    for split, group in sorted(groups, key=lambda key: _turn(groups[key], seed, key[1])):
         counts = {(split, label): count for label, count in groups[split, group].items()}
         if all(count <= room[stratum] for stratum, count in counts.items()):
             room.subtract(counts)
@@ -250,3 +117,51 @@ def _quotas(
         share = math.ceil(count * (fraction or 1) - 1e-9)  # 0.07 * 100 is a little above 7
         quotas[stratum] = share if limit_per_class is None else min(limit_per_class, share)
     return quotas
+
+
+def divide(samples: Sequence[Sample], reals: int, fakes: int, seed: int = 0) -> list[Sample]:
+    """Set a part of the validation images apart for calibration, by whole groups.
+
+    At least half of the groups of each source and class are set apart, and as many as a promise
+    takes where that leaves some to choose by.
+
+    Args:
+        reals, fakes: how many groups of each class, of one source, the promise takes.
+
+    Returns:
+        The same images in the same order; those that are set apart have the split `calibration`.
+        Where either part would lack a class that the validation images have, none is set apart.
+    """
+    kinds: dict[str, set[tuple[str, int]]] = defaultdict(set)
+    for sample in samples:
+        if sample.split == "validation":
+            kinds[sample.group].add((sample.source, sample.label))
+    there = Counter(kind for found in kinds.values() for kind in found)
+    wanted = Counter(
+        {(source, label): _share(n, (reals, fakes)[label]) for (source, label), n in there.items()}
+    )
+
+    apart = set()
+    for group in sorted(kinds, key=lambda key: _turn(kinds[key], seed, key, CALIBRATION + ":")):
+        if any(wanted[kind] > 0 for kind in kinds[group]):
+            wanted.subtract(kinds[group])
+            apart.add(group)
+    divided = [
+        replace(sample, split=CALIBRATION)
+        if sample.split == "validation" and sample.group in apart
+        else sample
+        for sample in samples
+    ]
+    parts = _classes(divided, CALIBRATION), _classes(divided, "validation")
+    whole = all(part == _classes(samples, "validation") for part in parts)
+    return divided if whole and len(parts[0]) == len(CLASSES) else list(samples)
+
+
+def _share(groups: int, needed: int) -> int:
+    """Return how many groups of one source and class are set apart."""
+    half = math.ceil(groups / 2) if groups > 1 else 0
+    return max(half, needed) if groups >= needed + SPARED else half
+
+
+def _classes(samples: Iterable[Sample], split: str) -> set[int]:
+    return {sample.label for sample in samples if sample.split == split}

@@ -1,7 +1,5 @@
 """Follow faces from frame to frame, so that one person stays one person."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,7 +56,6 @@ class Tracker:
         """Tell who the faces of the next frame are.
 
         Args:
-            boxes: of the faces.
             looks: of the same faces, see `looks.describe`; of all frames or of none. Without them
                 places are all that counts, however long ago.
             cut: another scene has begun since the frame before, so that places mean nothing.

@@ -1,48 +1,37 @@
-"""Find the videos of a data set with class, split and group."""
-
-from __future__ import annotations
+"""Find the videos of a data set, as files or as frames, with class, split and group."""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from src import InputError
-from src.data import folders, layout, listing
-from src.data.names import SPLITS, meaning
-from src.data.splits import ImageFile, Sample, assign
-from src.data.video_names import representatives
+from src.data import folders, layout
+from src.data.groups import NUMBER, representatives, source_ids
+from src.data.layout import CLASSES, SPLITS, DataFile
+from src.data.splits import Sample
 
 _SUFFIXES = "mp4 avi mov mkv webm m4v mpg mpeg wmv"
 EXTENSIONS = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 # The two halves of a FaceForensics++ tree, by label.
 _FACEFORENSICS = ("original_sequences", "manipulated_sequences")
 _SPLIT_FILES = {"train": "train.json", "validation": "val.json", "test": "test.json"}
-# "000", "000_003" (the face of 003 put into 000), "01__kitchen_pan", "01_02__kitchen_pan__AB12"
-_NUMBERED = re.compile(r"(\d{3})(?:_(\d{3}))?$|(\d{2})(?:_(\d{2}))?__")
-_NAMED = re.compile(r"(?<![A-Za-z0-9])id\d+")  # Celeb-DF: "id0_0001", "id0_id16_0001"
+# "000_003_0042", "clip-12" and, as `deepfake faces --videos` names them, "clip_00012_person0".
+_FRAME = re.compile(r"(.+)[_-](\d+)(_person\d+)?")
 
 
 @dataclass(frozen=True)
-class Video:
-    """One video of a data set.
+class Clip:
+    """One person in one video."""
 
-    Attributes:
-        path: the file.
-        name: where its frames belong in a data folder: split (where one is known), class,
-            sub-folders and the file's name without suffix, with forward slashes.
-        label: 1 fake, 0 real.
-        group: what must stay in one split with it, such as the videos of the same persons.
-    """
-
-    path: Path
-    name: str
-    label: int
-    group: str
+    # Positions of its frames among the images, in order of time; a video file alone.
+    members: tuple[int, ...]
+    sample: Sample  # the first of them, which has label, split, source and group of all
 
 
-def scan(root: Path | str, compression: str | None = None) -> list[Video]:
+def scan(root: Path | str, compression: str | None = None) -> list[DataFile]:
     """List the videos of a FaceForensics++ tree or of a tree of `real` and `fake` folders.
 
     In a FaceForensics++ tree the method (`Deepfakes`, ...) becomes the sub-folder of the class,
@@ -51,17 +40,16 @@ def scan(root: Path | str, compression: str | None = None) -> list[Video]:
     not name are left out.
 
     Args:
-        root: the folder.
         compression: `raw`, `c23` or `c40`, where a FaceForensics++ tree holds several.
 
     Returns:
-        The videos, sorted by name. Those that share a source video or a person, as far as their
-        names tell, have one group.
+        The videos, sorted by name: where their frames belong in a data folder, without suffix.
+        Those that share a source video or a person, as far as their names tell, have one group.
 
     Raises:
         InputError: there are no videos, or the tree is not understood.
     """
-    root = listing.existing(root)
+    root = layout.existing(root)
     if any((root / half).is_dir() for half in _FACEFORENSICS):
         found = _faceforensics(root, compression)
     else:
@@ -72,7 +60,10 @@ def scan(root: Path | str, compression: str | None = None) -> list[Video]:
             f"FaceForensics++ has them, or real/ and fake/ folders, with files that end in "
             f"{', '.join(sorted(EXTENSIONS))}"
         )
-    return sorted(_grouped(found), key=lambda video: video.name)
+    together = [source_ids(video.path.stem) or (video.name,) for video in found]
+    groups = representatives(together)
+    grouped = [replace(v, group=groups[ids[0]]) for v, ids in zip(found, together, strict=True)]
+    return sorted(grouped, key=lambda video: video.name)
 
 
 def samples(data_dirs: Sequence[Path | str], *, seed: int = 0) -> list[Sample]:
@@ -82,82 +73,89 @@ def samples(data_dirs: Sequence[Path | str], *, seed: int = 0) -> list[Sample]:
         data_dirs: folders as `scan` reads them.
         seed: of the split where the folders have none. It is the one that `folders.scan` gives to
             the crops that `deepfake faces --videos` makes of the same folder.
-
-    Raises:
-        InputError: there are no videos, or a tree is not understood.
     """
-    roots = [listing.existing(folder) for folder in data_dirs]
+    roots = [layout.existing(folder) for folder in data_dirs]
     return [
         sample
         for root, source in zip(roots, folders.source_names(roots), strict=True)
-        for sample in _samples(root, source, seed)
-    ]
-
-
-def _samples(root: Path, source: str, seed: int) -> list[Sample]:
-    found = scan(root)
-    files = []
-    for video in found:
-        parts = video.name.split("/")
-        said = [meaning(part) for part in parts[:2]]
-        start = next(i for i, one in enumerate(said) if one.label is not None) + 1
-        split = next((one.split for one in said if one.split), None)
-        files.append(ImageFile(video.name, "/".join(parts[start:]), video.label, split))
-    groups = {video.name: video.group for video in found}
-    split_of = assign(root, files, groups, seed)
-    return [
-        Sample(
-            video.path,
-            video.label,
-            split_of[video.name],
-            "/".join([source, *file.inner.split("/")[:-1][:1]]),
-            f"{source}/{video.group}",
-        )
-        for video, file in zip(found, files, strict=True)
+        for sample in folders.samples(root, scan(root), source, seed)
     ]
 
 
 def hold(folder: Path | str) -> bool:
     """Tell whether there are videos in a folder, at any depth, and no images."""
-    folder = listing.existing(folder)
-    return bool(listing.files(folder, EXTENSIONS)) and not listing.image_files(folder)
+    folder = layout.existing(folder)
+    return bool(layout.files_in(folder, EXTENSIONS)) and not folders.images(folder)
 
 
-def _class_tree(root: Path) -> list[Video]:
-    start = layout.root(root)
+def clips(samples: Sequence[Sample]) -> list[Clip]:
+    """Find the videos, and the images that are frames of one video.
+
+    Frames stand in one folder, are of one class, split and group, and are called alike but for a
+    number at the end. Plain numbers are frames where all of a folder is one group.
+
+    Args:
+        samples: images, of which those that are no frames are left out, or video files.
+
+    Returns:
+        The clips, in the order of their first frames; those of images have two frames or more.
+    """
+    groups: dict[Path, set[str]] = defaultdict(set)
+    for sample in samples:
+        groups[sample.path.parent].add(sample.group)
+    found: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
+    films: list[Clip] = []
+    for position, sample in enumerate(samples):
+        stem, parent = sample.path.stem, sample.path.parent
+        if sample.path.suffix.lower() in EXTENSIONS:
+            films.append(Clip((position,), sample))
+        elif frame := _FRAME.fullmatch(stem):
+            key = frame[1], frame[3] or ""
+            found[*_kind(sample), *key].append((int(frame[2]), position))
+        elif (number := NUMBER.fullmatch(stem)) and len(groups[parent]) == 1:
+            found[*_kind(sample), "", ""].append((int(number[1]), position))
+    many = [sorted(frames) for frames in found.values() if len(frames) > 1]
+    clips = [Clip(tuple(p for _, p in frames), samples[frames[0][1]]) for frames in many]
+    return sorted(films + clips, key=lambda clip: min(clip.members))
+
+
+def _kind(sample: Sample) -> tuple[str, ...]:
+    return str(sample.path.parent), str(sample.label), sample.split, sample.group
+
+
+def singles(samples: Sequence[Sample]) -> list[Clip]:
+    """Make of every image a clip of its own."""
+    return [Clip((position,), sample) for position, sample in enumerate(samples)]
+
+
+def _class_tree(root: Path) -> list[DataFile]:
     return [
-        _video(folder.path / inner, (folder.path / inner).relative_to(start), folder.label)
-        for folder in layout.class_folders(start)
-        for inner in listing.files(folder.path, EXTENSIONS)
+        replace(file, name=_bare(file.name), inner=_bare(file.inner))
+        for file in layout.files(layout.root(root), EXTENSIONS)
     ]
 
 
-def _video(path: Path, name: Path, label: int) -> Video:
-    return Video(path, name.with_suffix("").as_posix(), label, "")
+def _bare(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def _faceforensics(root: Path, compression: str | None) -> list[Video]:
+def _faceforensics(root: Path, compression: str | None) -> list[DataFile]:
+    splits = _official_splits(root)
     found, seen = [], set()
     for label, half in enumerate(_FACEFORENSICS):
         for folder in sorted((root / half).glob("*/*/videos")):
             method, level = folder.parts[-3:-1]
-            if compression in (None, level):
-                seen.add(level)
-                place = Path(folders.CLASSES[label], method)
-                found += [
-                    _video(folder / inner, place / inner, label)
-                    for inner in listing.files(folder, EXTENSIONS)
-                ]
+            if compression not in (None, level):
+                continue
+            seen.add(level)
+            for file in layout.files_in(folder, EXTENSIONS):
+                inner, split = f"{method}/{_bare(file)}", splits.get(source_ids(Path(file).stem))
+                if split or not splits:
+                    name = "/".join(filter(None, (split, CLASSES[label], inner)))
+                    found.append(DataFile(folder / file, name, inner, label, split))
     if len(seen) > 1:
         raise InputError(f"{root}: choose one --compression out of {', '.join(sorted(seen))}")
-    splits = _official_splits(root)
-    if not splits:
-        return found
-    return [
-        replace(video, name=f"{splits[_ids(video)]}/{video.name}")
-        for video in found
-        if _ids(video) in splits
-    ]
+    return found
 
 
 def _official_splits(root: Path) -> dict[tuple[str, ...], str]:
@@ -183,22 +181,3 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
         raise InputError(
             f'{path}: expected a list of pairs like ["000", "003"] ({error})'
         ) from error
-
-
-def _ids(video: Video) -> tuple[str, ...]:
-    """Return the ids of the source videos, or of the person filmed, that a file's name gives.
-
-    In Celeb-DF that is not the person who lends the face: see `video_names.groups`.
-    """
-    numbered = _NUMBERED.match(video.path.stem)
-    if numbered:
-        return tuple(filter(None, numbered.groups()))
-    return tuple(_NAMED.findall(video.path.stem)[:1])
-
-
-def _grouped(videos: Sequence[Video]) -> Iterator[Video]:
-    """Give videos that are connected through shared ids one group, named after the first id."""
-    keys = [_ids(video) or (video.name,) for video in videos]
-    representative = representatives(keys)
-    for video, ids in zip(videos, keys, strict=True):
-        yield replace(video, group=representative[ids[0]])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from src.data.clips import spread
+from src.data.sampling import spread
 from src.detector import network
 from src.detector.card import Card
 from src.detector.engines import FEATURES, KERAS, ONNXRUNTIME, OPENVINO

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from src import InputError
-from src.data import clips, dataset, folders, footage, pixels, videos
-from src.data.clips import Clip
+from src.data import dataset, folders, footage, pixels, videos
 from src.data.sampling import Sampling
 from src.data.splits import Sample
 from src.detector import calibration, persons
@@ -69,9 +68,9 @@ def calibrate(
     Of each video the person counts who fills most of it, and of each group one video a class.
 
     Args:
-        samples: videos, or images of which those count that are frames of one; see `clips.find`.
+        samples: videos, or images of which those count that are frames of one; see `videos.clips`.
     """
-    found = clips.find(samples)
+    found = videos.clips(samples)
     sampling = Sampling()
     counted, logits, failures = [], [], []
     with bar("Judging videos", len(found)) as advance:
@@ -106,7 +105,7 @@ def calibrate(
     return Found(str(sampling) if films else AS_PICTURES, made)
 
 
-def _frames(clip: Clip, samples: Sequence[Sample], sampling: Sampling) -> Iterator[Frame]:
+def _frames(clip: videos.Clip, samples: Sequence[Sample], sampling: Sampling) -> Iterator[Frame]:
     """Read the frames of a clip, out of its video or its images, as far as they can be read."""
     path = clip.sample.path
     if path.suffix.lower() in videos.EXTENSIONS:

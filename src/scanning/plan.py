@@ -6,8 +6,6 @@ answers depend on; readers of Parquet pass over both. Part n of the list becomes
 parts that were under way, and a part that is judged twice is still there once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -34,14 +32,10 @@ MANY = 10_000
 
 @dataclass(frozen=True)
 class Settings:
-    """What the answers depend on besides the images.
+    """What the answers depend on besides the images."""
 
-    Attributes:
-        card: SHA-256 of the bundle's card, which has the hashes of the weights.
-        faces, stability, engine, precision: see `bundle.load` and `Detector.predict_files`.
-    """
-
-    card: str
+    card: str  # SHA-256 of the bundle's card, which has the hashes of the weights
+    # The others: see `bundle.load` and `Detector.predict_files`.
     faces: str = "auto"
     stability: int = 0
     engine: str = "auto"
@@ -50,18 +44,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """The list of a scan, cut into parts of so many images.
-
-    Attributes:
-        folder: of the scan.
-        images: how many are in the list.
-        part_size: images in each part but the last.
-        starts: where the lines of each part begin in the list, in bytes, and where the last ends.
-    """
+    """The list of a scan, cut into parts of so many images."""
 
     folder: Path
-    images: int
-    part_size: int
+    images: int  # how many are in the list
+    part_size: int  # images in each part but the last
+    # Where the lines of each part begin in the list, in bytes, and where the last ends.
     starts: tuple[int, ...]
 
     def waiting(self) -> list[int]:
@@ -100,9 +88,7 @@ def begin(
     """Begin a scan, or go on with one of the same images and settings.
 
     Args:
-        folder: where its answers belong.
         images: the list; it is gone through once and never held as a whole.
-        settings: what the answers depend on.
         part_size: images a part; None chooses. A scan that goes on keeps the size that it had.
         overwrite: delete what another scan left in the folder.
 
@@ -140,11 +126,7 @@ def end(folder: Path) -> None:
 
 
 def _known(folder: Path) -> dict[str, Any] | None:
-    """Return what is known about the scan in a folder; None where there is none.
-
-    Raises:
-        InputError: the folder is a file, or holds anything but a scan.
-    """
+    """Return what is known about the scan in a folder; None where there is none."""
     if folder.suffix != ".parquet":
         raise InputError(f"{folder}: expected a name that ends in .parquet for the table")
     if not folder.exists():
@@ -184,11 +166,7 @@ def _named(name: str, value: Any) -> str:
 
 
 def _write_list(path: Path, images: Iterable[str | Path]) -> tuple[int, str]:
-    """Write the list; return how long it is, and its SHA-256.
-
-    Raises:
-        InputError: it is empty.
-    """
+    """Write the list; return how long it is, and its SHA-256."""
     count, digest = 0, hashlib.sha256()
     with path.open("wb") as file:
         for image in images:

@@ -1,7 +1,5 @@
 """Judge images into a table that a killed run goes on with."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from contextlib import closing
@@ -22,21 +20,13 @@ from src.scanning.workers import Task, here, on_ray, require_packages
 
 @dataclass(frozen=True)
 class Summary:
-    """What a scan came to.
+    """What a scan came to."""
 
-    Attributes:
-        output: the table.
-        images: its rows.
-        errors: those of them that could not be read.
-        judged: rows of this run; the others were there already.
-        seconds: that this run took.
-    """
-
-    output: str
-    images: int
-    errors: int
-    judged: int
-    seconds: float
+    output: str  # the table
+    images: int  # its rows
+    errors: int  # those of them that could not be read
+    judged: int  # rows of this run; the others were there already
+    seconds: float  # that this run took
 
     def sentence(self) -> str:
         """Say it in one line."""
@@ -75,7 +65,6 @@ def scan(
         ray: judge on Ray; False: in this process.
         workers, cpus: see `workers.on_ray`.
         part_size: images in each part of the table; None chooses.
-        overwrite: begin anew where there is a table already.
 
     Raises:
         InputError: no bundle, no images, a package is missing, or the output is something else.

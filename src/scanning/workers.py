@@ -1,7 +1,5 @@
 """Who judges the parts of a scan: this process, or the workers of a Ray cluster."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re
@@ -35,32 +33,20 @@ PATIENCE = 1800.0  # seconds
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to know, wherever it runs.
+    """What a worker needs to know, wherever it runs."""
 
-    Attributes:
-        model: the bundle, `hf://…` or an absolute path that leads to it on every host.
-        settings: what the answers depend on.
-        base: the folder that relative paths start from.
-        batch_size: faces at a time.
-    """
-
-    model: str
+    model: str  # the bundle, `hf://…` or an absolute path that leads to it on every host
     settings: Settings
-    base: str
-    batch_size: int = 32
+    base: str  # the folder that relative paths start from
+    batch_size: int = 32  # faces at a time
 
 
 @dataclass(frozen=True)
 class Done:
-    """A part whose answers are there.
-
-    Attributes:
-        images: how many.
-        errors: how many of them could not be read.
-    """
+    """A part whose answers are there."""
 
     images: int
-    errors: int
+    errors: int  # those of them that could not be read
 
 
 def require_packages(ray: bool) -> None:
@@ -75,23 +61,13 @@ def require_packages(ray: bool) -> None:
 
 
 class Judge:
-    """Judges parts of a scan, with an engine that it loads for the first.
-
-    Args:
-        plan: the scan.
-        task: what is asked for.
-    """
+    """Judges parts of a scan, with an engine that it loads for the first."""
 
     def __init__(self, plan: Plan, task: Task) -> None:
         self._plan, self._task = plan, task
 
     def judge(self, number: int) -> Done:
-        """Judge a part, unless its answers are there already.
-
-        Raises:
-            InputError: the bundle cannot be used on this host.
-            OSError: the list cannot be read, or the answers not be written.
-        """
+        """Judge a part, unless its answers are there already."""
         path, settings = self._plan.file(number), self._task.settings
         if not path.exists():
             images = self._plan.paths(number)
@@ -132,8 +108,6 @@ def on_ray(
     on every host.
 
     Args:
-        plan: the scan.
-        task: what is asked for.
         waiting: numbers of the parts that are to be judged.
         workers: how many; None takes as many as the cluster has processors for.
         cpus: processors that each takes, and threads that it computes on.

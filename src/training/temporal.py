@@ -13,9 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from src.data import clips
-from src.data.clips import Clip, spread
+from src.data import videos
 from src.data.folders import CLASSES
+from src.data.sampling import spread
+from src.data.videos import Clip
 from src.detector import temporal
 from src.detector.temporal import Head
 from src.files import write_table
@@ -176,14 +177,14 @@ def _clips(run: Run) -> tuple[list[Clip], int]:
     """
     readable = run.dataset.readable(*SPLITS)
     there, samples = list(readable), list(readable.values())
-    found, frames = clips.find(samples), run.settings.clip_frames
+    found, frames = videos.clips(samples), run.settings.clip_frames
     if len({(clip.sample.split, clip.sample.label) for clip in found}) < 4:
         log.warning(
             "the images are no frames of videos of both classes in both splits, as far as names "
             "and groups.csv tell: clips have one frame, and the recurrent part of the temporal "
             "head has nothing to learn from"
         )
-        found, frames = clips.singles(samples), 1
+        found, frames = videos.singles(samples), 1
     return [Clip(tuple(there[i] for i in clip.members), clip.sample) for clip in found], frames
 
 

@@ -151,3 +151,36 @@ def test_cuts_are_found_where_the_scene_changes_and_not_where_the_camera_moves(t
 def test_a_single_frame_is_a_video(tmp_path):
     found = footage.survey(films.write(tmp_path / "a.mp4", coded(1)))
     assert (len(found.times), found.interval, found.cuts) == (1, 0.0, [])
+
+
+def packets(start: bytes, length: int) -> bytes:
+    return b"".join(start + b"\x47" + bytes(length - len(start) - 1) for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp4", "mp4v"), ("mov", "mp4v"), ("avi", "MJPG"), ("mkv", "mp4v")]
+)
+def test_films_are_known_by_their_content(tmp_path, suffix, codec):
+    path = films.write(tmp_path / f"a.{suffix}", films.walk(2), codec)
+    assert footage.holds_video(path.read_bytes()[: footage.START])
+
+
+def test_streams_are_known_by_the_start_of_their_packets():
+    assert footage.holds_video(packets(b"", 188)) and footage.holds_video(packets(b"time", 192))
+    assert not footage.holds_video(b"\x47" + bytes(300))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"#EXTM3U\n#\xff\nhttp://localhost/a.ts\n",
+        b"ffconcat version 1.0\n#\xff\nfile secret.mp4\n",
+        b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\n",
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"\x89PNG\r\n\x1a\n",
+        b"ID3\x04",
+    ],
+)
+def test_nothing_else_reaches_a_decoder(start):
+    assert not footage.holds_video(start)

@@ -5,7 +5,7 @@ import pytest
 
 from src import InputError
 from src.data.footage import Survey
-from src.data.sampling import choose
+from src.data.sampling import choose, spread
 
 
 def survey(times, cuts=()) -> Survey:
@@ -49,3 +49,11 @@ def test_of_more_scenes_than_frames_the_longest_are_looked_at():
 def test_an_unknown_way_is_an_input_error():
     with pytest.raises(InputError, match="even, scene"):
         choose(survey([0.0]), 1, "random")
+
+
+def test_a_clip_is_spread_over_all_frames():
+    assert spread(10, 5).tolist() == [1, 3, 5, 7, 9]
+    assert spread(2, 4).tolist() == [0, 0, 1, 1]
+    assert spread(1, 3).tolist() == [0, 0, 0]
+    drawn = {tuple(spread(6, 3, np.random.default_rng(seed))) for seed in range(200)}
+    assert drawn == {(a, b, c) for a in (0, 1) for b in (2, 3) for c in (4, 5)}

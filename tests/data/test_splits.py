@@ -8,7 +8,8 @@ import pytest
 
 from src import InputError
 from src.data import folders
-from tests.data.layouts import LAYOUT, counts, fill, splits_of
+from src.data.splits import CALIBRATION, Sample, divide
+from tests.data.layouts import counts, fill, splits_of
 
 
 def test_random_split_has_its_shares_and_changes_with_the_seed(tmp_path):
@@ -77,47 +78,6 @@ def test_groups_never_straddle_a_random_split(tmp_path):
     assert {where.pop() for where in splits.values()} == set(folders.SPLITS)
 
 
-def test_unlisted_files_are_their_own_group(tmp_path):
-    fill(tmp_path / "set", {"real": 2, "fake": 1})
-    (tmp_path / "set" / "groups.csv").write_text(
-        "path,group\nreal\\0000.jpg,v\n./fake/0000.jpg,v\n"
-    )
-    groups = [sample.group for sample in folders.scan([tmp_path / "set"])]
-    assert groups == ["set/v", "set/v", "set/real/0001.jpg"]
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ("path,group\nreal/0000.jpg,a\nreal/gone.jpg,a\n", r"groups\.csv, line 3: real/gone\.jpg"),
-        ("real/0000.jpg,a\n", "path,group"),
-        ("", "path,group"),
-        ("path,group\nreal/0000.jpg,a\nreal/0000.jpg,b\n", "line 3: .* one group"),
-        ("path,group\nreal/0000.jpg\n", "line 2: .* one group"),
-    ],
-)
-def test_a_wrong_groups_table_is_refused(tmp_path, table, message):
-    fill(tmp_path, {"real": 2, "fake": 2})
-    (tmp_path / "groups.csv").write_text(table)
-    with pytest.raises(InputError, match=message):
-        folders.scan([tmp_path])
-
-
-def test_pairs_put_a_fake_into_the_group_of_its_original(tmp_path):
-    fill(tmp_path / "set", LAYOUT)
-    (tmp_path / "set" / "pairs.csv").write_text(
-        "split,fake,original\ntrain,0003.jpg,0001.jpg\ntest,0000.jpg,0001.jpg\n"
-    )
-    group = {
-        s.path.relative_to(tmp_path / "set").as_posix(): s.group
-        for s in folders.scan([tmp_path / "set"])
-    }
-    assert group["train/fake/0003.jpg"] == group["train/real/0001.jpg"]
-    assert group["test/fake/0000.jpg"] == group["test/real/0001.jpg"]
-    assert group["train/real/0001.jpg"] != group["test/real/0001.jpg"]
-    assert group["train/fake/0000.jpg"] == "set/train/fake/0000.jpg"
-
-
 def test_pairs_stay_together_in_a_random_split(tmp_path):
     fill(tmp_path, {"real": 50, "fake/blend": 50})
     rows = [f",blend/{index:04}.jpg,{index:04}.jpg" for index in range(50)]
@@ -127,29 +87,6 @@ def test_pairs_stay_together_in_a_random_split(tmp_path):
         splits[sample.path.name].add(sample.split)
     assert all(len(where) == 1 for where in splits.values())
     assert len({where.pop() for where in splits.values()}) == 3
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ("train,9999.jpg,0000.jpg", "line 2: 9999.jpg is not among the fake images"),
-        ("test,0000.jpg,0005.jpg", "line 2: 0005.jpg is not among the real images"),
-        ("train,0000.jpg,0000.jpg\ntrain,0000.jpg,0001.jpg", "line 3: .*second original"),
-    ],
-)
-def test_a_wrong_pairs_table_is_refused(tmp_path, rows, message):
-    fill(tmp_path, LAYOUT)
-    (tmp_path / "pairs.csv").write_text(f"split,fake,original\n{rows}\n")
-    with pytest.raises(InputError, match=message):
-        folders.scan([tmp_path])
-
-
-def test_two_tables_are_refused(tmp_path):
-    fill(tmp_path, LAYOUT)
-    for name in ("groups.csv", "pairs.csv"):
-        (tmp_path / name).write_text("path,group\n")
-    with pytest.raises(InputError, match="keep one"):
-        folders.scan([tmp_path])
 
 
 def test_limit_caps_each_class_in_each_split_and_holds_still(tmp_path):
@@ -203,3 +140,85 @@ def test_senseless_choices_are_refused(tmp_path, options):
     fill(tmp_path, {"real": 1, "fake": 1})
     with pytest.raises(InputError, match="expected"):
         folders.scan([tmp_path], **options)
+
+
+def images(reals, fakes, source="set", split="validation", together=False):
+    """Return images of one source; `together` puts fake i into the group of real i."""
+    return [
+        Sample(f"{source}/{label}/{i}", label, split, source, f"{source}/{i}/{together or label}")
+        for label, count in enumerate((reals, fakes))
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def apart(samples):
+    return Counter((s.source, s.label) for s in samples if s.split == CALIBRATION)
+
+
+@pytest.mark.parametrize(
+    ("there", "calibrate"),
+    [
+        ((60, 60), (30, 30)),
+        ((125, 125), (99, 63)),
+        ((109, 29), (99, 19)),
+        ((108, 28), (54, 14)),
+        ((500, 500), (250, 250)),
+        ((3, 2), (2, 1)),
+    ],
+)
+def test_half_or_as_many_as_the_promise_takes(there, calibrate):
+    divided = divide(images(*there), 99, 19)
+    assert tuple(apart(divided)["set", label] for label in (0, 1)) == calibrate
+    assert Counter(s.split for s in divided)["validation"] == sum(there) - sum(calibrate)
+
+
+def test_each_source_gives_its_own_part():
+    divided = divide(images(120, 120, "a") + images(40, 0, "b") + images(0, 30, "c"), 99, 19)
+    assert apart(divided) == {("a", 0): 99, ("a", 1): 60, ("b", 0): 20, ("c", 1): 19}
+
+
+def test_groups_stay_whole_and_other_splits_as_they_are():
+    samples = (
+        images(200, 200, together=True) + images(50, 50, "t", "train") + images(9, 9, "u", "test")
+    )
+    divided = divide(samples, 99, 19)
+    where = {}
+    for sample in divided:
+        assert where.setdefault(sample.group, sample.split) == sample.split
+    assert apart(divided) == {("set", 0): 100, ("set", 1): 100}
+    assert Counter(s.split for s in divided if s.source != "set") == {"train": 100, "test": 18}
+    assert [s.path for s in divided] == [s.path for s in samples]
+
+
+def test_frames_of_one_video_count_once():
+    frames = [
+        Sample(f"{video}/{frame}/{label}", label, "validation", "set", f"{video}/{label}")
+        for label in (0, 1) for video in range(12) for frame in range(50)
+    ]  # fmt: skip
+    divided = divide(frames, 99, 19)
+    groups = {(s.group, s.label) for s in divided if s.split == CALIBRATION}
+    assert Counter(label for _, label in groups) == {0: 6, 1: 6}
+
+
+def test_a_seed_draws_and_the_order_of_files_does_not():
+    samples = images(60, 60)
+    chosen = {s.path for s in divide(samples, 99, 19) if s.split == CALIBRATION}
+    assert chosen == {s.path for s in divide(samples[::-1], 99, 19) if s.split == CALIBRATION}
+    assert chosen != {s.path for s in divide(samples, 99, 19, 1) if s.split == CALIBRATION}
+
+
+@pytest.mark.parametrize("there", [(1, 8), (8, 1), (40, 0), (0, 0)])
+def test_nothing_is_set_apart_where_a_part_would_lack_a_class(there):
+    samples = images(*there)
+    assert divide(samples, 99, 19) == samples
+
+
+def test_a_mixed_group_does_not_take_the_last_of_a_class():
+    for seed in range(20):
+        known = {"a": (0, "both"), "b": (1, "both"), "c": (0, "real"), "d": (1, "fake")}
+        samples = [
+            Sample(name, label, "validation", "set", group)
+            for name, (label, group) in known.items()
+        ]
+        divided = divide(samples, 99, 19, seed)
+        assert apart(divided) == {("set", 0): 1, ("set", 1): 1}

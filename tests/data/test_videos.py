@@ -1,12 +1,14 @@
-"""Which videos there are, and what belongs together."""
+"""Which videos there are, as files and as frames, and what belongs together."""
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 
 from src import InputError
 from src.data import folders, videos
+from src.data.splits import Sample
 
 
 def touch(root, *names):
@@ -131,7 +133,64 @@ def test_the_splits_that_folders_name_are_those_of_the_videos(tmp_path):
     ]
 
 
+def test_what_a_video_or_a_sub_folder_is_called_names_no_split(tmp_path):
+    found = videos.scan(touch(tmp_path, "real/test_01.mp4", "real/train/a.mp4", "fake/eval.mp4"))
+    assert {video.split for video in found} == {None}
+
+
 def test_a_folder_holds_videos_where_it_holds_no_images(tmp_path):
     assert videos.hold(touch(tmp_path / "a", "real/x.mp4", "notes.txt"))
     assert not videos.hold(touch(tmp_path / "b", "real/x.mp4", "real/y.jpg"))
     assert not videos.hold(touch(tmp_path / "c", "notes.txt"))
+
+
+def sample(name, group="one", label=0, split="train"):
+    return Sample(Path("data", split, "fake" if label else "real", name), label, split, "s", group)
+
+
+def names(samples):
+    return [[samples[i].path.name for i in clip.members] for clip in videos.clips(samples)]
+
+
+def test_frames_are_in_order_of_time_and_persons_apart():
+    samples = [
+        sample("clip_00010_person0.jpg"),
+        sample("clip_00002_person0.jpg"),
+        sample("clip_00002_person1.jpg"),
+        sample("clip_00010_person1.jpg"),
+        sample("other_00002_person0.jpg"),
+        sample("other_00004_person0.jpg"),
+    ]
+    assert names(samples) == [
+        ["clip_00002_person0.jpg", "clip_00010_person0.jpg"],
+        ["clip_00002_person1.jpg", "clip_00010_person1.jpg"],
+        ["other_00002_person0.jpg", "other_00004_person0.jpg"],
+    ]
+
+
+@pytest.mark.parametrize("frame", ["{}.png", "frame_{}.png", "Frame{}.png"])
+def test_a_folder_may_be_a_video(frame):
+    samples = [sample(f"{v}/{frame.format(n)}", v) for v in "ab" for n in (10, 9, 1)]
+    expected = [frame.format(n) for n in (1, 9, 10)]
+    assert names(samples) == [expected, expected]
+
+
+def test_the_same_name_in_another_class_split_or_group_is_another_video():
+    samples = [
+        sample(f"000_{n}.png", group, label, split)
+        for group, label, split in (("a", 0, "train"), ("a", 1, "train"), ("b", 0, "test"))
+        for n in (1, 2)
+    ]
+    assert [clip.members for clip in videos.clips(samples)] == [(0, 1), (2, 3), (4, 5)]
+
+
+def test_stills_are_no_clips():
+    numbered = [sample(f"{n:04}.png", f"pair {n // 2}") for n in range(8)]
+    alone = [sample(f"img_{n}.png", f"img_{n}.png") for n in range(4)]
+    assert videos.clips(numbered) == videos.clips(alone) == []
+    assert [clip.members for clip in videos.singles(alone)] == [(0,), (1,), (2,), (3,)]
+
+
+def test_a_video_file_is_a_clip_by_itself():
+    samples = [sample("a.mp4"), sample("b.AVI")]
+    assert [clip.members for clip in videos.clips(samples)] == [(0,), (1,)]

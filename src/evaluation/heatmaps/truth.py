@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from src.data import layout, listing, pixels, splits
-from src.data.splits import ImageFile, Sample
+from src.data import groups, layout, pixels
+from src.data.splits import Sample
 
 MASKS = "masks"
 # The difference is smoothed by a Gaussian of this standard deviation, closed over gaps up to the
@@ -91,7 +91,7 @@ def find(data_dirs: Sequence[str | Path], samples: Sequence[Sample]) -> dict[Pat
     """
     found: dict[Path, Truth] = {}
     for root in (layout.root(Path(folder)) for folder in data_dirs):
-        made_from = _originals(root)
+        made_from = groups.originals(root, layout.files(root, pixels.EXTENSIONS))
         for sample in samples:
             if sample.label == 0 or not sample.path.is_relative_to(root):
                 continue
@@ -103,17 +103,6 @@ def find(data_dirs: Sequence[str | Path], samples: Sequence[Sample]) -> dict[Pat
                 original = root / made_from[name.as_posix()]
                 found[sample.path] = Truth(sample.path, original=original)
     return found
-
-
-def _originals(root: Path) -> dict[str, str]:
-    """Return the real image of each fake, both as paths below the root with forward slashes."""
-    files = (
-        ImageFile(f"{below}/{inner}", inner, folder.label, folder.split)
-        for folder in layout.class_folders(root)
-        for below in [folder.path.relative_to(root).as_posix()]
-        for inner in listing.image_files(folder.path)
-    )
-    return splits.originals(root, files)
 
 
 def difference(fake: np.ndarray, original: np.ndarray) -> Region:
