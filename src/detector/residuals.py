@@ -58,15 +58,16 @@ def _looked_up(image: Any, side: int) -> Any:
         CHANNELS * TRIPLES, UNITS, embeddings_initializer="zeros", name=TABLE, dtype="float32"
     )
     pool = keras.layers.AveragePooling2D(window, dtype="float32")
-    return keras.layers.Average(dtype="float32")(
-        [pool(table(codes[..., i])) for i in range(codes.shape[-1])]
-    )
+    # One by one, for the sake of memory; and an offset for all at once is lost in tf2onnx.
+    numbers = [table(codes[..., i] + i % CHANNELS * TRIPLES) for i in range(codes.shape[-1])]
+    return keras.layers.Average(dtype="float32")([pool(number) for number in numbers])
 
 
 def _codes(image: Any) -> Any:
-    """Number the triple at each pixel, along its row and its column, `(N, S - 4, S - 4, 6)`.
+    """Number the triple at each pixel, `(N, S - 4, S - 4, 6)` int32 in [0, TRIPLES).
 
-    In green and the differences of red and blue from it, which are whole numbers.
+    Along its row, then along its column, each in green and in the differences of red and blue from
+    it, which are whole numbers.
     """
     from keras import ops
 
@@ -87,8 +88,7 @@ def _triples(channels: Any) -> Any:
     first = ops.clip(channels[:, :, 1:] - channels[:, :, :-1], -_LARGEST, _LARGEST)
     second = ops.clip(first[:, :, 1:] - first[:, :, :-1], -TRUNCATION, TRUNCATION)
     level = ops.cast(second, "int32") + TRUNCATION
-    triple = (level[:, :, :-2] * LEVELS + level[:, :, 1:-1]) * LEVELS + level[:, :, 2:]
-    return triple + ops.arange(CHANNELS, dtype="int32") * TRIPLES
+    return (level[:, :, :-2] * LEVELS + level[:, :, 1:-1]) * LEVELS + level[:, :, 2:]
 
 
 def table_of(model: "keras.Model") -> Any:
@@ -131,7 +131,8 @@ def _shares(codes: np.ndarray) -> np.ndarray:
     A triple counts as its mirror image as well.
     """
     size = CHANNELS * TRIPLES
-    counts = np.stack([np.bincount(image.ravel(), minlength=size) for image in codes])
+    apart = codes + np.arange(codes.shape[-1]) % CHANNELS * TRIPLES
+    counts = np.stack([np.bincount(image.ravel(), minlength=size) for image in apart])
     there = counts.reshape(-1, CHANNELS, LEVELS, LEVELS, LEVELS)
     both_ways = (there + there.transpose(0, 1, 4, 3, 2)).reshape(len(codes), size)
     return both_ways * CHANNELS / both_ways.sum(axis=1, keepdims=True)
