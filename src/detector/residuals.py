@@ -8,7 +8,7 @@ triple is a weighted sum of that histogram. So a table of such numbers stands be
 map, as further channels of it, and the evidence map takes in both, exactly.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,42 +53,42 @@ def _looked_up(image: Any, side: int) -> Any:
     import keras
 
     codes = _codes(image)
-    window = codes.shape[1] // side
+    window = codes[0].shape[1] // side
     table = keras.layers.Embedding(
         CHANNELS * TRIPLES, UNITS, embeddings_initializer="zeros", name=TABLE, dtype="float32"
     )
     pool = keras.layers.AveragePooling2D(window, dtype="float32")
-    # One by one, for the sake of memory; and an offset for all at once is lost in tf2onnx.
-    numbers = [table(codes[..., i] + i % CHANNELS * TRIPLES) for i in range(codes.shape[-1])]
-    return keras.layers.Average(dtype="float32")([pool(number) for number in numbers])
+    return keras.layers.Average(dtype="float32")([pool(table(code)) for code in codes])
 
 
-def _codes(image: Any) -> Any:
-    """Number the triple at each pixel, `(N, S - 4, S - 4, 6)` int32 in [0, TRIPLES).
+def _codes(image: Any) -> list[Any]:
+    """Number the triple at each pixel: six maps `(N, S - 4, S - 4)` int32.
 
-    Along its row, then along its column, each in green and in the differences of red and blue from
-    it, which are whole numbers.
+    Along its row and its column, in green and in the differences of red and blue from it, which
+    are whole numbers.
     """
     from keras import ops
 
     image = ops.round(ops.cast(image, "float32"))
-    green = image[..., 1:2]
-    channels = ops.concatenate([green, image[..., :1] - green, image[..., 2:] - green], axis=-1)
-    rows = _triples(channels[:, 2:-2])
-    columns = ops.transpose(
-        _triples(ops.transpose(channels[:, :, 2:-2], (0, 2, 1, 3))), (0, 2, 1, 3)
-    )
-    return ops.concatenate([rows, columns], axis=-1)
+    green = image[..., 1]
+    codes = []
+    for number, channel in enumerate((green, image[..., 0] - green, image[..., 2] - green)):
+        for axis, inner in ((1, channel[:, :, 2:-2]), (2, channel[:, 2:-2])):
+            codes.append(_triples(inner, axis) + number * TRIPLES)
+    return codes
 
 
-def _triples(channels: Any) -> Any:
-    """Number the triples along the rows of `(N, H, W, 3)`: `(N, H, W - 4, 3)` int32."""
+def _triples(channel: Any, axis: int) -> Any:
+    """Number the triples of residuals along an axis, which loses four pixels: in [0, TRIPLES)."""
     from keras import ops
 
-    first = ops.clip(channels[:, :, 1:] - channels[:, :, :-1], -_LARGEST, _LARGEST)
-    second = ops.clip(first[:, :, 1:] - first[:, :, :-1], -TRUNCATION, TRUNCATION)
+    def part(values: Any, start: int, stop: int | None) -> Any:
+        return values[:, start:stop] if axis == 1 else values[:, :, start:stop]
+
+    first = ops.clip(part(channel, 1, None) - part(channel, 0, -1), -_LARGEST, _LARGEST)
+    second = ops.clip(part(first, 1, None) - part(first, 0, -1), -TRUNCATION, TRUNCATION)
     level = ops.cast(second, "int32") + TRUNCATION
-    return (level[:, :, :-2] * LEVELS + level[:, :, 1:-1]) * LEVELS + level[:, :, 2:]
+    return (part(level, 0, -2) * LEVELS + part(level, 1, -1)) * LEVELS + part(level, 2, None)
 
 
 def table_of(model: "keras.Model") -> Any:
@@ -117,7 +117,9 @@ def components(batches: Iterable[np.ndarray]) -> np.ndarray:
     from keras import ops
     from sklearn.decomposition import PCA
 
-    shares = np.concatenate([_shares(ops.convert_to_numpy(_codes(batch))) for batch in batches])
+    shares = np.concatenate(
+        [_shares([ops.convert_to_numpy(c) for c in _codes(batch)]) for batch in batches]
+    )
     middle, spread = shares.mean(axis=0), shares.std(axis=0) + _LEAST_DEVIATION
     found = PCA(UNITS, whiten=True, random_state=0).fit((shares - middle) / spread)
     numbers = found.components_.T / np.sqrt(found.explained_variance_) / spread[:, None]
@@ -125,14 +127,14 @@ def components(batches: Iterable[np.ndarray]) -> np.ndarray:
     return (CHANNELS * numbers - middle @ numbers).astype(np.float32)
 
 
-def _shares(codes: np.ndarray) -> np.ndarray:
-    """Return the share of each triple among those of its channel, `(n, CHANNELS * TRIPLES)`.
+def _shares(codes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the share of each triple among those of its channel, `(N, CHANNELS * TRIPLES)`.
 
     A triple counts as its mirror image as well.
     """
     size = CHANNELS * TRIPLES
-    apart = codes + np.arange(codes.shape[-1]) % CHANNELS * TRIPLES
-    counts = np.stack([np.bincount(image.ravel(), minlength=size) for image in apart])
+    of_images = np.stack(codes, axis=1)
+    counts = np.stack([np.bincount(image.ravel(), minlength=size) for image in of_images])
     there = counts.reshape(-1, CHANNELS, LEVELS, LEVELS, LEVELS)
-    both_ways = (there + there.transpose(0, 1, 4, 3, 2)).reshape(len(codes), size)
+    both_ways = (there + there.transpose(0, 1, 4, 3, 2)).reshape(counts.shape)
     return both_ways * CHANNELS / both_ways.sum(axis=1, keepdims=True)
