@@ -30,6 +30,8 @@ UNITS = 64
 _LARGEST = 128
 # Of a triple's share of the pixels: rarer ones are not blown up to the weight of frequent ones.
 _LEAST_DEVIATION = 1e-5
+# Of a component, of which the first has one in hundreds.
+_LEAST_VARIANCE = 1e-3
 
 
 def Xception(include_top: bool, weights: str | None, input_tensor: Any) -> "keras.Model":
@@ -108,8 +110,8 @@ def components(batches: Iterable[np.ndarray]) -> np.ndarray:
     What it says of an image, on average over its pixels, has mean 0 and deviation 1 over these.
 
     Args:
-        batches: of at least `UNITS` images, `(n, S, S, 3)` RGB in 0..255, such as are to be told
-            apart.
+        batches: of images, `(n, S, S, 3)` RGB in 0..255, such as are to be told apart; with
+            `UNITS` of them or fewer, columns stay zero.
 
     Returns:
         `(CHANNELS * TRIPLES, UNITS)` float32.
@@ -121,8 +123,12 @@ def components(batches: Iterable[np.ndarray]) -> np.ndarray:
         [_shares([ops.convert_to_numpy(c) for c in _codes(batch)]) for batch in batches]
     )
     middle, spread = shares.mean(axis=0), shares.std(axis=0) + _LEAST_DEVIATION
-    found = PCA(UNITS, whiten=True, random_state=0).fit((shares - middle) / spread)
-    numbers = found.components_.T / np.sqrt(found.explained_variance_) / spread[:, None]
+    found = PCA(min(UNITS, len(shares) - 1), random_state=0).fit((shares - middle) / spread)
+    variance = found.explained_variance_
+    # What hardly varies, as in a handful of images, is no reason to tell them apart.
+    scale = np.where(variance > _LEAST_VARIANCE, 1 / np.sqrt(variance + _LEAST_VARIANCE), 0)
+    numbers = np.zeros((CHANNELS * TRIPLES, UNITS))
+    numbers[:, : len(scale)] = found.components_.T * scale / spread[:, None]
     # A pixel is looked up once in each channel: together that makes zero in the middle.
     return (CHANNELS * numbers - middle @ numbers).astype(np.float32)
 
