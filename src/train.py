@@ -81,6 +81,8 @@ def train(
         CheckFailed: data not fit to learn from, or a loss that became NaN.
     """
     record.require_tensorboard(tensorboard)
+    backbone = weights.backbone_for(settings.weights, settings.backbone)
+    settings = replace(settings, backbone=backbone)
     shard.from_first(lambda: refuse_existing(output, overwrite))
     partial = output.with_name(output.name + ".partial")
     state = RunState.open(
@@ -184,6 +186,7 @@ def _fit(
                 model = network.of_any_size(model)
         decided = {"schedule": schedule, "precision": compute}
         run = Run(settings, data, model, state, decided, tensorboard)
+        run.begin()
         for phase in plan(settings, schedule):
             if phase.name not in state.finished:
                 run.fit(phase)

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from src import CheckFailed, InputError
-from src.detector import bundle, familiarity, location, network
+from src.detector import bundle, familiarity, load, location, network, residuals
 from src.detector.card import read_card
 from src.train import train as train_and_export
 from src.training.settings import Settings
@@ -702,3 +702,22 @@ def test_pictures_without_faces_are_taken_whole_and_that_is_said(data, tmp_path,
 def test_framing_that_training_cannot_do(data, wrong):
     with pytest.raises(InputError, match="--f"):
         settings(data, **wrong)
+
+
+@pytest.mark.slow
+def test_a_table_of_residuals_begins_with_the_images_and_is_kept_by_what_starts_from_it(
+    data, tmp_path
+):
+    chosen = settings(
+        data, backbone=residuals.NAME, image_size=71, warmup_epochs=1, finetune_epochs=1
+    )
+    first = train(chosen, tmp_path / "first", export=False)
+    weights = str(first / "model.keras")
+    second = train(replace(chosen, weights=weights), tmp_path / "second", export=False)
+    tables = [
+        residuals.table_of(load(folder, "keras").model).get_weights()[0]
+        for folder in (first, second)
+    ]
+    assert np.any(tables[0])
+    np.testing.assert_array_equal(*tables)
+    assert read_card(second).training["schedule"] == "two-phase"

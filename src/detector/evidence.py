@@ -45,8 +45,11 @@ def with_evidence(model: keras.Model) -> keras.Model:
             activation = ops.cast(activation, "float32")
             gate = ops.cast(units > 0, "float32") * last.kernel[:, 0]
             alpha = ops.matmul(gate, ops.transpose(hidden.kernel))
-            cells = activation.shape[1] * activation.shape[2]
-            evidence = ops.einsum("nhwc,nc->nhw", activation, alpha) / cells
+            _, height, width, channels = activation.shape
+            # No einsum: OpenVINO refuses what tf2onnx makes of one.
+            cells = ops.reshape(activation, (-1, height * width, channels))
+            evidence = ops.matmul(cells, alpha[:, :, None]) / (height * width)
+            evidence = ops.reshape(evidence, (-1, height, width))
             bias = ops.matmul(gate, hidden.bias) + last.bias[0]
             return {"logit": logit[:, 0], "evidence": evidence, "bias": bias}
 

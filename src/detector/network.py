@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src import InputError
-from src.detector import resnext
+from src.detector import residuals, resnext
 from src.detector.torch_file import read_tensors
 
 if TYPE_CHECKING:
@@ -46,15 +46,24 @@ class Backbone:
     weights_url: str  # its ImageNet weights; the top, if there is one, is left out
     smallest: int  # smallest side of the input in pixels
     module: str = APPLICATIONS  # where that function stands
+    # Where the network ends that those weights are of; None: with the evidence layer.
+    pretrained_layer: str | None = None
 
+
+_XCEPTION_WEIGHTS = _HOST + "xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 BACKBONES = {
     "xception": Backbone(
+        "Xception", residuals.XCEPTION_END, residuals.SCALING, _XCEPTION_WEIGHTS, 71
+    ),
+    residuals.NAME: Backbone(
         "Xception",
-        "block14_sepconv2_act",
-        (1 / 127.5, -1.0),
-        _HOST + "xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        residuals.MAP,
+        None,
+        _XCEPTION_WEIGHTS,
         71,
+        "src.detector.residuals",
+        residuals.XCEPTION_END,
     ),
     "efficientnetv2-s": Backbone(
         "EfficientNetV2S",
@@ -165,19 +174,33 @@ def _load(model: keras.Model, body: keras.Model, path: Path) -> None:
             resnext.set_torch_weights(body, read_tensors(path))
             return
         if path.suffix != ".keras":
-            body.load_weights(path)
+            end = backbone(model.name).pretrained_layer
+            whole = keras.Model(body.inputs, body.get_layer(end).output) if end else body
+            whole.load_weights(path)
             return
-        source = keras.models.load_model(path, compile=False)
-        # By position: Keras numbers the layers without a name of their own anew in each process.
-        weighted = ([layer for layer in layers if layer.weights]
-                    for layers in (model.layers, source.layers))  # fmt: skip
-        for layer, other in zip(*weighted, strict=True):
-            layer.set_weights(other.get_weights())
+        _transfer(keras.models.load_model(path, compile=False), model)
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
             f"{path}: these weights do not fit the network on {body.name!r}: {reason}"
         ) from error
+
+
+def _transfer(source: keras.Model, model: keras.Model) -> None:
+    """Copy all weights from one network to another.
+
+    To one with a table of residuals from one without: the head's weights for what it says are zero
+    then, so that the answers stay the same.
+    """
+    # By position: Keras numbers the layers without a name of their own anew in each process.
+    theirs, ours = ([layer for layer in m.layers if layer.weights] for m in (source, model))
+    if residuals.table_of(source) is None:
+        ours = [layer for layer in ours if layer is not residuals.table_of(model)]
+    for layer, other in zip(ours, theirs, strict=True):
+        found = other.get_weights()
+        if layer.name == HIDDEN and residuals.table_of(source) is None:
+            found[0] = np.pad(found[0], ((0, layer.kernel.shape[0] - len(found[0])), (0, 0)))
+        layer.set_weights(found)
 
 
 def of_any_size(model: keras.Model) -> keras.Model:
@@ -221,6 +244,9 @@ def freeze(model: keras.Model) -> None:
 def unfreeze(model: keras.Model, last: int) -> None:
     """Make the last backbone layers trainable, except batch norms, which stay in inference mode.
 
+    A table of residuals stays as it is, too, here and in `unfreeze_all`: the head learns what of it
+    matters, and to train it would take half as long again.
+
     Weights are not touched. Compile the model again afterwards.
 
     Args:
@@ -230,7 +256,8 @@ def unfreeze(model: keras.Model, last: int) -> None:
 
     freeze(model)
     for layer in backbone_layers(model)[-last:] if last else []:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+        fixed = isinstance(layer, keras.layers.BatchNormalization) or layer.name == residuals.TABLE
+        layer.trainable = not fixed
 
 
 def unfreeze_all(model: keras.Model) -> None:
@@ -238,7 +265,7 @@ def unfreeze_all(model: keras.Model) -> None:
     import keras
 
     for layer in model.layers:
-        layer.trainable = True
+        layer.trainable = layer.name != residuals.TABLE
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = SCRATCH_BATCH_NORM_MOMENTUM
 

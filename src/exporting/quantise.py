@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,6 +96,7 @@ def in_openvino(source: Path, target: Path, images: np.ndarray) -> None:
     ]
     inner = _inner(kinds, weights, "ReduceMean")
     outer = operations[: inner.start] + operations[inner.stop :]
+    outer += _beside_convolutions(operations)
     # Its bars are progress, and results alone belong on stdout.
     with contextlib.redirect_stdout(sys.stderr):
         quantised = nncf.quantize(
@@ -111,6 +113,24 @@ def in_openvino(source: Path, target: Path, images: np.ndarray) -> None:
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     openvino.save_model(quantised, target, compress_to_fp16=False)
+
+
+def _beside_convolutions(operations: Sequence[Any]) -> list[Any]:
+    """Return the operations that follow no convolution, and where those join the ones that do.
+
+    So looks the branch of a table of residuals, which counts in whole numbers; its scale is not
+    that of the map that it joins.
+    """
+    after: set[str] = set()
+    for one in operations:
+        above = {value.get_node().get_friendly_name() for value in one.input_values()}
+        if one.get_type_name().endswith("Convolution") or above & after:
+            after.add(one.get_friendly_name())
+    return [
+        one
+        for one in operations
+        if one.get_friendly_name() not in after or one.get_type_name() == "Concat"
+    ]
 
 
 def _input(images: np.ndarray) -> np.ndarray:

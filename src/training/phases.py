@@ -16,7 +16,7 @@ import numpy as np
 
 from src.data.dataset import Dataset, Position
 from src.data.pipeline import Batches, FeatureBatches
-from src.detector import network
+from src.detector import network, residuals
 from src.progress import bar
 from src.training.callbacks import Checkpoint, EpochBar
 from src.training.processes import cut_padding
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 WARM_UP, FINE_TUNE = "warm-up", "fine-tune"
 # From random weights the learning rate rises from this share of its highest value.
 RISE_FROM = 0.1
+# By how many images a table of residuals is filled.
+BEGIN_IMAGES = 2048
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,16 @@ class Run:
     # What was left open and has been decided, beside the settings in the card.
     decided: dict[str, Any] = field(default_factory=dict)
     tensorboard: Path | None = None  # folder for TensorBoard's log
+
+    def begin(self) -> None:
+        """Let a table of residuals start from the first images of the run; nothing else changes."""
+        if self.state.history or not residuals.is_empty(self.model):
+            return
+        train = self._training()
+        count = min(len(train), max(1, BEGIN_IMAGES // train.batch_size))
+        images = (train[number][0] for number in range(count))
+        numbers = self.state.shard.from_first(lambda: residuals.components(images))
+        residuals.table_of(self.model).set_weights([numbers])
 
     def fit(self, phase: Phase) -> None:
         """Fit one phase: from the best epoch so far, or from where it was left."""
@@ -117,9 +129,7 @@ class Run:
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
         settings = self.settings
-        positions = self.dataset.positions("train", balance=settings.balance)
-        train = self._batches(positions, level=settings.augment, shuffle=True)
-        validation = self._batches(self.dataset.positions("validation"))
+        train, validation = self._training(), self._batches(self.dataset.positions("validation"))
         if phase.name != WARM_UP or not settings.views:
             return self.model, train, validation
         extractor = network.extractor(self.model)
@@ -128,6 +138,10 @@ class Run:
             features = FeatureBatches(train, extractor, settings.views, advance)
             held_out = FeatureBatches(validation, extractor, 1, advance)
         return part, features, held_out
+
+    def _training(self) -> Batches:
+        positions = self.dataset.positions("train", balance=self.settings.balance)
+        return self._batches(positions, level=self.settings.augment, shuffle=True)
 
     def _batches(self, positions: Sequence[Position], **options: Any) -> Batches:
         blended = self.dataset.faces is not None

@@ -60,6 +60,20 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
     return path, _facts("imagenet", path.name, path)
 
 
+def backbone_for(wanted: str, backbone: str) -> str:
+    """Return the backbone of a run: as asked, but an Xception that begins with the starter is its.
+
+    That has a table of residuals beside it.
+
+    Args:
+        wanted: as for `initial_weights`.
+        backbone: key of `network.BACKBONES`.
+    """
+    if wanted != "starter" or backbone != "xception" or not location.is_bundle(location.STARTER):
+        return backbone
+    return read_card(location.STARTER).backbone
+
+
 def agreed(wanted: str, backbone: str, shard: Shard) -> tuple[Path | None, dict[str, Any]]:
     """Find the weights to start from, of several processes in the first one first.
 
@@ -122,7 +136,7 @@ def imagenet_weights(name: str) -> Path:
     if cached.is_file():
         return cached
     advice = f"fetch {spec.weights_url} yourself and put it at {cached}, or give --weights PATH"
-    if spec.module != network.APPLICATIONS:
+    if not hasattr(keras.applications, spec.constructor):
         raise InputError(f"no ImageNet weights for {name}: Keras has none to download; {advice}")
     if not _answers(spec.weights_url):
         raise InputError(

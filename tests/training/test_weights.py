@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 from src import InputError
-from src.detector import bundle, location, network
+from src.detector import bundle, location, network, residuals
 from src.training import weights
 
 
@@ -98,6 +98,13 @@ def test_starter_is_recorded_by_name_and_hash(starter, trained):
 def test_starter_with_another_backbone(starter):
     with pytest.raises(InputError, match=r"backbone is tiny; give --backbone tiny"):
         weights.initial_weights("starter", "xception")
+
+
+def test_an_xception_that_begins_with_the_starter_takes_its_table_too(starter, make_card):
+    (starter / "card.json").write_text(make_card(backbone=residuals.NAME).to_json())
+    assert weights.backbone_for("starter", "xception") == residuals.NAME
+    assert weights.backbone_for("starter", "resnext50") == "resnext50"
+    assert weights.backbone_for("none", "xception") == "xception"
 
 
 def test_starter_that_is_not_there(no_starter, home, offline, caplog):

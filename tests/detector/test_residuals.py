@@ -1,0 +1,148 @@
+import keras
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from src.detector import network, residuals
+from src.detector.evidence import with_evidence
+from src.training import precision
+
+SIZE = 71
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Return pictures that differ by how rough they are."""
+    rng = np.random.default_rng(0)
+    smooth = np.linspace(0, 255, SIZE)[None, :, None, None] * np.ones((80, 1, SIZE, 3))
+    rough = rng.normal(0, 1, smooth.shape) * rng.uniform(0.2, 6, (80, 1, 1, 3))
+    return np.clip(smooth + rough, 0, 255).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model(images):
+    model = network.build(residuals.NAME, image_size=SIZE)
+    residuals.table_of(model).set_weights([residuals.components([images])])
+    return model
+
+
+def map_of(model):
+    return keras.Model(model.input, model.get_layer(residuals.MAP).output)
+
+
+def histogram(image):
+    """Count as the papers do, in plain loops: `(CHANNELS, LEVELS, LEVELS, LEVELS)`."""
+    red, green, blue = np.moveaxis(image.astype(int), -1, 0)
+    counts = np.zeros((3, *[residuals.LEVELS] * 3))
+    for number, channel in enumerate((green, red - green, blue - green)):
+        for lines in (channel[2:-2], channel.T[2:-2]):
+            for line in lines:
+                left = [
+                    int(np.clip(a - 2 * b + c, -3, 3)) + 3
+                    for a, b, c in zip(line, line[1:], line[2:], strict=False)
+                ]
+                for triple in zip(left, left[1:], left[2:], strict=False):
+                    counts[number][triple] += 1
+    return counts / counts[0].sum()
+
+
+def test_the_table_weighs_the_histogram_of_triples(images):
+    """On a side that the cells cover whole: 71 - 4 = 67 leaves a column out, 70 leaves none."""
+    rng = np.random.default_rng(1)
+    numbers = rng.normal(size=(residuals.CHANNELS * residuals.TRIPLES, residuals.UNITS))
+    image = images[7]
+    seen = keras.Input((SIZE, SIZE, 3))
+    looked_up = keras.Model(seen, residuals._looked_up(seen, 1))
+    looked_up.get_layer(residuals.TABLE).set_weights([numbers])
+    expected = histogram(image).ravel() @ numbers / residuals.CHANNELS
+    np.testing.assert_allclose(
+        looked_up.predict_on_batch(image[None])[0, 0, 0], expected, atol=1e-5
+    )
+
+
+def test_a_begun_table_says_what_sets_images_apart(model, images):
+    units = map_of(model).predict(images, verbose=0)[..., -residuals.UNITS :].mean(axis=(1, 2))
+    # Not quite 0 and 1: the last column of pixels is in no cell.
+    assert np.abs(units.mean(axis=0)).max() < 0.1
+    np.testing.assert_allclose(units.std(axis=0)[:3], 1, atol=0.2)
+    roughness = np.abs(np.diff(images.astype(int), axis=2)).mean(axis=(1, 2, 3))
+    assert max(abs(spearmanr(unit, roughness).statistic) for unit in units[:, :3].T) > 0.6
+
+
+def test_half_precision_sees_the_same_triples(images, model):
+    """Whole numbers: a rounded difference would be another triple."""
+    with precision.computing_in("bfloat16"):
+        half = network.build(residuals.NAME, image_size=SIZE)
+    half.set_weights(model.get_weights())
+    ours, theirs = (
+        map_of(m).predict(images[:8], verbose=0)[..., -residuals.UNITS :] for m in (model, half)
+    )
+    np.testing.assert_allclose(np.asarray(theirs, np.float32), ours, rtol=0.01, atol=1e-3)
+
+
+def test_the_evidence_takes_in_both(model, images):
+    said = with_evidence(model).predict(images[:4], verbose=0)
+    np.testing.assert_allclose(
+        said["evidence"].sum(axis=(1, 2)) + said["bias"], said["logit"], atol=1e-4
+    )
+    before = said["logit"]
+    table = residuals.table_of(model)
+    kept = table.get_weights()
+    table.set_weights([np.zeros_like(kept[0])])
+    changed = with_evidence(model).predict(images[:4], verbose=0)["logit"]
+    table.set_weights(kept)
+    assert np.abs(changed - before).max() > 1e-3
+
+
+def test_a_saved_network_loads_without_this_project(model, images, tmp_path, python):
+    network.probability(model).save(tmp_path / "model.keras")
+    np.save(tmp_path / "images.npy", images[:2])
+    code = (
+        "import keras, numpy as np;"
+        "m = keras.models.load_model('model.keras');"
+        "print(*m.predict(np.load('images.npy'), verbose=0)[:, 0])"
+    )
+    found = [float(word) for word in python("-c", code, cwd=tmp_path).stdout.split()]
+    expected = network.probability(model).predict(images[:2], verbose=0)[:, 0]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_it_begins_with_the_answers_of_an_xception_without_it(images, tmp_path):
+    plain = network.build("xception", image_size=SIZE)
+    network.probability(plain).save(tmp_path / "model.keras")
+    widened = network.build(residuals.NAME, image_size=SIZE, weights=tmp_path / "model.keras")
+    assert residuals.is_empty(widened)
+    residuals.table_of(widened).set_weights([residuals.components([images])])
+    np.testing.assert_allclose(
+        widened.predict(images[:4], verbose=0), plain.predict(images[:4], verbose=0), atol=1e-5
+    )
+
+
+def test_what_it_has_learnt_is_taken_up(model, images, tmp_path):
+    network.probability(model).save(tmp_path / "model.keras")
+    again = network.build(residuals.NAME, image_size=SIZE, weights=tmp_path / "model.keras")
+    assert not residuals.is_empty(again)
+    np.testing.assert_allclose(
+        again.predict(images[:4], verbose=0), model.predict(images[:4], verbose=0), atol=1e-5
+    )
+
+
+def test_imagenet_weights_of_xception_fit(tmp_path):
+    plain = network.build("xception", image_size=SIZE)
+    body = keras.Model(plain.input, plain.get_layer(residuals.XCEPTION_END).output)
+    body.save_weights(tmp_path / "xception.weights.h5")
+    model = network.build(residuals.NAME, image_size=SIZE, weights=tmp_path / "xception.weights.h5")
+    image = np.full((1, SIZE, SIZE, 3), 100.0)
+    ours = keras.Model(model.input, model.get_layer(residuals.XCEPTION_END).output)
+    np.testing.assert_allclose(
+        ours.predict(image, verbose=0), body.predict(image, verbose=0), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    "opened", [network.unfreeze_all, lambda model: network.unfreeze(model, 40)]
+)
+def test_the_table_stays_as_it_is(model, opened):
+    opened(model)
+    assert not residuals.table_of(model).trainable
+    assert model.get_layer("block14_sepconv2").trainable

@@ -1,0 +1,76 @@
+"""Graphs of the network that ships, which has more in it than convolutions."""
+
+import keras
+import numpy as np
+import pytest
+
+from src.detector import network, residuals
+from src.detector.engines.runtimes import ONNXRuntimeEngine, OpenVINOEngine
+from src.exporting import graphs, quantise
+
+SIZE = 71
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    slopes = np.linspace(0, 255, SIZE)[None, :, None, None] * np.ones((96, 1, SIZE, 3))
+    noise = rng.normal(0, 1, slopes.shape) * rng.uniform(0.2, 6, (96, 1, 1, 3))
+    return np.clip(slopes + noise, 0, 255).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model(images):
+    model = network.build(residuals.NAME, image_size=SIZE)
+    residuals.table_of(model).set_weights([residuals.components([images])])
+    return network.probability(model)
+
+
+@pytest.fixture(scope="module")
+def files(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("graphs")
+    graphs.write(model, 1.0, folder / "model.onnx", "onnx")
+    graphs.halve(folder / "model.onnx", folder / "model-float16.onnx")
+    graphs.write(model, 1.0, folder / "openvino" / "model.xml", "openvino")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("engine", "file", "tolerance"),
+    [
+        (ONNXRuntimeEngine, "model.onnx", 1e-4),
+        (ONNXRuntimeEngine, "model-float16.onnx", 0.01),
+        (OpenVINOEngine, "openvino/model.xml", 1e-4),
+        (OpenVINOEngine, "model.onnx", 1e-4),
+        (OpenVINOEngine, "model-float16.onnx", 0.01),
+    ],
+)
+def test_a_table_of_residuals_answers_as_in_keras(model, files, images, engine, file, tolerance):
+    """One by one and side by side, for which OpenVINO compiles the graph apart."""
+    wanted = graphs.with_outputs(model, 1.0).predict(images[:3], verbose=0)
+    judging = engine(files / file, "float32")
+    for shown in (images[:1], images[:3]):
+        found = judging.run(shown)
+        for name, values in found.items():
+            np.testing.assert_allclose(values, wanted[name][: len(shown)], atol=tolerance)
+
+
+def test_int8_leaves_the_table_alone(model, files, images):
+    """Whole numbers are counted there, and eight bits of 0 to 255 hold no difference of one."""
+    quantise.in_openvino(files / "openvino" / "model.xml", files / "int8" / "model.xml", images)
+    whole = keras.Model(model.input, model.get_layer(network.POOLING).output)
+    import openvino
+
+    found = {}
+    for name in ("openvino", "int8"):
+        graph = openvino.Core().read_model(files / name / "model.xml")
+        pooled = next(
+            o for o in reversed(graph.get_ordered_ops()) if o.get_type_name() == "ReduceMean"
+        )
+        alone = openvino.Model([pooled.output(0)], graph.get_parameters())
+        compiled = openvino.compile_model(alone, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        found[name] = compiled(images[:8].astype(np.float32))[0].reshape(8, -1)
+    units = slice(-residuals.UNITS, None)
+    np.testing.assert_allclose(found["int8"][:, units], found["openvino"][:, units], atol=1e-4)
+    np.testing.assert_allclose(found["openvino"], whole.predict(images[:8], verbose=0), atol=1e-3)
+    assert not np.allclose(found["int8"], found["openvino"], atol=1e-6)
