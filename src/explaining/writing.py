@@ -39,19 +39,8 @@ class Answer:
     note: Note
 
 
-# As an answer has them, but with what is searched for in place of the note.
+# As an answer, but with what is searched for in place of the note.
 Question = tuple[str, str, str]
-
-
-def _questions(values: Mapping[str, Any]) -> Iterator[Question]:
-    """Yield what these measurements make one want to know, the most pressing first.
-
-    They follow from what was measured and not from the verdict alone: two pictures with the same
-    verdict get other questions where other things were found.
-    """
-    yield from _about_file(values)
-    yield from _about_score(values)
-    yield from _about_verdict(values)
 
 
 def _about_file(values: Mapping[str, Any]) -> Iterator[Question]:
@@ -113,9 +102,18 @@ def _about_verdict(values: Mapping[str, Any]) -> Iterator[Question]:
 def look_up(
     measured: Mapping[str, Measurement], library: Library, count: int = NOTES
 ) -> tuple[Answer, ...]:
-    """Return the best note for each of the first questions, no note twice."""
+    """Return the best note for each of the most pressing questions, no note twice.
+
+    They follow from what was measured and not from the verdict alone: two pictures with the same
+    verdict get other questions where other things were found.
+    """
+    values = {name: one.value for name, one in measured.items()}
     found: dict[str, Answer] = {}
-    for about, topic, query in _questions({name: one.value for name, one in measured.items()}):
+    for about, topic, query in (
+        *_about_file(values),
+        *_about_score(values),
+        *_about_verdict(values),
+    ):
         new = (note for note in library.search(query, LOOKED_AT) if note.id not in found)
         if note := next(new, None):
             found[note.id] = Answer(about, topic, note)
