@@ -97,7 +97,7 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray | None
     """Plot `calibration`, and below it how often each `p_fake` occurs."""
     drawn = figure(PHONE_WIDTH, 4.6)
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    calibration.on(upper, labels, before, after)
+    calibration(upper, labels, before, after)
     upper.set_xlabel("")
     final = before if after is None else after
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
@@ -109,7 +109,6 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray | None
     return drawn
 
 
-@plot()
 def calibration(
     axes: Axes, labels: np.ndarray, before: np.ndarray, after: np.ndarray | None
 ) -> None:
