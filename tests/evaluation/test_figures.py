@@ -6,6 +6,7 @@ import answers
 import numpy as np
 
 from src.evaluation import figures
+from src.evaluation.mistakes import Part
 from src.evaluation.promise import Kept
 from src.evaluation.results import Evaluation, Result
 from src.evaluation.robustness import UNCHANGED, Row
@@ -85,7 +86,8 @@ def test_the_dashboard_shows_calibrated_probabilities_after_temperature(make_car
         untempered=metrics.measure(labels, raw),
         uncertainty=uncertainty.measure(labels, tempered),
     )
-    found = Evaluation(make_card(), ("keras", "float32"), "test", result, [result])
+    parts = [Part("source", "set", share(30, 300))]
+    found = Evaluation(make_card(), ("keras", "float32"), "test", result, [result], parts=parts)
     dashboard = figures.draw(found)["dashboard"]
     (axes,) = [axes for axes in dashboard.axes if "Calibration error" in title(axes)]
     before, after = (line(axes, name)[:, 0] for name in ("before temperature", "after"))
