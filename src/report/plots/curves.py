@@ -104,7 +104,7 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray | None
     split = [final[labels == label] for label in (0, 1)]
     names, colours = zip(*CLASSES, strict=True)
     lower.hist(split, edges.tolist(), stacked=True, color=colours, label=names)
-    lower.legend(frameon=False, fontsize=SMALL_POINTS, loc="upper center", ncols=2)
+    legend_on_top(lower, 2)
     plain(lower, "", "p_fake", "Images")
     return drawn
 
