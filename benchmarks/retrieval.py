@@ -50,7 +50,7 @@ def questions(*parts: str) -> list[Question]:
 
 def found(library: Library, question: Question) -> list[str]:
     """Return the ids of the first notes found, the best first."""
-    return [hit.note.id for hit in library.search(question.text, COUNT)]
+    return [note.id for note in library.search(question.text, COUNT)]
 
 
 def recall(library: Library, asked: Iterable[Question]) -> float:

@@ -17,7 +17,8 @@ from src import InputError
 from src.cli import Verb
 from src.data import pixels
 from src.detector import load, location
-from src.report import metrics
+from src.evaluation.heatmaps.controls import centred_blob
+from src.evaluation.heatmaps.localisation import share_inside
 
 SAMPLE = Path(__file__).parent
 BUNDLE = location.DEFAULT
@@ -95,9 +96,9 @@ def evidence_in_masks() -> tuple[float, float]:
     faces = np.stack([pixels.load(file, detector.card.image_size) for file in files])
     evidence = np.maximum(detector.score(faces).evidence, 0.0)
     masks = [_mask(file) for file in files]
-    blobs = [metrics.centred_blob(mask.shape) for mask in masks]
-    inside = [metrics.share_inside(m, e) for m, e in zip(masks, evidence, strict=True)]
-    control = [metrics.share_inside(m, b) for m, b in zip(masks, blobs, strict=True)]
+    blobs = [centred_blob(mask.shape) for mask in masks]
+    inside = [share_inside(m, e) for m, e in zip(masks, evidence, strict=True)]
+    control = [share_inside(m, b) for m, b in zip(masks, blobs, strict=True)]
     return float(np.mean(inside)), float(np.mean(control))
 
 

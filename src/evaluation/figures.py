@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,8 +47,7 @@ def draw(found: Evaluation) -> dict[str, Figure]:
         "mistakes": plots.groups([_group(part) for part in found.parts]),
     }
     if values := verdicts.predictive_values(found.whole.verdicts):
-        columns = [(one.prevalence, one.value, one.low, one.high) for one in values]
-        drawn["prevalence"] = plots.prevalence(*np.array(columns).T)
+        drawn["prevalence"] = plots.prevalence(*np.array(values).T)
     if found.robustness:
         drawn["robustness"] = plots.heat_table(
             **_table(found.robustness, "After changes on the way")
@@ -135,20 +135,25 @@ def headlines(
 
 
 def _dashboard(found: Evaluation) -> Figure:
-    judged, whole = found.whole.judged, found.whole
+    judged, measured, history = found.whole.judged, found.metrics, found.history
     temperature, low, high = _thresholds(found)
     before, after = _before_and_after(found)
     sets = ", ".join(result.name for result in found.sets)
+    logits = judged.logits / temperature
+    upper = [
+        partial(plots.scores.on, labels=judged.labels, logits=logits, t_real=low, t_fake=high),
+        partial(plots.roc.on, labels=judged.labels, p_fake=judged.p_fake, auc=measured.auc),
+        partial(plots.calibration, labels=judged.labels, before=before, after=after),
+    ]
+    lower = [partial(plots.verdicts.on, table=found.whole.verdicts.table)]
+    if table := worst(found.robustness):
+        lower.append(partial(plots.heat_table.on, **table))
+    if history:
+        title = f"Best validation AUC {max(row['val_auc'] for row in history):.3f}"
+        lower.append(partial(plots.curve, history=history, name="auc", title=title))
     return plots.dashboard(
         f"{found.card.name} on {sets} ({found.split}, {len(judged.labels)} images)",
-        headlines(found.metrics.auc, whole.verdicts, found.kept),
-        labels=judged.labels,
-        logits=judged.logits / temperature,
-        auc=found.metrics.auc,
-        verdicts=whole.verdicts.table,
-        t_real=low,
-        t_fake=high,
-        before=None if after is None else before,
-        worst=worst(found.robustness),
-        history=found.history,
+        headlines(measured.auc, found.whole.verdicts, found.kept),
+        upper,
+        lower,
     )

@@ -16,12 +16,7 @@ EDITORS = (
 )  # fmt: skip
 # Entries that picture generators write into PNG files: the settings of a drawing.
 GENERATOR_ENTRIES = (
-    "parameters",
-    "prompt",
-    "workflow",
-    "sd-metadata",
-    "invokeai_metadata",
-    "Dream",
+    *("parameters", "prompt", "workflow", "sd-metadata", "invokeai_metadata", "Dream"),
 )
 # Qualities at which a JPEG is saved again to see which it was saved at before.
 QUALITIES = tuple(range(40, 97, 2))

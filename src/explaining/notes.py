@@ -1,21 +1,13 @@
 """Notes that an explanation can cite: one claim each, with its source."""
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from src import InputError
 
 FOLDER = Path(__file__).resolve().parents[1] / "knowledge"
 FENCE = "---\n"
-FORM = "four or more lines NAME: VALUE between two lines ---, each value in JSON, then the claim"
-NEEDED = {"title": str, "keywords": list, "authors": list, "year": int, "work": str}
-IDENTIFIERS = {
-    "arxiv": re.compile(r"\d{4}\.\d{4,5}"),
-    "doi": re.compile(r"10\.\d{4,9}/\S+"),
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ def load(folder: Path = FOLDER) -> tuple[Note, ...]:
     """Return the notes of a folder, by id.
 
     Raises:
-        InputError: there is none, or one of them is not of the form.
+        InputError: there is none.
     """
     paths = sorted(folder.glob("*.md"))
     if not paths:
@@ -68,30 +60,16 @@ def load(folder: Path = FOLDER) -> tuple[Note, ...]:
 
 
 def read(path: Path) -> Note:
-    """Read a note: front matter of one JSON value a line, which is YAML as well, then the claim.
-
-    Raises:
-        InputError: it is not of that form, a field is missing, or the source has not exactly one
-            arXiv identifier or DOI.
-    """
-    before, front, text = (*path.read_text(encoding="utf-8").split(FENCE, 2), "", "")[:3]
-    facts: dict[str, Any] = {}
-    for line in front.splitlines():
-        name, _, value = line.partition(":")
-        try:
-            facts[name] = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}: expected {FORM}, got {line!r}") from error
-    if before or not text.strip():
-        raise InputError(f"{path}: expected {FORM}")
-    for name, kind in NEEDED.items():
-        if not isinstance(facts.get(name), kind) or not facts[name]:
-            raise InputError(f"{path}: expected {name} ({kind.__name__}), got {facts.get(name)!r}")
-    given = {name: value for name, value in facts.items() if name in IDENTIFIERS}
-    if len(given) != 1 or not all(IDENTIFIERS[n].fullmatch(str(v)) for n, v in given.items()):
-        raise InputError(f"{path}: expected one of arxiv and doi, and it well-formed, got {given}")
-    if unknown := set(facts) - set(NEEDED) - set(IDENTIFIERS):
-        raise InputError(f"{path}: unknown in a note: {', '.join(sorted(unknown))}")
-    source = Source(facts["work"], tuple(facts["authors"]), facts["year"], **given)
+    """Read a note: front matter of one JSON value a line, which is YAML as well, then the claim."""
+    _, front, text = path.read_text(encoding="utf-8").split(FENCE, 2)
+    lines = (line.partition(":") for line in front.splitlines())
+    facts = {name: json.loads(value) for name, _, value in lines}
+    source = Source(
+        work=facts["work"],
+        authors=tuple(facts["authors"]),
+        year=facts["year"],
+        arxiv=facts.get("arxiv", ""),
+        doi=facts.get("doi", ""),
+    )
     text = " ".join(text.split())
     return Note(path.stem, facts["title"], text, source, tuple(facts["keywords"]))

@@ -35,7 +35,6 @@ class Credentials:
     # Who signed, as the certificate has it; None without a readable manifest.
     signer: str | None = None
     generated: bool = False  # the manifest says that a generator made the picture, or a part of it
-    problem: str | None = None  # why it is invalid or unreadable, in the words of the library
 
 
 def read(content: bytes, media_type: str, trust_anchors: Path | None = None) -> Credentials:
@@ -68,8 +67,8 @@ def read(content: bytes, media_type: str, trust_anchors: Path | None = None) -> 
         return _read(reader)
     except c2pa.C2paError.NotSupported:
         return Credentials("absent")
-    except (c2pa.C2paError, ValueError, KeyError) as error:
-        return Credentials("unreadable", problem=str(error).partition("\n")[0])
+    except (c2pa.C2paError, ValueError, KeyError):
+        return Credentials("unreadable")
 
 
 def _anchors(path: Path | None) -> str | None:
@@ -88,13 +87,11 @@ def _read(reader: Any) -> Credentials:
     store = json.loads(reader.json())
     manifest = store["manifests"][store["active_manifest"]]
     states: dict[str, State] = {"Trusted": "trusted", "Valid": "untrusted"}
-    state = states.get(reader.get_validation_state(), "invalid")
     signature = manifest.get("signature_info", {})
     return Credentials(
-        state,
+        states.get(reader.get_validation_state(), "invalid"),
         signer=signature.get("common_name") or signature.get("issuer"),
         generated=any(_says_generated(one) for one in store["manifests"].values()),
-        problem=_problem(store) if state == "invalid" else None,
     )
 
 
@@ -107,12 +104,3 @@ def _says_generated(manifest: dict[str, Any]) -> bool:
     ]
     kinds = {str(action.get("digitalSourceType", "")).rpartition("/")[2] for action in actions}
     return not _GENERATED.isdisjoint(kinds)
-
-
-def _problem(store: dict[str, Any]) -> str:
-    problems = [
-        status.get("explanation") or status["code"]
-        for status in store.get("validation_status", [])
-        if status["code"] != "signingCredential.untrusted"
-    ]
-    return "; ".join(dict.fromkeys(problems)) or "it does not hold for this file"

@@ -33,11 +33,6 @@ class Lies:
     shares: dict[str, float]
     areas: dict[str, float]  # of each region in the view
 
-    @property
-    def strongest(self) -> str | None:
-        """The region with most of it."""
-        return max(self.shares, key=self.shares.__getitem__) if self.shares else None
-
 
 def locate(
     evidence: np.ndarray,

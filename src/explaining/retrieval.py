@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,14 +26,6 @@ MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 FUSION = 60
 
 
-@dataclass(frozen=True)
-class Hit:
-    """A note that was found."""
-
-    note: Note
-    score: float  # higher fits better; comparable within one search only
-
-
 class Library:
     """Notes that can be searched.
 
@@ -54,7 +45,7 @@ class Library:
         if self.notes and encoder:
             self._rankings.append(_by_meaning(self.notes, encoder))
 
-    def search(self, question: str, count: int = 3) -> tuple[Hit, ...]:
+    def search(self, question: str, count: int = 3) -> tuple[Note, ...]:
         """Return the notes that fit best, the best first.
 
         By words alone only notes that share a word with the question are returned.
@@ -67,7 +58,7 @@ class Library:
             return ()
         scores = rankings[0] if len(rankings) == 1 else fuse(rankings)
         best = [index for index in np.argsort(-scores, kind="stable") if scores[index] > 0]
-        return tuple(Hit(self.notes[index], float(scores[index])) for index in best[:count])
+        return tuple(self.notes[index] for index in best[:count])
 
 
 def tokens(texts: Sequence[str]) -> list[list[str]]:

@@ -181,20 +181,17 @@ def of_file(facts: FileFacts) -> Iterator[Measurement]:
 def _metadata(facts: FileFacts) -> Measurement:
     value = {"camera": facts.camera, "software": facts.software, "editor": facts.editor}
     if facts.software is not None:
-        edits = ", which edits pictures" if facts.editor else ""
-        said, unquoted = (
-            f"Its metadata name {what}{edits}."
-            for what in (f"the software “{facts.software}”", "a piece of software")
-        )
+        names = f"the software “{facts.software}”", "a piece of software"
+        rest = ", which edits pictures" if facts.editor else ""
     elif facts.camera is not None:
-        said, unquoted = (
-            f"Its metadata name {what}, which anybody can write there."
-            for what in (f"the camera “{facts.camera}”", "a camera")
-        )
-    elif facts.exif:
-        said, unquoted = "Its metadata name neither a camera nor a program.", None
+        names = f"the camera “{facts.camera}”", "a camera"
+        rest = ", which anybody can write there"
     else:
-        said, unquoted = "It carries no camera metadata, which by itself proves nothing.", None
+        said = "It carries no camera metadata, which by itself proves nothing."
+        if facts.exif:
+            said = "Its metadata name neither a camera nor a program."
+        return Measurement("file.metadata", value, said)
+    said, unquoted = (f"Its metadata name {what}{rest}." for what in names)
     return Measurement("file.metadata", value, said, unquoted=unquoted)
 
 

@@ -31,34 +31,19 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a measurement makes one want to know."""
-
-    about: str  # id of the measurement
-    topic: str  # introduces the answer
-    query: str  # what is searched for
-
-
-@dataclass(frozen=True)
 class Answer:
-    """A note, and the question that it answers."""
+    """A note, and what it answers."""
 
-    question: Question
+    about: str  # id of the measurement that makes one want to know
+    topic: str  # introduces the note
     note: Note
 
 
-def questions(measured: Mapping[str, Measurement]) -> list[Question]:
-    """Return what these measurements make one want to know, the most pressing first.
-
-    They follow from what was measured and not from the verdict alone: two pictures with the same
-    verdict get other questions where other things were found.
-    """
-    values = {name: one.value for name, one in measured.items()}
-    asked = (*_about_file(values), *_about_score(values), *_about_verdict(values))
-    return [Question(*one) for one in asked]
+# As an answer, but with what is searched for in place of the note.
+Question = tuple[str, str, str]
 
 
-def _about_file(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _about_file(values: Mapping[str, Any]) -> Iterator[Question]:
     state = values["credentials"]["state"]
     if state in ("trusted", "untrusted"):
         query = "a publisher signs a record of the picture's origin"
@@ -78,7 +63,7 @@ def _about_file(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "spectrum", "On traces in the spectrum", query
 
 
-def _about_score(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _about_score(values: Mapping[str, Any]) -> Iterator[Question]:
     if "reason.face_too_small" in values:
         yield "reason.face_too_small", "On small faces", "small faces of few pixels"
     if "reason.unfamiliar" in values:
@@ -97,7 +82,7 @@ def _about_score(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "evidence.where", f"On evidence in the {region}", _ABOUT_REGION[region]
 
 
-def _about_verdict(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _about_verdict(values: Mapping[str, Any]) -> Iterator[Question]:
     if values["verdict"] == "inconclusive":
         yield "verdict", "On giving no verdict", "abstaining where a classifier is unsure"
     elif values["verdict"] == "fake":
@@ -117,12 +102,21 @@ def _about_verdict(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 def look_up(
     measured: Mapping[str, Measurement], library: Library, count: int = NOTES
 ) -> tuple[Answer, ...]:
-    """Return the best note for each of the first questions, no note twice."""
+    """Return the best note for each of the most pressing questions, no note twice.
+
+    They follow from what was measured and not from the verdict alone: two pictures with the same
+    verdict get other questions where other things were found.
+    """
+    values = {name: one.value for name, one in measured.items()}
     found: dict[str, Answer] = {}
-    for question in questions(measured):
-        hits = [hit.note for hit in library.search(question.query, LOOKED_AT)]
-        new = [note for note in hits if note.id not in found]
-        found.update({note.id: Answer(question, note) for note in new[:1]})
+    for about, topic, query in (
+        *_about_file(values),
+        *_about_score(values),
+        *_about_verdict(values),
+    ):
+        new = (note for note in library.search(query, LOOKED_AT) if note.id not in found)
+        if note := next(new, None):
+            found[note.id] = Answer(about, topic, note)
     return tuple(found.values())[:count]
 
 
@@ -135,6 +129,6 @@ def compose(measured: Mapping[str, Measurement], answers: Sequence[Answer]) -> t
 
 
 def _cited(answer: Answer) -> Sentence:
-    note, question = answer.note, answer.question
+    note = answer.note
     said = f"“{note.text}” ({note.source})" if note.source.page else note.text
-    return Sentence(f"{question.topic}: {said}", (note.id, question.about))
+    return Sentence(f"{answer.topic}: {said}", (note.id, answer.about))

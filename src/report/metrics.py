@@ -157,34 +157,3 @@ def equal_mass_bins(p_fake: np.ndarray) -> np.ndarray:
     Equal scores share a bin, so that some may stay empty.
     """
     return np.searchsorted(np.sort(p_fake), p_fake, "left") * BINS // len(p_fake)
-
-
-def share_inside(mask: np.ndarray, heat: np.ndarray) -> float:
-    """Return the share of a heatmap that lies inside a mask.
-
-    Args:
-        mask: `(H, W)` bool.
-        heat: `(h, w)`, not negative; brought to the mask's size by linear interpolation.
-
-    Returns:
-        A share in [0, 1]; 0 for a heatmap that is zero everywhere.
-    """
-    import cv2
-
-    height, width = mask.shape
-    large = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    total = float(large.sum())
-    return float(large[mask].sum()) / total if total > 0 else 0.0
-
-
-def centred_blob(shape: tuple[int, ...]) -> np.ndarray:
-    """Return what a heatmap must beat: a Gaussian in the centre, a quarter of the frame wide.
-
-    Args:
-        shape: `(H, W)` in pixels.
-
-    Returns:
-        `(H, W)` float64 with maximum near 1.
-    """
-    rows, columns = (np.linspace(-0.5, 0.5, side) / 0.25 for side in shape)
-    return np.exp(-0.5 * (rows[:, None] ** 2 + columns[None, :] ** 2))

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,8 +61,7 @@ def _table(labels: np.ndarray, words: Sequence[str]) -> dict[str, dict[str, int]
     }
 
 
-@dataclass(frozen=True)
-class Predictive:
+class Predictive(NamedTuple):
     """How often the verdict *fake* is right, where a share of what is checked is fake."""
 
     prevalence: float  # share of fakes among what is checked

@@ -1,12 +1,18 @@
 """What the dashboard says first: the key numbers, and what harms the detector the most."""
 
+from dataclasses import replace
+
+import answers
 import numpy as np
 
 from src.evaluation import figures
+from src.evaluation.mistakes import Part
 from src.evaluation.promise import Kept
+from src.evaluation.results import Evaluation, Result
 from src.evaluation.robustness import UNCHANGED, Row
 from src.intervals import Estimate, share
-from src.report import verdicts
+from src.report import metrics, uncertainty, verdicts
+from tests.report.plots.drawn import line, title
 
 AUC = Estimate(0.9652, 0.95, 0.98)
 
@@ -64,3 +70,26 @@ def test_the_worst_changes_come_first_and_no_change_is_none():
     assert shown["title"] == "Worst of 9 changes"
     np.testing.assert_allclose(shown["values"][0], [0.58, 0.1, 0.0])
     assert figures.worst(rows[:1]) is None
+
+
+def test_the_dashboard_shows_calibrated_probabilities_after_temperature(make_card):
+    labels = np.arange(300) % 2
+    judged = answers.judged(labels, np.random.default_rng(0).normal(4.0 * labels - 2, 2))
+    raw, tempered = judged.p_fake, 1 / (1 + np.exp(-judged.logits / 4))
+    said = [replace(one, p_fake=p) for one, p in zip(judged.predictions, tempered, strict=True)]
+    judged = replace(judged, predictions=said)
+    result = Result(
+        "all",
+        judged,
+        verdicts.count(labels, judged.words),
+        metrics=metrics.measure(labels, tempered),
+        untempered=metrics.measure(labels, raw),
+        uncertainty=uncertainty.measure(labels, tempered),
+    )
+    parts = [Part("source", "set", share(30, 300))]
+    found = Evaluation(make_card(), ("keras", "float32"), "test", result, [result], parts=parts)
+    dashboard = figures.draw(found)["dashboard"]
+    (axes,) = [axes for axes in dashboard.axes if "Calibration error" in title(axes)]
+    before, after = (line(axes, name)[:, 0] for name in ("before temperature", "after"))
+    assert 0 < before.min() < 0.05 < after.min() < after.max() < 0.95 < before.max() < 1
+    assert f"AUC {result.metrics.auc}" in " ".join(title(axes) for axes in dashboard.axes)

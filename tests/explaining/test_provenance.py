@@ -93,7 +93,7 @@ def test_without_a_list_of_roots_nobody_is_trusted(plain, chain, anchors):
     content = signed(plain, chain[1])
     found = read(content, "image/jpeg")
     assert (found.state, found.signer) == ("untrusted", "a newspaper")
-    assert not found.generated and found.problem is None
+    assert not found.generated
     assert read(content, "image/jpeg", anchors).state == "trusted"
 
 
@@ -111,15 +111,13 @@ def test_a_signer_of_another_root_is_not_trusted(plain, chain, tmp_path):
 def test_an_altered_picture_is_found_out(plain, chain, anchors):
     content = bytearray(signed(plain, chain[1]))
     content[-30] ^= 0xFF
-    found = read(bytes(content), "image/jpeg", anchors)
-    assert found.state == "invalid" and "hash" in found.problem
+    assert read(bytes(content), "image/jpeg", anchors).state == "invalid"
 
 
 def test_a_manifest_that_cannot_be_read_is_not_an_absent_one(plain, chain):
     content = bytearray(signed(plain, chain[1]))
     content[content.find(b"c2pa.claim") + 40] ^= 0xFF
-    found = read(bytes(content), "image/jpeg")
-    assert found.state in ("unreadable", "invalid") and found.problem
+    assert read(bytes(content), "image/jpeg").state in ("unreadable", "invalid")
 
 
 def test_words_in_a_file_are_no_credentials(plain):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.intervals import Estimate, estimate
-from src.report.metrics import centred_blob
 
 # The bootstrap's intervals are too narrow below; of one image it has no width at all.
 FEWEST = 20
@@ -26,34 +25,25 @@ class Compared:
     images: int
     evidence: Estimate  # of the evidence maps
     random: float  # of a random map for each image, as coarse as the evidence map
-    blob: float  # of a Gaussian in the centre, see `metrics.centred_blob`
+    blob: float  # of a Gaussian in the centre, see `centred_blob`
     over_random: Estimate  # evidence minus random, image by image
     over_blob: Estimate  # evidence minus blob
     lower_is_better: bool = False  # a good map has a low number
 
-    @property
-    def beats_random(self) -> bool | None:
-        """Whether the gain over the random maps is sure and noticeable.
+    def gain(self, over: Estimate) -> float:
+        """Return the mean of a difference, positive where the evidence map is the better one."""
+        return -over.value if self.lower_is_better else over.value
+
+    def beats(self, over: Estimate) -> bool | None:
+        """Tell whether the gain over a control is sure and noticeable.
 
         Its interval excludes zero and it is at least `SMALLEST_GAIN`; None with fewer than `FEWEST`
         images.
         """
-        return self._beats(self.over_random)
-
-    @property
-    def beats_blob(self) -> bool | None:
-        """The same for the blob."""
-        return self._beats(self.over_blob)
-
-    def gain(self, difference: Estimate) -> float:
-        """Return the mean of a difference, positive where the evidence map is the better one."""
-        return -difference.value if self.lower_is_better else difference.value
-
-    def _beats(self, difference: Estimate) -> bool | None:
         if self.images < FEWEST:
             return None
-        sure = difference.high < 0 if self.lower_is_better else difference.low > 0
-        return sure and self.gain(difference) >= SMALLEST_GAIN
+        sure = over.high < 0 if self.lower_is_better else over.low > 0
+        return sure and self.gain(over) >= SMALLEST_GAIN
 
 
 def compare(values: np.ndarray, *, lower_is_better: bool = False, seed: int = 0) -> Compared:
@@ -96,8 +86,21 @@ def beside(heat: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) -
 
 
 def enlarge(heat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bring an `(h, w)` map to `(H, W)` float32 as `metrics.share_inside` and the overlay do."""
+    """Bring an `(h, w)` map to `(H, W)` float32 by linear interpolation."""
     import cv2
 
     height, width = shape
     return cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def centred_blob(shape: tuple[int, ...]) -> np.ndarray:
+    """Return a Gaussian in the centre, a quarter of the frame wide.
+
+    Args:
+        shape: `(H, W)` in pixels.
+
+    Returns:
+        `(H, W)` float64 with maximum near 1.
+    """
+    rows, columns = (np.linspace(-0.5, 0.5, side) / 0.25 for side in shape)
+    return np.exp(-0.5 * (rows[:, None] ** 2 + columns[None, :] ** 2))

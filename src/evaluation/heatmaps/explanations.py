@@ -38,47 +38,33 @@ class Check:
 
 @dataclass(frozen=True)
 class _Question:
-    """A comparison in words: `holds` and `fails` name the control in place of `{}`."""
+    """A comparison in words."""
 
-    holds: str
-    fails: str
-    advice: str
+    said: str  # with places for the verb, for how surely it is denied, and for the control
+    verb: str
+    advice: str  # where the answer is no, or is not known
     random: str
     blob: str
 
 
+_NOT_WHY = "Do not read it as showing what the detector goes by."
+_NOT_WHERE = "Do not read it as showing where a picture was changed."
 _QUESTIONS = {
     "deletion": _Question(
-        "Blurring what the heatmap marks lowers the detector's score sooner than blurring {} does",
-        "Blurring what the heatmap marks does not lower the detector's score noticeably sooner "
-        "than blurring {} does",
-        "Do not read it as showing what the detector goes by.",
-        "random places",
-        "the centre of the picture",
+        "Blurring what the heatmap marks {} the detector's score {}sooner than blurring {} does",
+        *("lower", _NOT_WHY, "random places", "the centre of the picture"),
     ),
     "insertion": _Question(
-        "Showing what the heatmap marks brings the detector's score back sooner than showing {} "
-        "does",
-        "Showing what the heatmap marks does not bring the detector's score back noticeably "
-        "sooner than showing {} does",
-        "Do not read it as showing what the detector goes by.",
-        "random places",
-        "the centre of the picture",
+        "Showing what the heatmap marks {} the detector's score back {}sooner than showing {} does",
+        *("bring", _NOT_WHY, "random places", "the centre of the picture"),
     ),
     "pointing": _Question(
-        "The brightest spot of the heatmap lies in the manipulated region more often than {} does",
-        "The brightest spot of the heatmap does not lie in the manipulated region noticeably more "
-        "often than {} does",
-        "Do not read it as showing where a picture was changed.",
-        "a random spot",
-        "the centre of the picture",
+        "The brightest spot of the heatmap {} in the manipulated region {}more often than {} does",
+        *("lie", _NOT_WHERE, "a random spot", "the centre of the picture"),
     ),
     "inside": _Question(
-        "The heatmap finds the manipulated region better than {} would",
-        "The heatmap does not find the manipulated region noticeably better than {} would",
-        "Do not read it as showing where a picture was changed.",
-        "a random map",
-        "a blob in the centre of the picture",
+        "The heatmap {} the manipulated region {}better than {} would",
+        *("find", _NOT_WHERE, "a random map", "a blob in the centre of the picture"),
     ),
 }
 
@@ -168,18 +154,21 @@ def _check(name: str, compared: Compared | None) -> Check:
     if compared is None:
         sentence = "There are no masks of what was manipulated, so nobody knows whether the "
         return Check(name, None, f"{sentence}heatmap finds it. {question.advice}")
-    if compared.beats_random is None:
+    if compared.images < FEWEST:
         return Check(name, None, f"{_too_few(compared.images)} {question.advice}")
-    control, words, difference = (
-        (compared.random, question.random, compared.over_random)
-        if compared.gain(compared.over_random) < compared.gain(compared.over_blob)
-        else (compared.blob, question.blob, compared.over_blob)
+    over, control, words = min(
+        (compared.over_blob, compared.blob, question.blob),
+        (compared.over_random, compared.random, question.random),
+        key=lambda one: compared.gain(one[0]),
     )
-    passed = bool(compared.beats_random and compared.beats_blob)
-    said = (question.holds if passed else question.fails).format(words)
+    passed = bool(compared.beats(compared.over_random) and compared.beats(compared.over_blob))
+    verb, surely = (f"{question.verb}s", "")
+    if not passed:
+        verb, surely = f"does not {question.verb}", "noticeably "
+    said = question.said.format(verb, surely, words)
     numbers = (
-        f"{compared.evidence.value:.2f} against {control:.2f} [difference {difference.low:+.2f} "
-        f"to {difference.high:+.2f}, {compared.images} images]."
+        f"{compared.evidence.value:.2f} against {control:.2f} [difference {over.low:+.2f} "
+        f"to {over.high:+.2f}, {compared.images} images]."
     )
     return Check(name, passed, f"{said}: {numbers}" + ("" if passed else f" {question.advice}"))
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from src.evaluation.heatmaps import controls
 from src.evaluation.heatmaps.controls import Compared
-from src.report.metrics import share_inside
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,18 @@ def measure(
         controls.compare(np.array(shares), seed=seed),
         float(np.mean(areas)),
     )
+
+
+def share_inside(mask: np.ndarray, heat: np.ndarray) -> float:
+    """Return the share of a heatmap that lies inside a mask; 0 of one that is zero everywhere.
+
+    Args:
+        mask: `(H, W)` bool.
+        heat: `(h, w)`, not negative; brought to the mask's size.
+    """
+    large = controls.enlarge(heat, mask.shape)
+    total = float(large.sum())
+    return float(large[mask].sum()) / total if total > 0 else 0.0
 
 
 def _points_inside(mask: np.ndarray, heat: np.ndarray) -> float:

@@ -5,7 +5,6 @@ Petsiuk, Das & Saenko, RISE, BMVC 2018, arXiv 1806.07421.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,10 +61,11 @@ def measure(
             curves[number] = _curves(detector, image, maps, bool(leans_fake[number]))
             advance()
     areas = np.asarray(np.trapezoid(curves, dx=1 / STEPS))
+    shares = (np.arange(STEPS + 1) / STEPS).tolist()
     return Removal(
         controls.compare(areas[:, 0], lower_is_better=True, seed=seed),
         controls.compare(areas[:, 1], seed=seed),
-        *(_mean_curves(one) for one in curves.mean(axis=0)),
+        *(Curves(shares, *test) for test in curves.mean(axis=0).tolist()),
     )
 
 
@@ -75,7 +75,9 @@ def _curves(detector: Detector, image: np.ndarray, maps: np.ndarray, fake: bool)
     All pictures of an image are one batch, and the two ends, which all six ways share, are
     in it once.
     """
-    blurred = _blur(image)
+    import cv2
+
+    blurred = cv2.GaussianBlur(image, (0, 0), BLUR * image.shape[0])
     # (3, STEPS - 1, S, S, 1): which pixels come first, for each map and step.
     shares = np.arange(1, STEPS) / STEPS
     first = (_ranks(maps)[:, None] < shares[:, None, None])[..., None]
@@ -104,14 +106,3 @@ def _ranks(maps: np.ndarray) -> np.ndarray:
     for rank, heat in zip(ranks, flat, strict=True):
         rank[np.lexsort((ties, -heat))] = np.arange(heat.size) / heat.size
     return ranks.reshape(maps.shape)
-
-
-def _blur(image: np.ndarray) -> np.ndarray:
-    import cv2
-
-    return cv2.GaussianBlur(image, (0, 0), BLUR * image.shape[0])
-
-
-def _mean_curves(curves: Sequence[np.ndarray] | np.ndarray) -> Curves:
-    shares = (np.arange(STEPS + 1) / STEPS).tolist()
-    return Curves(shares, *(curve.tolist() for curve in curves))

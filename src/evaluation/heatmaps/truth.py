@@ -10,7 +10,6 @@ smaller than what was replaced.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -35,19 +34,6 @@ SMALLEST_AREA = 0.10
 # A piece with less than this share of the largest piece's area is noise.
 SMALLEST_PIECE = 0.25
 
-Finding = Literal["manipulated", "untouched", "unmatched"]
-
-
-@dataclass(frozen=True)
-class Region:
-    """What is known of the manipulated region of a fake."""
-
-    # `manipulated`, `untouched` where nothing of it can be seen, or `unmatched` where the other
-    # picture is not of the same frame.
-    finding: Finding
-    # `(H, W)` bool in the pixels of the fake image; None unless manipulated.
-    mask: np.ndarray | None = None
-
 
 @dataclass(frozen=True)
 class Truth:
@@ -57,24 +43,20 @@ class Truth:
     mask_file: Path | None = None  # a picture, brighter than 127 where it was manipulated
     original: Path | None = None
 
-    def region(self) -> Region:
-        """Read the files and tell the manipulated region."""
+    def mask(self) -> np.ndarray | None:
+        """Return the manipulated region, `(H, W)` bool in the pixels of the fake image.
+
+        None where nothing of it can be seen, or where the files do not match.
+
+        Raises:
+            ImageError: one of the files cannot be read.
+        """
         fake = pixels.read(self.fake)
         if self.mask_file is None:
             assert self.original is not None, "a truth has a mask or an original"
             return difference(fake, pixels.read(self.original))
         mask = pixels.read(self.mask_file)[..., 0] > 127
-        if mask.shape != fake.shape[:2]:
-            return Region("unmatched")
-        return Region("manipulated", mask) if mask.any() else Region("untouched")
-
-    def mask(self) -> np.ndarray | None:
-        """Return the region alone, `(H, W)` bool in the pixels of the fake image, if it is known.
-
-        Raises:
-            ImageError: one of the files cannot be read.
-        """
-        return self.region().mask
+        return mask if mask.shape == fake.shape[:2] and mask.any() else None
 
 
 def find(data_dirs: Sequence[str | Path], samples: Sequence[Sample]) -> dict[Path, Truth]:
@@ -105,26 +87,29 @@ def find(data_dirs: Sequence[str | Path], samples: Sequence[Sample]) -> dict[Pat
     return found
 
 
-def difference(fake: np.ndarray, original: np.ndarray) -> Region:
+def difference(fake: np.ndarray, original: np.ndarray) -> np.ndarray | None:
     """Tell the manipulated region from the real frame that a fake was made from.
 
     Args:
         fake: `(H, W, 3)` uint8 RGB.
         original: the same; of another size it does not match.
+
+    Returns:
+        `(H, W)` bool; None where nothing of it can be seen, or where the two do not match.
     """
     import cv2
 
     if fake.shape != original.shape:
-        return Region("unmatched")
+        return None
     levels = np.abs(fake.astype(np.float32) - original).mean(axis=-1)
     side = min(levels.shape)
     smooth = cv2.GaussianBlur(levels, (0, 0), SMOOTHING * side)
     strip = smooth[_border(smooth.shape)]
     if np.quantile(strip, 0.75) > MOST_AT_BORDER:
-        return Region("unmatched")
+        return None
     threshold = max(LEAST_DIFFERENCE, NOISE_RATIO * float(np.median(strip)))
     mask = _tidy(smooth > threshold)
-    return Region("manipulated", mask) if mask.mean() >= SMALLEST_AREA else Region("untouched")
+    return mask if mask.mean() >= SMALLEST_AREA else None
 
 
 def _border(shape: tuple[int, ...]) -> np.ndarray:

@@ -8,6 +8,7 @@ same picture beside others, as the dashboard does.
 # ruff: noqa: F401 (what is imported here is reached as `plots.roc`)
 from src.report.plots.answers import confusion, prevalence, scores, verdicts
 from src.report.plots.curves import (
+    calibration,
     entropy,
     precision_recall,
     reliability,
@@ -16,7 +17,7 @@ from src.report.plots.curves import (
     thresholds,
 )
 from src.report.plots.failures import groups, heat_table, projection
-from src.report.plots.over_time import Line, timeline, training_curves
+from src.report.plots.over_time import Line, curve, timeline, training_curves
 from src.report.plots.overview import dashboard
 from src.report.plots.painting import Heat, blend, overlay
 from src.report.plots.style import save

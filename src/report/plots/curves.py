@@ -97,19 +97,18 @@ def reliability(labels: np.ndarray, before: np.ndarray, after: np.ndarray | None
     """Plot `calibration`, and below it how often each `p_fake` occurs."""
     drawn = figure(PHONE_WIDTH, 4.6)
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    calibration.on(upper, labels, before, after)
+    calibration(upper, labels, before, after)
     upper.set_xlabel("")
     final = before if after is None else after
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     split = [final[labels == label] for label in (0, 1)]
     names, colours = zip(*CLASSES, strict=True)
     lower.hist(split, edges.tolist(), stacked=True, color=colours, label=names)
-    lower.legend(frameon=False, fontsize=SMALL_POINTS, loc="upper center", ncols=2)
+    legend_on_top(lower, 2)
     plain(lower, "", "p_fake", "Images")
     return drawn
 
 
-@plot()
 def calibration(
     axes: Axes, labels: np.ndarray, before: np.ndarray, after: np.ndarray | None
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from src.report.plots.style import (
     VERDICTS,
     figure,
     plain,
-    plot,
 )
 
 if TYPE_CHECKING:
@@ -37,11 +36,10 @@ def training_curves(history: Sequence[dict[str, Any]]) -> Figure:
     """
     drawn = figure(9, 3.6)
     for axes, name in zip(drawn.subplots(1, 2), ("loss", "auc"), strict=True):
-        curve.on(axes, history, name)
+        curve(axes, history, name)
     return drawn
 
 
-@plot()
 def curve(axes: Axes, history: Sequence[dict[str, Any]], name: str, title: str = "") -> None:
     """Draw one number of every epoch, `loss` or `auc`."""
     from matplotlib.ticker import MaxNLocator
@@ -97,17 +95,13 @@ def timeline(lines: Sequence[Line], duration: float, gap: float) -> Figure:
     if not chosen:
         middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": rows[0].transAxes}
         rows[0].text(0.5, 0.5, "no face was found", color=INK, **middle)
-    for row, line in zip(rows, chosen, strict=False):
-        _draw_person(row, line, gap)
-    for axes in rows:
-        axes.set(xlim=(0, max(duration, 1e-3)), ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
-    for number, axes in enumerate(rows):
-        last = number == len(rows) - 1
+    for axes, line in zip_longest(rows, chosen):
         title = ""
-        if chosen:
-            shown = chosen[number]
-            title = f"{shown.name}: {shown.word}, p_fake {shown.p_fake:.3f}"
-        plain(axes, title, "Time (s)" if last else "", "p_fake")
+        if line is not None:
+            _draw_person(axes, line, gap)
+            title = f"{line.name}: {line.word}, p_fake {line.p_fake:.3f}"
+        axes.set(xlim=(0, max(duration, 1e-3)), ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
+        plain(axes, title, "Time (s)" if axes is rows[-1] else "", "p_fake")
     if len(chosen) < len(lines):
         drawn.supxlabel(
             f"the {len(chosen)} of {len(lines)} persons who were seen longest", fontsize=8
