@@ -5,10 +5,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from src import CheckFailed
+from src import CheckFailed, options
 from src.auditing import memory
 from src.auditing.findings import MAX_SHORTCUT_AUC, Audit, Finding
 from src.auditing.shortcuts import Shortcut
@@ -173,8 +174,8 @@ def _table(audited: Audit) -> Iterator[str]:
 
 
 @click.command(cls=Verb)
-@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("figures/audit"))
+@options.data_dirs
+@click.option("--output", type=options.PATH, default=Path("figures/audit"))
 @click.option(
     "--max-shortcut-auc",
     type=click.FloatRange(0.5, 1),
@@ -183,35 +184,16 @@ def _table(audited: Audit) -> Iterator[str]:
 )
 @click.option("--equalize", is_flag=True, help="Measure again after re-encoding all images alike.")
 @click.option("--image-size", type=click.IntRange(8), help="Side to equalise to; default: median.")
-@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class in each split.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
-@click.option("--seed", type=click.IntRange(0), default=0)
-@click.option("--json", "as_json", is_flag=True, help="Print audit.json.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier audit.")
-def command(
-    data_dirs: tuple[str, ...],
-    output: Path,
-    max_shortcut_auc: float,
-    equalize: bool,
-    image_size: int | None,
-    limit_per_class: int | None,
-    fraction: float | None,
-    seed: int,
-    as_json: bool,
-    overwrite: bool,
-) -> None:
+@options.limit_per_class("Images a class in each split.")
+@options.fraction
+@options.seed
+@options.as_json("Print audit.json.")
+@options.overwrite("Replace an earlier audit.")
+def command(output: Path, as_json: bool, overwrite: bool, **chosen: Any) -> None:
     """Audit a data set before anything is learnt from it: audit.json and audit.html."""
     for name in FILES:
         refuse_existing(output / name, overwrite)
-    audited = audit(
-        data_dirs,
-        max_shortcut_auc=max_shortcut_auc,
-        equalize=equalize,
-        image_size=image_size,
-        seed=seed,
-        limit_per_class=limit_per_class,
-        fraction=fraction,
-    )
+    audited = audit(**chosen)
     write(audited, output)
     if as_json:
         click.echo((output / "audit.json").read_text(encoding="utf-8"), nl=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from src import options
 from src.cli import Verb
 from src.data import dataset, folders
 from src.detector import load
@@ -115,37 +116,26 @@ def write(compared: Comparison, output: Path) -> None:
 @click.command(cls=Verb)
 @click.argument("first")
 @click.argument("second")
-@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("figures/comparison"))
-@click.option("--split", type=click.Choice(folders.SPLITS), default="test")
-@click.option("--batch-size", type=click.IntRange(1), default=32)
-@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
-@click.option("--seed", type=click.IntRange(0), default=0)
-@click.option("--json", "as_json", is_flag=True, help="Print comparison.json.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier comparison.")
-def command(
-    first: str,
-    second: str,
-    data_dirs: tuple[str, ...],
-    output: Path,
-    as_json: bool,
-    overwrite: bool,
-    **options: Any,
-) -> None:
+@options.data_dirs
+@click.option("--output", type=options.PATH, default=Path("figures/comparison"))
+@options.tested
+@options.seed
+@options.as_json("Print comparison.json.")
+@options.overwrite("Replace an earlier comparison.")
+def command(output: Path, as_json: bool, overwrite: bool, **chosen: Any) -> None:
     """Compare two bundles on the same images, with a ledger of every verdict that changed.
 
     FIRST and SECOND are folders, or hf://OWNER/NAME.
     """
     for name in FILES:
         refuse_existing(output / name, overwrite)
-    compared = compare(first, second, data_dirs, **options)
+    compared = compare(**chosen)
     write(compared, output)
     if as_json:
         click.echo((output / "comparison.json").read_text(encoding="utf-8"), nl=False)
         return
     auc, answers = compared.auc, compared.answers
-    click.echo(f"{compared.images} images, split {options['split']}")
+    click.echo(f"{compared.images} images, split {chosen['split']}")
     click.echo(f"AUC {auc.first:.3f} and {auc.second:.3f}")
     click.echo(
         f"difference {auc.difference:+.3f} [{auc.low:+.3f}, {auc.high:+.3f}], "

@@ -10,18 +10,15 @@ from typing import Any
 import click
 import numpy as np
 
-from src import CheckFailed
+from src import CheckFailed, options
 from src.auditing import facts
 from src.auditing.facts import Facts
 from src.cli import Verb
-from src.data import dataset, folders
+from src.data import dataset
 from src.detector import load, locate, verdict
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
-from src.detector.engines.choice import AUTO, CHOICES
-from src.detector.exports import PRECISIONS
-from src.detector.framing import FACES
-from src.detector.location import MODEL_HELP
+from src.detector.engines.choice import AUTO
 from src.evaluation import (
     figures,
     mistakes,
@@ -243,17 +240,12 @@ def update_card(found: Evaluation, model: Path) -> None:
 
 
 @click.command(cls=Verb)
-@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--model", help=MODEL_HELP)
-@click.option("--output", type=click.Path(path_type=Path), default=Path("figures/evaluation"))
-@click.option("--split", type=click.Choice(folders.SPLITS), default="test")
-@click.option("--batch-size", type=click.IntRange(1), default=32)
-@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
-@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
-@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
-@click.option("--seed", type=click.IntRange(0), default=0)
+@options.data_dirs
+@options.model
+@click.option("--output", type=options.PATH, default=Path("figures/evaluation"))
+@options.tested
+@options.judging
+@options.seed
 @click.option("--quick", is_flag=True, help="Without robustness, attacks and explanations.")
 @click.option(
     "--require",
@@ -263,17 +255,16 @@ def update_card(found: Evaluation, model: Path) -> None:
     help="Exit with 1 unless met, such as auc=0.95 or false_fake=0.02; repeatable.",
 )
 @click.option("--update-card", "into_card", is_flag=True, help="Add the results to the card.")
-@click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation.")
+@options.as_json("Print metrics.json.")
+@options.overwrite("Replace an earlier evaluation.")
 def command(
-    data_dirs: tuple[str, ...],
     model: str | None,
     output: Path,
     required: tuple[str, ...],
     into_card: bool,
     as_json: bool,
     overwrite: bool,
-    **options: Any,
+    **chosen: Any,
 ) -> None:
     """Measure a detector on test images: numbers, figures and a report that stands alone.
 
@@ -283,7 +274,7 @@ def command(
         refuse_existing(output / name, overwrite)
     goals = [requirements.parse(text) for text in required]
     folder = locate(model, changing=into_card)
-    found = evaluate(data_dirs, folder, **options)
+    found = evaluate(model=folder, **chosen)
     write(found, output)
     if into_card:
         update_card(found, folder)

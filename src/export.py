@@ -13,7 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
-from src import CheckFailed, InputError, processor
+from src import CheckFailed, InputError, options, processor
 from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
 from src.data.folders import Sample
@@ -24,7 +24,6 @@ from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines import Engine, reference, runtimes
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
-from src.detector.location import MODEL_HELP
 from src.exporting import agreement, graphs, quantise, recurrent, sample
 from src.exporting.agreement import Agreement, ClipAgreement
 from src.exporting.sample import Images
@@ -290,24 +289,17 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 @click.command(cls=Verb)
-@click.option("--model", help=MODEL_HELP)
+@options.model
 @click.option("--format", type=click.Choice(CHOICES), default=ALL)
 @click.option("--data-dir", "data_dirs", multiple=True, help="Images to check on; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), help="[default: into the bundle]")
-@click.option("--seed", type=click.IntRange(0), default=0)
-@click.option("--overwrite", is_flag=True, help="Make anew what the bundle holds.")
-def command(
-    model: str | None,
-    format: str,
-    data_dirs: tuple[str, ...],
-    output: Path | None,
-    seed: int,
-    overwrite: bool,
-) -> None:
+@click.option("--output", type=options.PATH, help="[default: into the bundle]")
+@options.seed
+@options.overwrite("Make anew what the bundle holds.")
+def command(format: str, output: Path | None, overwrite: bool, **chosen: Any) -> None:
     """Write a detector's network for other runtimes, each file checked against Keras."""
     if output is not None:
         refuse_existing(output, overwrite)
-    outcomes = export(model, format, data_dirs, output=output, overwrite=overwrite, seed=seed)
+    outcomes = export(format=format, output=output, overwrite=overwrite, **chosen)
     rejected = [outcome.sentence() for outcome in outcomes if outcome.export is None]
     for outcome in outcomes:
         if outcome.export is not None or format == ALL:

@@ -13,7 +13,7 @@ import click
 import numpy as np
 from PIL import Image
 
-from src import InputError, progress
+from src import InputError, options, progress
 from src.cli import Verb
 from src.data import faces, folders, footage, layout, pixels, tracks, videos
 from src.data.faces import Finder
@@ -220,25 +220,25 @@ def _one(job: _Job, work: _Work, folder: Path, style: Style) -> tuple[list[str],
 
 
 @click.command(cls=Verb)
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Images to crop.")
-@click.option("--videos", "root", type=click.Path(path_type=Path), help="Videos to crop.")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="New folder.")
+@click.option("--data-dir", type=options.PATH, help="Images to crop.")
+@click.option("--videos", "root", type=options.PATH, help="Videos to crop.")
+@click.option("--output", type=options.PATH, required=True, help="New folder.")
 @click.option("--faces", "choice", type=click.Choice(faces.CHOICES), default="largest")
 @click.option("--framing", type=float, default=0.7, help="Share of the width that a face fills.")
 @click.option("--size", type=click.IntRange(0), default=0, help="Side in pixels; 0: as it is.")
 @click.option("--format", "file_format", type=click.Choice(FORMATS), default="jpeg")
 @click.option("--frames", type=click.IntRange(1), default=10, help="Frames a video.")
 @click.option("--compression", help="Of FaceForensics++, where there are several: c23, ...")
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.overwrite("Replace an existing output.")
+@options.as_json("One JSON object.")
 def command(
     data_dir: Path | None, root: Path | None, output: Path, frames: int,
-    compression: str | None, overwrite: bool, as_json: bool, **options: Any,
+    compression: str | None, overwrite: bool, as_json: bool, **chosen: Any,
 ) -> None:  # fmt: skip
     """Crop a set of images, or a tree of videos, to faces."""
     if (data_dir is None) == (root is None):
         raise InputError("give either --data-dir with images or --videos with videos")
-    style = Style(**options)
+    style = Style(**chosen)
     if not 0 < style.framing <= 1:
         raise InputError(f"--framing: expected more than 0 and at most 1, got {style.framing}")
     finder = Finder.from_package()

@@ -15,7 +15,7 @@ import click
 import numpy as np
 from PIL import Image
 
-from src import InputError
+from src import InputError, options
 from src.cli import Verb
 from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
@@ -181,16 +181,16 @@ def _account(
 
 
 @click.command(cls=Verb)
-@click.argument("real_dir", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The new folder.")
+@click.argument("real_dir", type=options.PATH)
+@click.option("--output", type=options.PATH, required=True, help="The new folder.")
 @click.option("--per-image", type=click.IntRange(1), default=1, help="Pairs a photograph.")
-@click.option("--seed", type=click.IntRange(0), default=0)
+@options.seed
 @click.option("--format", type=click.Choice(list(FORMATS)), default="jpeg")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
-@click.option("--overwrite", is_flag=True, help="Replace the output folder.")
-def command(real_dir: Path, output: Path, as_json: bool, **options: Any) -> None:
+@options.as_json("Print the counts as JSON.")
+@options.overwrite("Replace the output folder.")
+def command(output: Path, as_json: bool, **chosen: Any) -> None:
     """Make fakes with masks out of real faces alone: a whole data set to learn from."""
-    forged = forge(real_dir, output, **options)
+    forged = forge(output=output, **chosen)
     left_out = {"no_face": len(forged.no_face), "unreadable": len(forged.skipped)}
     if as_json:
         click.echo(json.dumps({"pairs": forged.pairs} | left_out))
