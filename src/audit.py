@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,11 @@ def audit(
         InputError: no usable layout.
     """
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
-    key = memory.fingerprint(samples, equalize and ("median", image_size)) if remembered else ""
-    found = memory.recall(key) if remembered else None
-    if found is None:
-        found = survey(samples, equalize=equalize, image_size=image_size)
-        if remembered:
-            memory.remember(key, found)
+    make = partial(survey, samples, equalize=equalize, image_size=image_size)
+    if remembered:
+        found = memory.remembered(samples, equalize and ("median", image_size), make)
+    else:
+        found = make()
     return replace(found, max_shortcut_auc=max_shortcut_auc)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from src.auditing.baseline import Baseline
+from src.auditing.content import Baseline
 from src.auditing.shortcuts import MIN_IMAGES, Shortcut
 
 MAX_SHORTCUT_AUC = 0.65
@@ -32,9 +32,8 @@ class Alike:
     examples: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def of(cls, sets: Iterable[Sequence[int]], paths: Sequence[str]) -> Self:
+    def of(cls, sets: Sequence[Sequence[int]], paths: Sequence[str]) -> Self:
         """Count sets of indices and name a few."""
-        sets = list(sets)
         examples = [tuple(paths[index] for index in one[:MEMBERS]) for one in sets[:EXAMPLES]]
         return cls(len(sets), sum(len(one) for one in sets), tuple(examples))
 
@@ -145,7 +144,7 @@ class Audit:
                 "container": short(after.container),
                 "content": short(after.content),
             },
-            "baseline": self.baseline and self.baseline.to_dict(),
+            "baseline": self.baseline and asdict(self.baseline),
         }
 
 
@@ -203,3 +202,6 @@ _SENTENCES = (
         "variety than the numbers say",
     ),
 )
+
+# What `Audit` has an `Alike` of.
+ALIKE = tuple(code for code, _, _ in _SENTENCES)
