@@ -159,7 +159,7 @@ def _picture(path: str) -> page.Picture:
         return page.Picture(None, path)
 
 
-def _table(audited: Audit) -> Iterator[str]:
+def _lines(audited: Audit, output: Path) -> Iterator[str]:
     yield f"{'split':<12}{'real':>9}{'fake':>9}"
     for split, real, fake in _counts(audited):
         yield f"{split:<12}{real:>9}{fake:>9}"
@@ -171,6 +171,7 @@ def _table(audited: Audit) -> Iterator[str]:
     yield ""
     for finding in audited.findings:
         yield f"{'STOP   ' if finding.stops else 'warning'}  {finding.sentence}"
+    yield f"{verdict(audited)}\nwritten to {output}"
 
 
 @click.command(cls=Verb)
@@ -195,11 +196,8 @@ def command(output: Path, as_json: bool, overwrite: bool, **chosen: Any) -> None
         refuse_existing(output / name, overwrite)
     audited = audit(**chosen)
     write(audited, output)
-    if as_json:
-        click.echo((output / "audit.json").read_text(encoding="utf-8"), nl=False)
-    else:
-        click.echo("\n".join(_table(audited)))
-        click.echo(f"{verdict(audited)}\nwritten to {output}")
+    text = json.dumps(audited.to_dict(), indent=2)
+    click.echo(text if as_json else "\n".join(_lines(audited, output)))
     if audited.stops:
         codes = ", ".join(finding.code for finding in audited.stops)
         raise CheckFailed(f"not fit to learn from: {codes}")

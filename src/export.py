@@ -22,7 +22,7 @@ from src.detector import load, locate
 from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
-from src.detector.engines import Engine, reference, runtimes
+from src.detector.engines import reference, runtimes
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
 from src.exporting import agreement, graphs, quantise, recurrent, sample
 from src.exporting.agreement import Agreement, ClipAgreement
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 ALL = "all"
 CHOICES = (*dict.fromkeys((*FORMATS, *VARIANTS)), ALL)
-INT8 = ("int8",)
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,9 @@ def export(
     ]
     if not wanted:
         raise InputError(f"{folder} has no temporal head; `deepfake train --temporal lstm` adds it")
-    done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
-    outcomes = [Outcome(name, Export.of(card.exports, name), {}, kept=True) for name in done]
-    rest = [name for name in wanted if name not in done]
+    known = {} if overwrite or output else {name: _known(folder, card, name) for name in wanted}
+    outcomes = [Outcome(name, one, {}, kept=True) for name, one in known.items() if one]
+    rest = [name for name in wanted if not known.get(name)]
     if "openvino-int8" in rest and find_spec("nncf") is None:
         log.warning("int8 for OpenVINO is left out: pip install 'deepfake-detector[export]'")
         rest.remove("openvino-int8")
@@ -102,18 +101,16 @@ def export(
     return outcomes
 
 
-def _is_there(folder: Path, card: Card, name: str) -> bool:
-    """Tell whether a bundle holds an export, with temperature and familiarity as they are now."""
-    found = Export.of(card.exports, name)
-    if found is None or found.temperature != card.temperature:
-        return False
-    if found.familiarity != card.familiarity_sha256:
-        return False
+def _known(folder: Path, card: Card, name: str) -> Export | None:
+    """Return an export that a bundle holds, with temperature and familiarity as they are now."""
+    found, now = Export.of(card.exports, name), (card.temperature, card.familiarity_sha256)
+    if found is None or (found.temperature, found.familiarity) != now:
+        return None
     try:
         found.require_whole(folder)
     except InputError:
-        return False
-    return True
+        return None
+    return found
 
 
 @dataclass(frozen=True)
@@ -193,10 +190,35 @@ class _Exporter:
         return replace(found, clips=recurrent.carried(detector, self.wanted, got))
 
     def calibrate(self, name: str, made: Export) -> Export:
-        """Give an int8 export a calibration of its own, see `_with_own_calibration`."""
+        """Give an int8 export a calibration of its own, on the images behind the detector's.
+
+        Where they are not all there the card's calibration goes on, and the export says so.
+        """
+        known, images = self.detector.calibration, made.images
+        own = None if known is None else self._own_calibration(name, known)
+        if known is not None and own is None:
+            said = "with the card's calibration, because the images behind it were not found"
+            runner = VARIANTS[name].runner
+            log.warning("int8 by %s goes %s: give them with --data-dir", runner, said)
+            images += f"; {said}"
+        images += f"; quantised by {self.quantising.said}"
+        return replace(made, images=images, calibration=own and own.to_dict())
+
+    def _own_calibration(self, name: str, known: Calibration) -> Calibration | None:
+        """Calibrate by an export's own scores; None where the images are not all there."""
+        card, finder = self.detector.card, self.detector.finder
+        rates = {"max_false_fake": known.false_fake.asked, "max_false_real": known.false_real.asked}
+        divided = set_apart(self.samples, **rates, seed=card.seed)
+        apart = [sample for sample in divided if sample.split == CALIBRATION]
         engine = runtimes.make(VARIANTS[name], self.scratch, "int8")
-        own = _with_own_calibration(made, self.detector, engine, self.samples)
-        return replace(own, images=f"{own.images}; quantised by {self.quantising.said}")
+        own = Detector(card, engine, lambda: finder)
+        try:
+            found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=card.seed)
+        except (InputError, CheckFailed) as error:
+            log.info("no calibration of its own: %s", error)
+            return None
+        # The card keeps the scores of its images but no paths.
+        return found if _counts(found) == _counts(known) else None
 
 
 def _exported(
@@ -217,7 +239,7 @@ def _exported(
         for name in names:
             exporter.write(name)
             outcome = exporter.check(name)
-            if outcome.export and VARIANTS[name].precisions == INT8 and output is None:
+            if outcome.export and "int8" in outcome.export.allowed and output is None:
                 outcome = replace(outcome, export=exporter.calibrate(name, outcome.export))
             outcomes.append(outcome)
             if outcome.export is not None:
@@ -242,38 +264,10 @@ def _move(scratch: Path, folder: Path, variant: Variant) -> None:
         shutil.copyfile(path, target)
 
 
-def _with_own_calibration(
-    export: Export, detector: Detector, engine: Engine, samples: Sequence[Sample]
-) -> Export:
-    """Calibrate an export by its own scores, on the images that calibrated the detector.
-
-    Where they are not all there the card's calibration goes on, and the export says so.
-    """
-    card, known = detector.card, detector.calibration
-    if known is None:
-        return export
-    rates = {"max_false_fake": known.false_fake.asked, "max_false_real": known.false_real.asked}
-    seed = card.seed
-    apart = [one for one in set_apart(samples, **rates, seed=seed) if one.split == CALIBRATION]
-    own = Detector(card, engine, lambda: detector.finder)
-    try:
-        found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=seed)
-    except (InputError, CheckFailed) as error:
-        log.info("no calibration of its own: %s", error)
-        found = None
-    # The card keeps the scores of its images but no paths.
-    if found is None or _counts(found) != _counts(known):
-        said = "with the card's calibration, because the images behind it were not found"
-        log.warning("int8 by %s goes %s: give them with --data-dir", engine.name, said)
-        return replace(export, images=f"{export.images}; {said}")
-    return replace(export, calibration=found.to_dict())
-
-
-def _counts(calibration: Calibration) -> dict[tuple[str, str], int]:
+def _counts(calibration: Calibration) -> dict[str, dict[str, int]]:
     return {
-        (name, source): len(values)
+        name: {source: len(values) for source, values in sources.items()}
         for name, sources in calibration.scores.items()
-        for source, values in sources.items()
     }
 
 
@@ -281,8 +275,7 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
     """Write into the card what was accepted; what was rejected is in it no longer."""
     card = read_card(folder)
     made = {one.name: one.export and asdict(one.export) for one in outcomes}
-    exports = {name: made.get(name, known) for name, known in (card.exports | made).items()}
-    kept = {name: known for name, known in exports.items() if known is not None}
+    kept = {name: known for name, known in (card.exports | made).items() if known is not None}
     name = reference.REFERENCE_FILE
     files = card.files | {name: sha256(folder / name)}
     write_text(folder / CARD_FILE, replace(card, files=files, exports=kept).to_json())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -19,6 +18,7 @@ from src.cli import Verb
 from src.data import footage, sampling
 from src.data.sampling import PER_SECOND, Sampling
 from src.detector import load, persons, verdict
+from src.detector.exports import sha256
 from src.detector.persons import Track
 from src.detector.presence import Presence
 from src.detector.watching import frames_of, watch
@@ -139,11 +139,9 @@ def judge(
     tracks, decided = persons.judge(
         seen, detector.calibration, detector.card.temperature, detector.tracks, detector.head
     )
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Clip(
         path=str(path),
-        sha256=sha256,
+        sha256=sha256(path),
         verdict=decided.word,
         reasons=decided.reasons,
         calibration=_rests_on(detector, sampled),
@@ -207,15 +205,10 @@ def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> N
         film.write(places, frames, rate)
 
 
-def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = False) -> list[Path]:
-    """Return the files that are written for a video, named after it.
-
-    Raises:
-        InputError: one of them exists and `overwrite` is false, or is the video itself.
-    """
-    suffixes = (".json", ".png", *(film.CODECS if annotated else ()))
-    found = [output / f"{path.stem}{suffix}" for suffix in suffixes]
-    for place in found:
+def _places(path: Path, output: Path, suffixes: Sequence[str], overwrite: bool) -> dict[str, Path]:
+    """Return the files that are written for a video, named after it; by their suffixes."""
+    found = {suffix: output / f"{path.stem}{suffix}" for suffix in suffixes}
+    for place in found.values():
         if place.exists() and path.exists() and place.samefile(path):
             raise InputError(f"{place} is the video itself: give another --output")
         refuse_existing(place, overwrite)
@@ -248,15 +241,16 @@ def command(
     Writes NAME.json, NAME.png (p_fake over time) and, annotated and without sound, NAME.mp4 and
     NAME.webm (which browsers play) into --output.
     """
-    written = places(video, output, not no_annotate, overwrite)
+    films = () if no_annotate else tuple(film.CODECS)
+    places = _places(video, output, (".json", ".png", *films), overwrite)
     footage.claimed(video)
     detector = load(model, engine, precision)
     clip = judge(video, detector, **chosen)
     text = json.dumps(clip.to_dict())
-    if not no_annotate:
-        annotate(clip, written[2:])
-    plots.save(timeline(clip), written[1])
-    write_text(written[0], text + "\n")
+    if films:
+        annotate(clip, [places[suffix] for suffix in films])
+    plots.save(timeline(clip), places[".png"])
+    write_text(places[".json"], text + "\n")
     click.echo(text if as_json else "\n".join(_lines(clip)))
     if not clip.tracks:
         click.echo("no face was found in the frames that were looked at", err=True)
