@@ -22,11 +22,9 @@ from src.data.cache import Skipped
 from src.data.faces import Finder
 from src.data.layout import Meaning, meaning
 from src.data.self_blend import Blend, landmarks_of, self_blend
+from src.faces import FORMATS, QUALITY
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 from src.progress import bar
-
-FORMATS = {"jpeg": ".jpg", "png": ".png"}
-QUALITY = 95  # of JPEG
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def forge(
         real_dir: photographs, or a data set whose real images are taken; see `folders.scan_real`.
         per_image: pairs a photograph.
         seed: of all that is drawn, and of the split where the photographs have none.
-        format: key of `FORMATS`.
+        format: key of `faces.FORMATS`.
         finder: finds the faces; None takes the one that comes with the package.
 
     Raises:
@@ -197,9 +195,7 @@ def command(output: Path, as_json: bool, **chosen: Any) -> None:
         return
     for split, pairs in forged.pairs.items():
         click.echo(f"{split:<12}{pairs:>7} real {pairs:>7} fake")
-    click.echo(
-        f"left out: {left_out['no_face']} without a face, {left_out['unreadable']} unreadable"
-    )
+    click.echo("left out: {no_face} without a face, {unreadable} unreadable".format(**left_out))
     click.echo(f"written to {output}")
 
 
