@@ -97,7 +97,7 @@ def export(
         for name in rest:
             if not VARIANTS[name].head:
                 graphs.require_exporter(VARIANTS[name].format)
-        outcomes += _exported(folder, card, rest, data_dirs, output, seed)
+        outcomes += _made(folder, card, rest, data_dirs, output, seed)
     return outcomes
 
 
@@ -111,6 +111,39 @@ def _known(folder: Path, card: Card, name: str) -> Export | None:
     except InputError:
         return None
     return found
+
+
+def _made(
+    folder: Path,
+    card: Card,
+    names: Sequence[str],
+    data_dirs: Sequence[str | Path],
+    output: Path | None,
+    seed: int,
+) -> list[Outcome]:
+    """Write, check and take up exports one by one; those of a bundle stand in its card then."""
+    detector, samples = load(folder, "keras"), sample.find(card, data_dirs)
+    images = sample.read(detector, samples, "validation", sample.COMPARED, seed)
+    wanted = agreement.score(detector.engine, images.pixels)
+    outcomes, target = [], output or folder
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="export-", dir=target) as scratch:
+        exporter = _Exporter(detector, samples, images, wanted, seed, Path(scratch))
+        for name in names:
+            exporter.write(name)
+            outcome = exporter.check(name)
+            if outcome.export and "int8" in outcome.export.allowed and output is None:
+                outcome = replace(outcome, export=exporter.calibrate(name, outcome.export))
+            outcomes.append(outcome)
+            if outcome.export is not None:
+                _move(Path(scratch), target, VARIANTS[name])
+            elif output is None and name in card.exports:
+                for path in VARIANTS[name].files(folder):
+                    path.unlink(missing_ok=True)
+    if output is None:
+        reference.write(folder, detector.engine, card.image_size)
+        _into_card(folder, outcomes)
+    return outcomes
 
 
 @dataclass(frozen=True)
@@ -206,12 +239,12 @@ class _Exporter:
 
     def _own_calibration(self, name: str, known: Calibration) -> Calibration | None:
         """Calibrate by an export's own scores; None where the images are not all there."""
-        card, finder = self.detector.card, self.detector.finder
+        card = self.detector.card
         rates = {"max_false_fake": known.false_fake.asked, "max_false_real": known.false_real.asked}
         divided = set_apart(self.samples, **rates, seed=card.seed)
         apart = [sample for sample in divided if sample.split == CALIBRATION]
         engine = runtimes.make(VARIANTS[name], self.scratch, "int8")
-        own = Detector(card, engine, lambda: finder)
+        own = Detector(card, engine, lambda: self.detector.finder)
         try:
             found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=card.seed)
         except (InputError, CheckFailed) as error:
@@ -219,38 +252,6 @@ class _Exporter:
             return None
         # The card keeps the scores of its images but no paths.
         return found if _counts(found) == _counts(known) else None
-
-
-def _exported(
-    folder: Path,
-    card: Card,
-    names: Sequence[str],
-    data_dirs: Sequence[str | Path],
-    output: Path | None,
-    seed: int,
-) -> list[Outcome]:
-    detector, samples = load(folder, "keras"), sample.find(card, data_dirs)
-    images = sample.read(detector, samples, "validation", sample.COMPARED, seed)
-    wanted = agreement.score(detector.engine, images.pixels)
-    outcomes, target = [], output or folder
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="export-", dir=target) as scratch:
-        exporter = _Exporter(detector, samples, images, wanted, seed, Path(scratch))
-        for name in names:
-            exporter.write(name)
-            outcome = exporter.check(name)
-            if outcome.export and "int8" in outcome.export.allowed and output is None:
-                outcome = replace(outcome, export=exporter.calibrate(name, outcome.export))
-            outcomes.append(outcome)
-            if outcome.export is not None:
-                _move(Path(scratch), target, VARIANTS[name])
-            elif output is None and name in card.exports:
-                for path in VARIANTS[name].files(folder):
-                    path.unlink(missing_ok=True)
-    if output is None:
-        reference.write(folder, detector.engine, card.image_size)
-        _into_card(folder, outcomes)
-    return outcomes
 
 
 def _move(scratch: Path, folder: Path, variant: Variant) -> None:
