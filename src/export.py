@@ -235,7 +235,7 @@ class _Exporter:
             log.warning("int8 by %s goes %s: give them with --data-dir", runner, said)
             images += f"; {said}"
         images += f"; quantised by {self.quantising.said}"
-        return replace(made, images=images, calibration=own and own.to_dict())
+        return replace(made, images=images, calibration=None if own is None else own.to_dict())
 
     def _own_calibration(self, name: str, known: Calibration) -> Calibration | None:
         """Calibrate by an export's own scores; None where the images are not all there."""

@@ -139,7 +139,7 @@ def command(
 
     Exit code 2 when a file could not be read; the others are judged all the same.
     """
-    chosen["stability"] = careful * CAREFUL if stability is None else stability
+    chosen["stability"] = (CAREFUL if careful else 0) if stability is None else stability
     folder = locate(model)
     if output is None:
         if workers is not None or overwrite:
@@ -151,8 +151,8 @@ def command(
         ray, count = _workers(workers)
         # What is fetched from the Hub, every host fetches for itself.
         fetched = model if str(model).startswith(SCHEME) else folder
-        shared = {"ray": ray, "workers": count, "cpus": worker_cpus, "overwrite": overwrite}
-        summary = scan(find(paths), output, fetched, **chosen, **shared)
+        chosen |= {"ray": ray, "workers": count, "cpus": worker_cpus, "overwrite": overwrite}
+        summary = scan(find(paths), output, fetched, **chosen)
         click.echo(json.dumps(asdict(summary)) if as_json else summary.sentence())
         failed = summary.errors > 0
     if not as_json:

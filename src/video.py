@@ -205,10 +205,15 @@ def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> N
         film.write(places, frames, rate)
 
 
-def _places(path: Path, output: Path, suffixes: Sequence[str], overwrite: bool) -> dict[str, Path]:
-    """Return the files that are written for a video, named after it; by their suffixes."""
-    found = {suffix: output / f"{path.stem}{suffix}" for suffix in suffixes}
-    for place in found.values():
+def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = False) -> list[Path]:
+    """Return the files that are written for a video, named after it.
+
+    Raises:
+        InputError: one of them exists and `overwrite` is false, or is the video itself.
+    """
+    suffixes = (".json", ".png", *(film.CODECS if annotated else ()))
+    found = [output / f"{path.stem}{suffix}" for suffix in suffixes]
+    for place in found:
         if place.exists() and path.exists() and place.samefile(path):
             raise InputError(f"{place} is the video itself: give another --output")
         refuse_existing(place, overwrite)
@@ -241,16 +246,15 @@ def command(
     Writes NAME.json, NAME.png (p_fake over time) and, annotated and without sound, NAME.mp4 and
     NAME.webm (which browsers play) into --output.
     """
-    films = () if no_annotate else tuple(film.CODECS)
-    places = _places(video, output, (".json", ".png", *films), overwrite)
+    said, drawn, *films = places(video, output, not no_annotate, overwrite)
     footage.claimed(video)
     detector = load(model, engine, precision)
     clip = judge(video, detector, **chosen)
     text = json.dumps(clip.to_dict())
     if films:
-        annotate(clip, [places[suffix] for suffix in films])
-    plots.save(timeline(clip), places[".png"])
-    write_text(places[".json"], text + "\n")
+        annotate(clip, films)
+    plots.save(timeline(clip), drawn)
+    write_text(said, text + "\n")
     click.echo(text if as_json else "\n".join(_lines(clip)))
     if not clip.tracks:
         click.echo("no face was found in the frames that were looked at", err=True)

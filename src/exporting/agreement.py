@@ -149,11 +149,14 @@ def _unfamiliarity(
     changed = 0
     if calibration is not None and calibration.unfamiliar is not None:
         threshold = calibration.unfamiliar.threshold
-        strange = [list(map(calibration.is_unfamiliar, values)) for values in (before, after)]
+        strange, now = (
+            np.array([calibration.is_unfamiliar(value) for value in values])
+            for values in (before, after)
+        )
         limits = LIMITS[precision]
         near = limits.get("unfamiliarity") or limits["unfamiliarity_tail"]
         far = np.abs(before - threshold) > near * threshold
-        changed = int(np.sum(np.not_equal(*strange) & far))
+        changed = int(np.sum((strange != now) & far))
     return {
         "unfamiliarity": float(apart.max()),
         "unfamiliarity_tail": float(np.quantile(apart, 0.99)),
