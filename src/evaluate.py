@@ -120,7 +120,9 @@ def _by_set(
     data_dirs: Sequence[str | Path], whole: Result, detector: Detector, known: Facts, faces: str
 ) -> list[Result]:
     """Return a result a data folder; that of a single one is the whole."""
-    names = _names(data_dirs)
+    last = [Path(folder).resolve().name for folder in data_dirs]
+    # As it was given where the last part is not unique.
+    names = [n if last.count(n) == 1 else str(f) for n, f in zip(last, data_dirs, strict=True)]
     if len(names) == 1:
         return [replace(whole, name=names[0])]
     found = []
@@ -132,15 +134,6 @@ def _by_set(
             part = replace(part, failures=failures)
             found.append(results.measure(name, part, detector, known.where(here), faces))
     return found
-
-
-def _names(data_dirs: Sequence[str | Path]) -> list[str]:
-    """Name the data folders by their last part, or as they were given where that is not unique."""
-    last = [Path(folder).resolve().name for folder in data_dirs]
-    return [
-        name if last.count(name) == 1 else str(folder)
-        for name, folder in zip(last, data_dirs, strict=True)
-    ]
 
 
 def _promises(

@@ -10,7 +10,7 @@ from src.data import folders
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
-from src.detector.location import MODEL_HELP
+from src.detector.location import DEFAULT
 
 Option = Callable[[Any], Any]
 PATH = click.Path(path_type=Path)
@@ -22,7 +22,10 @@ fraction = click.option(
     "--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images."
 )
 seed = click.option("--seed", type=click.IntRange(0), default=0)
-model = click.option("--model", help=MODEL_HELP)
+model = click.option(
+    "--model",
+    help=f"Bundle, or hf://OWNER/NAME.  [default: your own in {DEFAULT}, else the starter]",
+)
 batch_size = click.option("--batch-size", type=click.IntRange(1), default=32)
 faces = click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
 engine = click.option(
