@@ -13,7 +13,6 @@ import click
 from src import CheckFailed, options
 from src.auditing import memory
 from src.auditing.findings import MAX_SHORTCUT_AUC, Audit, Finding
-from src.auditing.shortcuts import Shortcut
 from src.auditing.survey import survey
 from src.cli import Verb
 from src.data import folders, pixels
@@ -127,16 +126,11 @@ def _counts(audited: Audit) -> Iterator[tuple[object, ...]]:
 
 
 def _shortcuts(audited: Audit) -> Iterator[tuple[str, ...]]:
-    measured: list[tuple[str, Shortcut | None]] = [
-        ("the files", audited.container),
-        ("content statistics", audited.content),
-    ]
-    if audited.equalized:
-        measured += [
-            ("the files, equalised", audited.equalized.container),
-            ("content statistics, equalised", audited.equalized.content),
-        ]
-    for name, shortcut in measured:
+    measured = {"the files": audited.container, "content statistics": audited.content}
+    if again := audited.equalized:
+        measured["the files, equalised"] = again.container
+        measured["content statistics, equalised"] = again.content
+    for name, shortcut in measured.items():
         if shortcut is not None:
             alone = shortcut.cues[shortcut.strongest]
             told = alone > NOTHING

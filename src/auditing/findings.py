@@ -122,28 +122,23 @@ class Audit:
     def summary(self) -> dict[str, Any]:
         """Return what goes into a detector's card: numbers, and no path."""
 
-        def short(shortcut: Shortcut | None) -> dict[str, Any] | None:
-            if shortcut is None:
-                return None
-            return {"auc": asdict(shortcut.auc), "cues": shortcut.cues}
+        def short(judged: Audit | Equalized) -> dict[str, Any]:
+            both = {"container": judged.container, "content": judged.content}
+            return {
+                name: one and {"auc": asdict(one.auc), "cues": one.cues}
+                for name, one in both.items()
+            }
 
         after = self.equalized
         return {
             "stops": [finding.code for finding in self.findings if finding.stops],
             "warns": [finding.code for finding in self.findings if not finding.stops],
-            **{code: getattr(self, code).images for code, _, _ in _SENTENCES},
+            **{code: getattr(self, code).images for code in ALIKE},
             "unreadable": len(self.unreadable),
             "max_shortcut_auc": self.max_shortcut_auc,
             "judged": list(self.judged),
-            "container": short(self.container),
-            "content": short(self.content),
-            "equalized": after
-            and {
-                "size": after.size,
-                "quality": after.quality,
-                "container": short(after.container),
-                "content": short(after.content),
-            },
+            **short(self),
+            "equalized": after and {"size": after.size, "quality": after.quality, **short(after)},
             "baseline": self.baseline and asdict(self.baseline),
         }
 
