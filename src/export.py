@@ -5,18 +5,15 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from src import CheckFailed, InputError, options, processor
+from src import CheckFailed, InputError, options
 from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
-from src.data.folders import Sample
 from src.data.splits import CALIBRATION
 from src.detector import load, locate
 from src.detector.calibration import Calibration
@@ -24,9 +21,8 @@ from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines import reference, runtimes
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
-from src.exporting import agreement, graphs, quantise, recurrent, sample
-from src.exporting.agreement import Agreement, ClipAgreement
-from src.exporting.sample import Images
+from src.exporting import agreement, graphs, sample
+from src.exporting.trial import Trial
 from src.files import refuse_existing, write_text
 
 log = logging.getLogger(__name__)
@@ -128,14 +124,14 @@ def _made(
     outcomes, target = [], output or folder
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="export-", dir=target) as scratch:
-        exporter = _Exporter(detector, samples, images, wanted, seed, Path(scratch))
+        trial = Trial(detector, samples, images, wanted, seed, Path(scratch))
         for name in names:
-            exporter.write(name)
-            outcome = exporter.check(name)
-            if outcome.export and "int8" in outcome.export.allowed and output is None:
-                outcome = replace(outcome, export=exporter.calibrate(name, outcome.export))
-            outcomes.append(outcome)
-            if outcome.export is not None:
+            trial.write(name)
+            made, faults = trial.check(name)
+            if made is not None and "int8" in made.allowed and output is None:
+                made = _calibrated(made, name, trial)
+            outcomes.append(Outcome(name, made, faults))
+            if made is not None:
                 _move(Path(scratch), target, VARIANTS[name])
             elif output is None and name in card.exports:
                 for path in VARIANTS[name].files(folder):
@@ -144,114 +140,6 @@ def _made(
         reference.write(folder, detector.engine, card.image_size)
         _into_card(folder, outcomes)
     return outcomes
-
-
-@dataclass(frozen=True)
-class _Exporter:
-    """Writes exports into a scratch folder, and holds each against Keras."""
-
-    detector: Detector  # in Keras
-    samples: Sequence[Sample]
-    images: Images  # what exports are compared on
-    wanted: dict[str, np.ndarray]  # what Keras says of these images
-    seed: int
-    scratch: Path  # files that others are made out of lie here, too
-
-    @cached_property
-    def quantising(self) -> Images:
-        """What ranges are learnt by."""
-        return sample.read(self.detector, self.samples, "train", sample.QUANTISING, self.seed)
-
-    def write(self, name: str) -> None:
-        """Write the files of one export."""
-        variant, card = VARIANTS[name], self.detector.card
-        if variant.head:
-            recurrent.write(self.detector, name, self.scratch)
-            return
-        source, target = (self.scratch / VARIANTS[n].file for n in (variant.format, name))
-        if not source.exists():
-            known, features = self.detector.familiarity, card.temporal is not None
-            model = self.detector.model
-            graphs.write(model, card.temperature, source, variant.format, known, features)
-        if name == "onnx-float16":
-            graphs.halve(source, target)
-        elif name == "onnx-int8":
-            quantise.in_onnx(source, target, self.quantising.pixels)
-        elif name == "openvino-int8":
-            quantise.in_openvino(source, target, self.quantising.pixels)
-
-    def check(self, name: str) -> Outcome:
-        """Run an export in each of its precisions and compare it with Keras."""
-        variant, card = VARIANTS[name], self.detector.card
-        checks: dict[str, dict[str, Any]] = {}
-        faults: dict[str, str] = {}
-        for precision in variant.precisions:
-            if precision == "bfloat16" and not runtimes.native_bfloat16():
-                continue
-            try:
-                found = self._compare(name, precision)
-            except InputError as error:
-                # Exporters may be silent about a file that nothing can read.
-                faults[precision] = str(error)
-                continue
-            checks[precision] = asdict(found)
-            if fault := found.fault(precision):
-                faults[precision] = fault
-        allowed = [precision for precision in checks if precision not in faults]
-        if not allowed:
-            return Outcome(name, None, faults)
-        files = variant.files(self.scratch)
-        made = Export(
-            files={str(path.relative_to(self.scratch)): sha256(path) for path in files},
-            bytes=sum(path.stat().st_size for path in files),
-            temperature=card.temperature,
-            allowed=allowed,
-            checks=checks,
-            processor=processor.describe(),
-            images=self.images.said,
-            familiarity=card.familiarity_sha256,
-        )
-        return Outcome(name, made, faults)
-
-    def _compare(self, name: str, precision: str) -> Agreement | ClipAgreement:
-        variant, detector = VARIANTS[name], self.detector
-        if variant.head:
-            return recurrent.check(detector, name, self.scratch, self.wanted)
-        got = agreement.score(runtimes.make(variant, self.scratch, precision), self.images.pixels)
-        labels, known = self.images.labels, detector.calibration
-        found = agreement.compare(self.wanted, got, labels, known, precision)
-        return replace(found, clips=recurrent.carried(detector, self.wanted, got))
-
-    def calibrate(self, name: str, made: Export) -> Export:
-        """Give an int8 export a calibration of its own, on the images behind the detector's.
-
-        Where they are not all there the card's calibration goes on, and the export says so.
-        """
-        known, images = self.detector.calibration, made.images
-        own = None if known is None else self._own_calibration(name, known)
-        if known is not None and own is None:
-            said = "with the card's calibration, because the images behind it were not found"
-            runner = VARIANTS[name].runner
-            log.warning("int8 by %s goes %s: give them with --data-dir", runner, said)
-            images += f"; {said}"
-        images += f"; quantised by {self.quantising.said}"
-        return replace(made, images=images, calibration=None if own is None else own.to_dict())
-
-    def _own_calibration(self, name: str, known: Calibration) -> Calibration | None:
-        """Calibrate by an export's own scores; None where the images are not all there."""
-        card = self.detector.card
-        rates = {"max_false_fake": known.false_fake.asked, "max_false_real": known.false_real.asked}
-        divided = set_apart(self.samples, **rates, seed=card.seed)
-        apart = [sample for sample in divided if sample.split == CALIBRATION]
-        engine = runtimes.make(VARIANTS[name], self.scratch, "int8")
-        own = Detector(card, engine, lambda: self.detector.finder)
-        try:
-            found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=card.seed)
-        except (InputError, CheckFailed) as error:
-            log.info("no calibration of its own: %s", error)
-            return None
-        # The card keeps the scores of its images but no paths.
-        return found if _counts(found) == _counts(known) else None
 
 
 def _move(scratch: Path, folder: Path, variant: Variant) -> None:
@@ -263,6 +151,39 @@ def _move(scratch: Path, folder: Path, variant: Variant) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         # Copied, because another export may be made out of it.
         shutil.copyfile(path, target)
+
+
+def _calibrated(made: Export, name: str, trial: Trial) -> Export:
+    """Give an int8 export a calibration of its own, on the images behind the detector's.
+
+    Where they are not all there the card's calibration goes on, and the export says so.
+    """
+    known, images = trial.detector.calibration, made.images
+    own = None if known is None else _own_calibration(name, known, trial)
+    if known is not None and own is None:
+        said = "with the card's calibration, because the images behind it were not found"
+        runner = VARIANTS[name].runner
+        log.warning("int8 by %s goes %s: give them with --data-dir", runner, said)
+        images += f"; {said}"
+    images += f"; quantised by {trial.quantising.said}"
+    return replace(made, images=images, calibration=None if own is None else own.to_dict())
+
+
+def _own_calibration(name: str, known: Calibration, trial: Trial) -> Calibration | None:
+    """Calibrate by an export's own scores; None where the images are not all there."""
+    card = trial.detector.card
+    rates = {"max_false_fake": known.false_fake.asked, "max_false_real": known.false_real.asked}
+    divided = set_apart(trial.samples, **rates, seed=card.seed)
+    apart = [one for one in divided if one.split == CALIBRATION]
+    engine = runtimes.make(VARIANTS[name], trial.scratch, "int8")
+    own = Detector(card, engine, lambda: trial.detector.finder)
+    try:
+        found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=card.seed)
+    except (InputError, CheckFailed) as error:
+        log.info("no calibration of its own: %s", error)
+        return None
+    # The card keeps the scores of its images but no paths.
+    return found if _counts(found) == _counts(known) else None
 
 
 def _counts(calibration: Calibration) -> dict[str, dict[str, int]]:
