@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.settings import LOOPBACK, Settings
-from src import InputError
+from src import InputError, options
 from src.cli import Verb
 from src.detector import load, locate
-from src.detector.engines.choice import AUTO, CHOICES
-from src.detector.exports import PRECISIONS
-from src.detector.location import MODEL_HELP
+from src.detector.engines.choice import AUTO
 from src.explaining.rewriting import Endpoint
 
 if TYPE_CHECKING:
@@ -53,9 +51,9 @@ def make_app(
 
 
 @click.command(cls=Verb, context_settings={"auto_envvar_prefix": VARIABLES})
-@click.option("--model", help=MODEL_HELP)
-@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
+@options.model
+@options.engine
+@options.precision
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes a free one.")
 @click.option("--allowed-host", multiple=True, help="A name it is reached by; repeatable.")
@@ -85,14 +83,14 @@ def make_app(
     help="Seconds for a video.",
 )  # fmt: skip
 def command(
-    model: str | None, engine: str, precision: str | None, host: str, port: int, **options: Any
+    model: str | None, engine: str, precision: str | None, host: str, port: int, **chosen: Any
 ) -> None:
     """Judge images over HTTP, with a web page.
 
     It listens to this computer alone, and checks by which name it is addressed. Every option can
     be given in the environment as well, such as DEEPFAKE_SERVE_MODEL.
     """
-    settings = _settings(host, **options)
+    settings = _settings(host, **chosen)
     with _listen(host, port) as listener:
         made = make_app(settings, model, engine, precision)
         shown = f"[{host}]" if ":" in host else host
@@ -122,14 +120,14 @@ def run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
 def from_environment() -> FastAPI:
     """Return the service with its options out of the environment, for `uvicorn app:app`."""
     context = command.make_context("app", [])
-    options = context.params
+    chosen = context.params
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     for name in ("src", "app"):
         logging.getLogger(name).setLevel(logging.INFO)
-    made = {name: options.pop(name) for name in ("model", "engine", "precision")}
-    del options["port"]
+    made = {name: chosen.pop(name) for name in ("model", "engine", "precision")}
+    del chosen["port"]
     try:
-        return make_app(_settings(**options), **made)
+        return make_app(_settings(**chosen), **made)
     except InputError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(2) from error

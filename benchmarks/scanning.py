@@ -27,14 +27,13 @@ import click
 import numpy as np
 
 from benchmarks.inference import BATCH, draw
-from src import InputError, processor
+from src import InputError, options, processor
 from src.cli import Verb
 from src.data import folders, pixels
 from src.detector import load, locate
 from src.detector.card import CARD_FILE
 from src.detector.exports import sha256
 from src.detector.framing import FACES
-from src.detector.location import MODEL_HELP
 from src.files import refuse_existing, write_text
 from src.scanning.plan import LIST, Settings, begin, choose_part_size
 from src.scanning.workers import Task, on_ray
@@ -211,7 +210,7 @@ def estimate(rate: float, moved: dict[str, float], list_seconds: float) -> Estim
 
 
 @click.command(cls=Verb)
-@click.option("--model", help=MODEL_HELP)
+@options.model
 @click.option("--data-dir", "data_dirs", multiple=True, help="Images to judge; repeatable.")
 @click.option("--faces", type=click.Choice(FACES), default="off", help="Which are judged.")
 @click.option("--images", type=click.IntRange(1), default=2_560, help="How many files.")

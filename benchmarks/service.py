@@ -30,11 +30,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from src import CheckFailed, processor
+from src import CheckFailed, options, processor
 from src.cli import Verb
 from src.detector import load, locate
 from src.detector.detector import AT_ONCE, Detector
-from src.detector.location import MODEL_HELP
 
 PARTS = ("throughput", "overload")
 SIDE = 256
@@ -287,7 +286,7 @@ def _memory(process: int) -> int:
 
 
 @click.command(cls=Verb)
-@click.option("--model", help=MODEL_HELP)
+@options.model
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="Some of the parts.")
 @click.option("--seconds", type=click.FloatRange(1), default=20.0, help="Of each load.")
 @click.option("--places", type=click.IntRange(2), default=64, help="Of the service's queue.")

@@ -4,14 +4,15 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
-from src import CheckFailed
+from src import CheckFailed, options
 from src.auditing import memory
 from src.auditing.findings import MAX_SHORTCUT_AUC, Audit, Finding
-from src.auditing.shortcuts import Shortcut
 from src.auditing.survey import survey
 from src.cli import Verb
 from src.data import folders, pixels
@@ -57,12 +58,11 @@ def audit(
         InputError: no usable layout.
     """
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
-    key = memory.fingerprint(samples, equalize and ("median", image_size)) if remembered else ""
-    found = memory.recall(key) if remembered else None
-    if found is None:
-        found = survey(samples, equalize=equalize, image_size=image_size)
-        if remembered:
-            memory.remember(key, found)
+    make = partial(survey, samples, equalize=equalize, image_size=image_size)
+    if remembered:
+        found = memory.remembered(samples, equalize and ("median", image_size), make)
+    else:
+        found = make()
     return replace(found, max_shortcut_auc=max_shortcut_auc)
 
 
@@ -126,16 +126,11 @@ def _counts(audited: Audit) -> Iterator[tuple[object, ...]]:
 
 
 def _shortcuts(audited: Audit) -> Iterator[tuple[str, ...]]:
-    measured: list[tuple[str, Shortcut | None]] = [
-        ("the files", audited.container),
-        ("content statistics", audited.content),
-    ]
-    if audited.equalized:
-        measured += [
-            ("the files, equalised", audited.equalized.container),
-            ("content statistics, equalised", audited.equalized.content),
-        ]
-    for name, shortcut in measured:
+    measured = {"the files": audited.container, "content statistics": audited.content}
+    if again := audited.equalized:
+        measured["the files, equalised"] = again.container
+        measured["content statistics, equalised"] = again.content
+    for name, shortcut in measured.items():
         if shortcut is not None:
             alone = shortcut.cues[shortcut.strongest]
             told = alone > NOTHING
@@ -158,7 +153,7 @@ def _picture(path: str) -> page.Picture:
         return page.Picture(None, path)
 
 
-def _table(audited: Audit) -> Iterator[str]:
+def _lines(audited: Audit, output: Path) -> Iterator[str]:
     yield f"{'split':<12}{'real':>9}{'fake':>9}"
     for split, real, fake in _counts(audited):
         yield f"{split:<12}{real:>9}{fake:>9}"
@@ -170,11 +165,12 @@ def _table(audited: Audit) -> Iterator[str]:
     yield ""
     for finding in audited.findings:
         yield f"{'STOP   ' if finding.stops else 'warning'}  {finding.sentence}"
+    yield f"{verdict(audited)}\nwritten to {output}"
 
 
 @click.command(cls=Verb)
-@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("figures/audit"))
+@options.data_dirs
+@click.option("--output", type=options.PATH, default=Path("figures/audit"))
 @click.option(
     "--max-shortcut-auc",
     type=click.FloatRange(0.5, 1),
@@ -183,41 +179,19 @@ def _table(audited: Audit) -> Iterator[str]:
 )
 @click.option("--equalize", is_flag=True, help="Measure again after re-encoding all images alike.")
 @click.option("--image-size", type=click.IntRange(8), help="Side to equalise to; default: median.")
-@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class in each split.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
-@click.option("--seed", type=click.IntRange(0), default=0)
-@click.option("--json", "as_json", is_flag=True, help="Print audit.json.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier audit.")
-def command(
-    data_dirs: tuple[str, ...],
-    output: Path,
-    max_shortcut_auc: float,
-    equalize: bool,
-    image_size: int | None,
-    limit_per_class: int | None,
-    fraction: float | None,
-    seed: int,
-    as_json: bool,
-    overwrite: bool,
-) -> None:
+@options.limit_per_class("Images a class in each split.")
+@options.fraction
+@options.seed
+@options.as_json("Print audit.json.")
+@options.overwrite("Replace an earlier audit.")
+def command(output: Path, as_json: bool, overwrite: bool, **chosen: Any) -> None:
     """Audit a data set before anything is learnt from it: audit.json and audit.html."""
     for name in FILES:
         refuse_existing(output / name, overwrite)
-    audited = audit(
-        data_dirs,
-        max_shortcut_auc=max_shortcut_auc,
-        equalize=equalize,
-        image_size=image_size,
-        seed=seed,
-        limit_per_class=limit_per_class,
-        fraction=fraction,
-    )
+    audited = audit(**chosen)
     write(audited, output)
-    if as_json:
-        click.echo((output / "audit.json").read_text(encoding="utf-8"), nl=False)
-    else:
-        click.echo("\n".join(_table(audited)))
-        click.echo(f"{verdict(audited)}\nwritten to {output}")
+    text = json.dumps(audited.to_dict(), indent=2)
+    click.echo(text if as_json else "\n".join(_lines(audited, output)))
     if audited.stops:
         codes = ", ".join(finding.code for finding in audited.stops)
         raise CheckFailed(f"not fit to learn from: {codes}")

@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
-from src import InputError
+from src import InputError, options
 from src.cli import Verb
 from src.data import folders
 from src.data.folders import Sample
@@ -18,7 +19,6 @@ from src.detector.calibration import MAX_FALSE_FAKE, MAX_FALSE_REAL, Calibration
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
 from src.detector.engines import KERAS
-from src.detector.location import MODEL_HELP
 from src.evaluation import tracks
 from src.evaluation.judged import judge
 from src.files import write_text
@@ -159,41 +159,20 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command(cls=Verb)
-@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--model", help=MODEL_HELP)
+@options.data_dirs
+@options.model
 @click.option("--split", type=click.Choice(SPLITS), default=CALIBRATION)
 @click.option("--max-false-fake", type=RATE, default=MAX_FALSE_FAKE, help="Of real faces.")
 @click.option("--max-false-real", type=RATE, default=MAX_FALSE_REAL, help="Of fakes.")
-@click.option("--batch-size", type=click.IntRange(1), default=32)
+@options.batch_size
 @click.option("--seed", type=click.IntRange(0), help="[default: that of the training]")
 @click.option("--video", is_flag=True, help="Persons over time: videos, or frames of videos.")
-@click.option("--json", "as_json", is_flag=True, help="Print what goes into the card.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier calibration.")
-def command(
-    data_dirs: tuple[str, ...],
-    model: str | None,
-    split: str,
-    max_false_fake: float,
-    max_false_real: float,
-    batch_size: int,
-    seed: int | None,
-    video: bool,
-    as_json: bool,
-    overwrite: bool,
-) -> None:
+@options.as_json("Print what goes into the card.")
+@options.overwrite("Replace an earlier calibration.")
+def command(model: str | None, video: bool, as_json: bool, **chosen: Any) -> None:
     """Make a detector's error rates a promise, on images that it has not learnt from."""
     folder = locate(model, changing=True)
-    found = calibrate(
-        data_dirs,
-        folder,
-        split=split,
-        max_false_fake=max_false_fake,
-        max_false_real=max_false_real,
-        batch_size=batch_size,
-        seed=seed,
-        overwrite=overwrite,
-        video=video,
-    )
+    found = calibrate(model=folder, video=video, **chosen)
     if as_json:
         click.echo(json.dumps(found.to_dict()))
         return

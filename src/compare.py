@@ -1,13 +1,14 @@
 """Compare two detectors on the same images: what changed, and is it more than chance?"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from src import options
 from src.cli import Verb
 from src.data import dataset, folders
 from src.detector import load
@@ -33,13 +34,12 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain types for JSON."""
-        lost = sum(_lost(row) for row in self.changed)
         return {
             "images": self.images,
             "auc": asdict(self.auc) | {"difference": self.auc.difference},
             "answers": asdict(self.answers),
             "changed_verdicts": len(self.changed),
-            "lost": lost,
+            "lost": sum(map(_lost, self.changed)),
         }
 
 
@@ -90,15 +90,14 @@ def compare(
 
 
 def _row(label: int, before: Prediction, after: Prediction) -> dict[str, Any]:
-    values = (
-        before.path,
-        folders.CLASSES[label],
-        before.verdict,
-        after.verdict,
-        before.p_fake,
-        after.p_fake,
-    )
-    return dict(zip(COLUMNS, values, strict=True))
+    return {
+        "path": before.path,
+        "label": folders.CLASSES[label],
+        "before": before.verdict,
+        "after": after.verdict,
+        "p_fake_before": before.p_fake,
+        "p_fake_after": after.p_fake,
+    }
 
 
 def _lost(row: dict[str, Any]) -> bool:
@@ -115,49 +114,40 @@ def write(compared: Comparison, output: Path) -> None:
 @click.command(cls=Verb)
 @click.argument("first")
 @click.argument("second")
-@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("figures/comparison"))
-@click.option("--split", type=click.Choice(folders.SPLITS), default="test")
-@click.option("--batch-size", type=click.IntRange(1), default=32)
-@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
-@click.option("--seed", type=click.IntRange(0), default=0)
-@click.option("--json", "as_json", is_flag=True, help="Print comparison.json.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier comparison.")
-def command(
-    first: str,
-    second: str,
-    data_dirs: tuple[str, ...],
-    output: Path,
-    as_json: bool,
-    overwrite: bool,
-    **options: Any,
-) -> None:
+@options.data_dirs
+@click.option("--output", type=options.PATH, default=Path("figures/comparison"))
+@options.tested
+@options.seed
+@options.as_json("Print comparison.json.")
+@options.overwrite("Replace an earlier comparison.")
+def command(output: Path, as_json: bool, overwrite: bool, **chosen: Any) -> None:
     """Compare two bundles on the same images, with a ledger of every verdict that changed.
 
     FIRST and SECOND are folders, or hf://OWNER/NAME.
     """
     for name in FILES:
         refuse_existing(output / name, overwrite)
-    compared = compare(first, second, data_dirs, **options)
+    compared = compare(**chosen)
     write(compared, output)
-    if as_json:
-        click.echo((output / "comparison.json").read_text(encoding="utf-8"), nl=False)
-        return
+    text = json.dumps(compared.to_dict(), indent=2)
+    click.echo(text if as_json else "\n".join(_lines(compared, chosen["split"], output)))
+
+
+def _lines(compared: Comparison, split: str, output: Path) -> Iterator[str]:
     auc, answers = compared.auc, compared.answers
-    click.echo(f"{compared.images} images, split {options['split']}")
-    click.echo(f"AUC {auc.first:.3f} and {auc.second:.3f}")
-    click.echo(
+    yield f"{compared.images} images, split {split}"
+    yield f"AUC {auc.first:.3f} and {auc.second:.3f}"
+    yield (
         f"difference {auc.difference:+.3f} [{auc.low:+.3f}, {auc.high:+.3f}], "
         f"p = {auc.p_value:.2g} (DeLong)"
     )
-    click.echo(
+    yield (
         f"only the first is right on {answers.only_first}, only the second on "
         f"{answers.only_second} images, p = {answers.p_value:.2g} (McNemar)"
     )
-    lost = compared.to_dict()["lost"]
-    click.echo(f"{len(compared.changed)} verdicts changed, {lost} of them were right before")
-    click.echo(f"written to {output}")
+    lost = sum(map(_lost, compared.changed))
+    yield f"{len(compared.changed)} verdicts changed, {lost} of them were right before"
+    yield f"written to {output}"
 
 
 if __name__ == "__main__":

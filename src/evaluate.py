@@ -10,18 +10,17 @@ from typing import Any
 import click
 import numpy as np
 
-from src import CheckFailed
+from src import CheckFailed, options
 from src.auditing import facts
 from src.auditing.facts import Facts
 from src.cli import Verb
-from src.data import dataset, folders
+from src.data import dataset
+from src.data.folders import Sample
 from src.detector import load, locate, verdict
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
-from src.detector.engines.choice import AUTO, CHOICES
-from src.detector.exports import PRECISIONS
-from src.detector.framing import FACES
-from src.detector.location import MODEL_HELP
+from src.detector.engines.choice import AUTO
+from src.detector.prediction import Prediction
 from src.evaluation import (
     figures,
     mistakes,
@@ -34,7 +33,7 @@ from src.evaluation import (
 )
 from src.evaluation.heatmaps import explanations, truth
 from src.evaluation.heatmaps.truth import Truth
-from src.evaluation.judged import judge
+from src.evaluation.judged import Judged, judge
 from src.evaluation.promise import Divided, Kept
 from src.evaluation.results import Evaluation, Result
 from src.evaluation.sight import Sight
@@ -114,14 +113,16 @@ def evaluate(
     if quick:
         return found
     rows = robustness.corrupted(judged, detector, faces, batch_size, seed)
-    return _looked_into(replace(found, robustness=rows), data_dirs, detector, faces, seed)
+    return replace(found, robustness=rows, **_looked_into(judged, data_dirs, detector, faces))
 
 
 def _by_set(
     data_dirs: Sequence[str | Path], whole: Result, detector: Detector, known: Facts, faces: str
 ) -> list[Result]:
     """Return a result a data folder; that of a single one is the whole."""
-    names = _names(data_dirs)
+    last = [Path(folder).resolve().name for folder in data_dirs]
+    # As it was given where the last part is not unique.
+    names = [n if last.count(n) == 1 else str(f) for n, f in zip(last, data_dirs, strict=True)]
     if len(names) == 1:
         return [replace(whole, name=names[0])]
     found = []
@@ -135,15 +136,6 @@ def _by_set(
     return found
 
 
-def _names(data_dirs: Sequence[str | Path]) -> list[str]:
-    """Name the data folders by their last part, or as they were given where that is not unique."""
-    last = [Path(folder).resolve().name for folder in data_dirs]
-    return [
-        name if last.count(name) == 1 else str(folder)
-        for name, folder in zip(last, data_dirs, strict=True)
-    ]
-
-
 def _promises(
     detector: Detector, whole: Result
 ) -> tuple[dict[str, Kept | None], dict[str, Divided]]:
@@ -155,15 +147,10 @@ def _promises(
 
 
 def _looked_into(
-    found: Evaluation,
-    data_dirs: Sequence[str | Path],
-    detector: Detector,
-    faces: str,
-    seed: int,
-) -> Evaluation:
-    """Add what takes many looks at an image: attacks, heatmaps, features; of a seeded sample."""
-    judged = found.whole.judged
-    chosen = judged.draw(EXPLAINED, seed)
+    judged: Judged, data_dirs: Sequence[str | Path], detector: Detector, faces: str
+) -> dict[str, Any]:
+    """Measure what takes many looks at an image: attacks, heatmaps, features; of some images."""
+    seed, chosen = judged.seed, judged.draw(EXPLAINED, judged.seed)
     samples, labels = [judged.samples[i] for i in chosen], judged.labels[chosen]
     seen = sight.see(detector, [str(sample.path) for sample in samples], faces)
     images = np.stack([one.input for one in seen])
@@ -172,12 +159,11 @@ def _looked_into(
     some = np.concatenate([np.flatnonzero(labels == label)[:ATTACKED] for label in (0, 1)])
     groups = [samples[i].group for i in some]
     points = mistakes.project(detector.features(images))
-    return replace(
-        found,
-        attacks=robustness.attacked(detector, images[some], labels[some], groups, seed),
-        explanations=explanations.measure(detector, images, masks, seed=seed),
-        features=mistakes.Features(points, labels, mistakes.is_wrong(judged)[chosen]),
-    )
+    return {
+        "attacks": robustness.attacked(detector, images[some], labels[some], groups, seed),
+        "explanations": explanations.measure(detector, images, masks, seed=seed),
+        "features": mistakes.Features(points, labels, mistakes.is_wrong(judged)[chosen]),
+    }
 
 
 def _mask(known: Truth | None, seen: Sight) -> np.ndarray | None:
@@ -205,26 +191,25 @@ def write(found: Evaluation, output: Path) -> None:
             plots.save(figure, output / f"{name}.png")
             advance()
     contents = {name: (output / f"{name}.png").read_bytes() for name in drawn}
-    write_table(output / "predictions.csv", list(_rows(found)), COLUMNS)
+    judged = found.whole.judged
+    rows = list(map(_row, judged.samples, judged.predictions))
+    write_table(output / "predictions.csv", rows, COLUMNS)
     write_text(output / "metrics.json", json.dumps(found.to_dict(), indent=2) + "\n")
     write_text(output / "report.html", report.render(found, contents))
 
 
-def _rows(found: Evaluation) -> Iterator[dict[str, Any]]:
-    judged = found.whole.judged
-    for sample, said in zip(judged.samples, judged.predictions, strict=True):
-        values = (
-            sample.path,
-            sample.label,
-            said.p_fake,
-            said.logit,
-            said.verdict,
-            " ".join(said.reasons),
-            sample.source,
-            sample.group,
-            said.unfamiliarity,
-        )
-        yield dict(zip(COLUMNS, values, strict=True))
+def _row(sample: Sample, said: Prediction) -> dict[str, Any]:
+    return {
+        "path": sample.path,
+        "label": sample.label,
+        "p_fake": said.p_fake,
+        "logit": said.logit,
+        "verdict": said.verdict,
+        "reasons": " ".join(said.reasons),
+        "source": sample.source,
+        "group": sample.group,
+        "unfamiliarity": said.unfamiliarity,
+    }
 
 
 def update_card(found: Evaluation, model: Path) -> None:
@@ -243,17 +228,12 @@ def update_card(found: Evaluation, model: Path) -> None:
 
 
 @click.command(cls=Verb)
-@click.option("--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable.")
-@click.option("--model", help=MODEL_HELP)
-@click.option("--output", type=click.Path(path_type=Path), default=Path("figures/evaluation"))
-@click.option("--split", type=click.Choice(folders.SPLITS), default="test")
-@click.option("--batch-size", type=click.IntRange(1), default=32)
-@click.option("--limit-per-class", type=click.IntRange(1), help="Images a class.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images.")
-@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
-@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
-@click.option("--seed", type=click.IntRange(0), default=0)
+@options.data_dirs
+@options.model
+@click.option("--output", type=options.PATH, default=Path("figures/evaluation"))
+@options.tested
+@options.judging
+@options.seed
 @click.option("--quick", is_flag=True, help="Without robustness, attacks and explanations.")
 @click.option(
     "--require",
@@ -263,18 +243,12 @@ def update_card(found: Evaluation, model: Path) -> None:
     help="Exit with 1 unless met, such as auc=0.95 or false_fake=0.02; repeatable.",
 )
 @click.option("--update-card", "into_card", is_flag=True, help="Add the results to the card.")
-@click.option("--json", "as_json", is_flag=True, help="Print metrics.json.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation.")
+@options.as_json("Print metrics.json.")
+@options.overwrite("Replace an earlier evaluation.")
 def command(
-    data_dirs: tuple[str, ...],
-    model: str | None,
-    output: Path,
-    required: tuple[str, ...],
-    into_card: bool,
-    as_json: bool,
-    overwrite: bool,
-    **options: Any,
-) -> None:
+    model: str | None, output: Path, required: tuple[str, ...], into_card: bool, as_json: bool,
+    overwrite: bool, **chosen: Any,
+) -> None:  # fmt: skip
     """Measure a detector on test images: numbers, figures and a report that stands alone.
 
     Several --data-dir give one report with a row each.
@@ -283,38 +257,33 @@ def command(
         refuse_existing(output / name, overwrite)
     goals = [requirements.parse(text) for text in required]
     folder = locate(model, changing=into_card)
-    found = evaluate(data_dirs, folder, **options)
+    found = evaluate(model=folder, **chosen)
     write(found, output)
     if into_card:
         update_card(found, folder)
-    if as_json:
-        click.echo((output / "metrics.json").read_text(encoding="utf-8"), nl=False)
-    else:
-        _tell(found, output)
-    failures = [failure for goal in goals if (failure := goal.failure(found.to_dict()))]
+    numbers = found.to_dict()
+    click.echo(json.dumps(numbers, indent=2) if as_json else "\n".join(_lines(found, output)))
+    failures = [failure for goal in goals if (failure := goal.failure(numbers))]
     if failures:
         raise CheckFailed("; ".join(failures))
 
 
-def _tell(found: Evaluation, output: Path) -> None:
+def _lines(found: Evaluation, output: Path) -> Iterator[str]:
     whole = found.whole
     measured, said = found.metrics, whole.verdicts
-    click.echo(f"{measured.real} real and {measured.fake} fake images, split {found.split}")
-    click.echo(f"accuracy at p_fake 0.5 {measured.accuracy}")
-    for text, share in {
-        "without a verdict": said.inconclusive,
-        "real faces called fake": said.false_fake,
-        "fakes called real": said.false_real,
-    }.items():
-        click.echo(f"{text} {share}")
+    yield f"{measured.real} real and {measured.fake} fake images, split {found.split}"
+    yield f"accuracy at p_fake 0.5 {measured.accuracy}"
+    yield f"without a verdict {said.inconclusive}"
+    yield f"real faces called fake {said.false_fake}"
+    yield f"fakes called real {said.false_real}"
     if whole.baseline:
-        click.echo(f"AUC of a baseline that sees six simple statistics {whole.baseline.auc}")
+        yield f"AUC of a baseline that sees six simple statistics {whole.baseline.auc}"
     if whole.equalized:
-        click.echo(f"AUC on images re-encoded alike, as in training {whole.equalized.auc}")
+        yield f"AUC on images re-encoded alike, as in training {whole.equalized.auc}"
     for result in found.sets if len(found.sets) > 1 else ():
-        click.echo(f"{result.name}: AUC {result.metrics.auc if result.metrics else 'one class'}")
-    click.echo(f"{found.split} AUC {measured.auc}")
-    click.echo(f"written to {output}")
+        yield f"{result.name}: AUC {result.metrics.auc if result.metrics else 'one class'}"
+    yield f"{found.split} AUC {measured.auc}"
+    yield f"written to {output}"
 
 
 if __name__ == "__main__":

@@ -9,14 +9,11 @@ from typing import Any, Literal
 
 import click
 
-from src import InputError
+from src import InputError, options
 from src.cli import Verb
 from src.data import pixels
 from src.detector import load
 from src.detector.detector import Detector
-from src.detector.engines.choice import AUTO, CHOICES
-from src.detector.framing import FACES
-from src.detector.location import MODEL_HELP
 from src.explaining import measurements, notes, papers, retrieval, writing
 from src.explaining.measurements import Measured
 from src.explaining.notes import Note
@@ -153,18 +150,16 @@ def our_notes() -> Library:
 
 @click.command(cls=Verb)
 @click.argument("images", nargs=-1, required=True)
-@click.option("--model", help=MODEL_HELP)
-@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+@options.model
+@options.faces
 @click.option("--careful", is_flag=True, help="The verdict must survive mild re-encodings.")
-@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
+@options.engine
 @click.option(
     "--trust-anchors",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="PEM file with trusted roots of Content Credentials.",
 )
-@click.option(
-    "--papers", type=click.Path(path_type=Path), help="Folder with PDFs that may be cited, too."
-)
+@click.option("--papers", type=options.PATH, help="Folder with PDFs that may be cited, too.")
 @click.option("--dense", "by_meaning", is_flag=True, help="Search notes by meaning as well.")
 @click.option("--llm", is_flag=True, help="Let a language model write; checked, never trusted.")
 @click.option("--llm-model", envvar="DEEPFAKE_LLM_MODEL", help="Its name.")
@@ -176,14 +171,11 @@ def our_notes() -> Library:
     default=30.0,
     help="How long it may take.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object an image and line.")
+@options.as_json("One JSON object an image and line.")
 def command(
     images: tuple[str, ...],
     model: str | None,
-    faces: str,
-    careful: bool,
     engine: str,
-    trust_anchors: Path | None,
     papers: Path | None,
     by_meaning: bool,
     llm: bool,
@@ -192,6 +184,7 @@ def command(
     llm_key: str | None,
     llm_seconds: float,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Say in words why, every sentence with what it rests on."""
     endpoint = None
@@ -203,18 +196,9 @@ def command(
     library = Library(notes.load(), encoder) if by_meaning else our_notes()
     own = _index(papers, encoder) if papers is not None else None
     detector = load(model, engine)
+    chosen |= {"library": library, "own": own, "endpoint": endpoint}
     for path in images:
-        found = explain(
-            pixels.content(path),
-            path,
-            detector,
-            faces=faces,
-            careful=careful,
-            trust_anchors=trust_anchors,
-            library=library,
-            own=own,
-            endpoint=endpoint,
-        )
+        found = explain(pixels.content(path), path, detector, **chosen)
         _tell(found, as_json=as_json, many=len(images) > 1)
 
 

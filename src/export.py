@@ -5,36 +5,30 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from src import CheckFailed, InputError, processor
+from src import CheckFailed, InputError, options
 from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
-from src.data.folders import Sample
 from src.data.splits import CALIBRATION
 from src.detector import load, locate
 from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
-from src.detector.engines import Engine, reference, runtimes
+from src.detector.engines import reference, runtimes
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
-from src.detector.location import MODEL_HELP
-from src.exporting import agreement, graphs, quantise, recurrent, sample
-from src.exporting.agreement import Agreement, ClipAgreement
-from src.exporting.sample import Images
+from src.exporting import agreement, graphs, sample
+from src.exporting.trial import Trial
 from src.files import refuse_existing, write_text
 
 log = logging.getLogger(__name__)
 
 ALL = "all"
 CHOICES = (*dict.fromkeys((*FORMATS, *VARIANTS)), ALL)
-INT8 = ("int8",)
 
 
 @dataclass(frozen=True)
@@ -89,9 +83,9 @@ def export(
     ]
     if not wanted:
         raise InputError(f"{folder} has no temporal head; `deepfake train --temporal lstm` adds it")
-    done = [] if overwrite or output else [name for name in wanted if _is_there(folder, card, name)]
-    outcomes = [Outcome(name, Export.of(card.exports, name), {}, kept=True) for name in done]
-    rest = [name for name in wanted if name not in done]
+    known = {} if overwrite or output else {name: _known(folder, card, name) for name in wanted}
+    outcomes = [Outcome(name, one, {}, kept=True) for name, one in known.items() if one]
+    rest = [name for name in wanted if not known.get(name)]
     if "openvino-int8" in rest and find_spec("nncf") is None:
         log.warning("int8 for OpenVINO is left out: pip install 'deepfake-detector[export]'")
         rest.remove("openvino-int8")
@@ -99,108 +93,23 @@ def export(
         for name in rest:
             if not VARIANTS[name].head:
                 graphs.require_exporter(VARIANTS[name].format)
-        outcomes += _exported(folder, card, rest, data_dirs, output, seed)
+        outcomes += _made(folder, card, rest, data_dirs, output, seed)
     return outcomes
 
 
-def _is_there(folder: Path, card: Card, name: str) -> bool:
-    """Tell whether a bundle holds an export, with temperature and familiarity as they are now."""
-    found = Export.of(card.exports, name)
-    if found is None or found.temperature != card.temperature:
-        return False
-    if found.familiarity != card.familiarity_sha256:
-        return False
+def _known(folder: Path, card: Card, name: str) -> Export | None:
+    """Return an export that a bundle holds, with temperature and familiarity as they are now."""
+    found, now = Export.of(card.exports, name), (card.temperature, card.familiarity_sha256)
+    if found is None or (found.temperature, found.familiarity) != now:
+        return None
     try:
         found.require_whole(folder)
     except InputError:
-        return False
-    return True
+        return None
+    return found
 
 
-@dataclass(frozen=True)
-class _Exporter:
-    """Writes exports into a scratch folder, and holds each against Keras."""
-
-    detector: Detector  # in Keras
-    samples: Sequence[Sample]
-    images: Images  # what exports are compared on
-    wanted: dict[str, np.ndarray]  # what Keras says of these images
-    seed: int
-    scratch: Path  # files that others are made out of lie here, too
-
-    @cached_property
-    def quantising(self) -> Images:
-        """What ranges are learnt by."""
-        return sample.read(self.detector, self.samples, "train", sample.QUANTISING, self.seed)
-
-    def write(self, name: str) -> None:
-        """Write the files of one export."""
-        variant, card = VARIANTS[name], self.detector.card
-        if variant.head:
-            recurrent.write(self.detector, name, self.scratch)
-            return
-        source, target = (self.scratch / VARIANTS[n].file for n in (variant.format, name))
-        if not source.exists():
-            known, features = self.detector.familiarity, card.temporal is not None
-            model = self.detector.model
-            graphs.write(model, card.temperature, source, variant.format, known, features)
-        if name == "onnx-float16":
-            graphs.halve(source, target)
-        elif name == "onnx-int8":
-            quantise.in_onnx(source, target, self.quantising.pixels)
-        elif name == "openvino-int8":
-            quantise.in_openvino(source, target, self.quantising.pixels)
-
-    def check(self, name: str) -> Outcome:
-        """Run an export in each of its precisions and compare it with Keras."""
-        variant, card = VARIANTS[name], self.detector.card
-        checks: dict[str, dict[str, Any]] = {}
-        faults: dict[str, str] = {}
-        for precision in variant.precisions:
-            if precision == "bfloat16" and not runtimes.native_bfloat16():
-                continue
-            try:
-                found = self._compare(name, precision)
-            except InputError as error:
-                # Exporters may be silent about a file that nothing can read.
-                faults[precision] = str(error)
-                continue
-            checks[precision] = asdict(found)
-            if fault := found.fault(precision):
-                faults[precision] = fault
-        allowed = [precision for precision in checks if precision not in faults]
-        if not allowed:
-            return Outcome(name, None, faults)
-        files = variant.files(self.scratch)
-        made = Export(
-            files={str(path.relative_to(self.scratch)): sha256(path) for path in files},
-            bytes=sum(path.stat().st_size for path in files),
-            temperature=card.temperature,
-            allowed=allowed,
-            checks=checks,
-            processor=processor.describe(),
-            images=self.images.said,
-            familiarity=card.familiarity_sha256,
-        )
-        return Outcome(name, made, faults)
-
-    def _compare(self, name: str, precision: str) -> Agreement | ClipAgreement:
-        variant, detector = VARIANTS[name], self.detector
-        if variant.head:
-            return recurrent.check(detector, name, self.scratch, self.wanted)
-        got = agreement.score(runtimes.make(variant, self.scratch, precision), self.images.pixels)
-        labels, known = self.images.labels, detector.calibration
-        found = agreement.compare(self.wanted, got, labels, known, precision)
-        return replace(found, clips=recurrent.carried(detector, self.wanted, got))
-
-    def calibrate(self, name: str, made: Export) -> Export:
-        """Give an int8 export a calibration of its own, see `_with_own_calibration`."""
-        engine = runtimes.make(VARIANTS[name], self.scratch, "int8")
-        own = _with_own_calibration(made, self.detector, engine, self.samples)
-        return replace(own, images=f"{own.images}; quantised by {self.quantising.said}")
-
-
-def _exported(
+def _made(
     folder: Path,
     card: Card,
     names: Sequence[str],
@@ -208,20 +117,21 @@ def _exported(
     output: Path | None,
     seed: int,
 ) -> list[Outcome]:
+    """Write, check and take up exports one by one; those of a bundle stand in its card then."""
     detector, samples = load(folder, "keras"), sample.find(card, data_dirs)
     images = sample.read(detector, samples, "validation", sample.COMPARED, seed)
     wanted = agreement.score(detector.engine, images.pixels)
     outcomes, target = [], output or folder
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="export-", dir=target) as scratch:
-        exporter = _Exporter(detector, samples, images, wanted, seed, Path(scratch))
+        trial = Trial(detector, samples, images, wanted, seed, Path(scratch))
         for name in names:
-            exporter.write(name)
-            outcome = exporter.check(name)
-            if outcome.export and VARIANTS[name].precisions == INT8 and output is None:
-                outcome = replace(outcome, export=exporter.calibrate(name, outcome.export))
-            outcomes.append(outcome)
-            if outcome.export is not None:
+            trial.write(name)
+            made, faults = trial.check(name)
+            if made is not None and "int8" in made.allowed and output is None:
+                made = _calibrated(made, name, trial)
+            outcomes.append(Outcome(name, made, faults))
+            if made is not None:
                 _move(Path(scratch), target, VARIANTS[name])
             elif output is None and name in card.exports:
                 for path in VARIANTS[name].files(folder):
@@ -243,38 +153,43 @@ def _move(scratch: Path, folder: Path, variant: Variant) -> None:
         shutil.copyfile(path, target)
 
 
-def _with_own_calibration(
-    export: Export, detector: Detector, engine: Engine, samples: Sequence[Sample]
-) -> Export:
-    """Calibrate an export by its own scores, on the images that calibrated the detector.
+def _calibrated(made: Export, name: str, trial: Trial) -> Export:
+    """Give an int8 export a calibration of its own, on the images behind the detector's.
 
     Where they are not all there the card's calibration goes on, and the export says so.
     """
-    card, known = detector.card, detector.calibration
-    if known is None:
-        return export
+    known, images = trial.detector.calibration, made.images
+    own = None if known is None else _own_calibration(name, known, trial)
+    if known is not None and own is None:
+        said = "with the card's calibration, because the images behind it were not found"
+        runner = VARIANTS[name].runner
+        log.warning("int8 by %s goes %s: give them with --data-dir", runner, said)
+        images += f"; {said}"
+    images += f"; quantised by {trial.quantising.said}"
+    return replace(made, images=images, calibration=None if own is None else own.to_dict())
+
+
+def _own_calibration(name: str, known: Calibration, trial: Trial) -> Calibration | None:
+    """Calibrate by an export's own scores; None where the images are not all there."""
+    card = trial.detector.card
     rates = {"max_false_fake": known.false_fake.asked, "max_false_real": known.false_real.asked}
-    seed = card.seed
-    apart = [one for one in set_apart(samples, **rates, seed=seed) if one.split == CALIBRATION]
-    own = Detector(card, engine, lambda: detector.finder)
+    divided = set_apart(trial.samples, **rates, seed=card.seed)
+    apart = [one for one in divided if one.split == CALIBRATION]
+    engine = runtimes.make(VARIANTS[name], trial.scratch, "int8")
+    own = Detector(card, engine, lambda: trial.detector.finder)
     try:
-        found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=seed)
+        found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=card.seed)
     except (InputError, CheckFailed) as error:
         log.info("no calibration of its own: %s", error)
-        found = None
+        return None
     # The card keeps the scores of its images but no paths.
-    if found is None or _counts(found) != _counts(known):
-        said = "with the card's calibration, because the images behind it were not found"
-        log.warning("int8 by %s goes %s: give them with --data-dir", engine.name, said)
-        return replace(export, images=f"{export.images}; {said}")
-    return replace(export, calibration=found.to_dict())
+    return found if _counts(found) == _counts(known) else None
 
 
-def _counts(calibration: Calibration) -> dict[tuple[str, str], int]:
+def _counts(calibration: Calibration) -> dict[str, dict[str, int]]:
     return {
-        (name, source): len(values)
+        name: {source: len(values) for source, values in sources.items()}
         for name, sources in calibration.scores.items()
-        for source, values in sources.items()
     }
 
 
@@ -282,32 +197,24 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
     """Write into the card what was accepted; what was rejected is in it no longer."""
     card = read_card(folder)
     made = {one.name: one.export and asdict(one.export) for one in outcomes}
-    exports = {name: made.get(name, known) for name, known in (card.exports | made).items()}
-    kept = {name: known for name, known in exports.items() if known is not None}
+    kept = {name: known for name, known in (card.exports | made).items() if known is not None}
     name = reference.REFERENCE_FILE
     files = card.files | {name: sha256(folder / name)}
     write_text(folder / CARD_FILE, replace(card, files=files, exports=kept).to_json())
 
 
 @click.command(cls=Verb)
-@click.option("--model", help=MODEL_HELP)
+@options.model
 @click.option("--format", type=click.Choice(CHOICES), default=ALL)
 @click.option("--data-dir", "data_dirs", multiple=True, help="Images to check on; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), help="[default: into the bundle]")
-@click.option("--seed", type=click.IntRange(0), default=0)
-@click.option("--overwrite", is_flag=True, help="Make anew what the bundle holds.")
-def command(
-    model: str | None,
-    format: str,
-    data_dirs: tuple[str, ...],
-    output: Path | None,
-    seed: int,
-    overwrite: bool,
-) -> None:
+@click.option("--output", type=options.PATH, help="[default: into the bundle]")
+@options.seed
+@options.overwrite("Make anew what the bundle holds.")
+def command(format: str, output: Path | None, overwrite: bool, **chosen: Any) -> None:
     """Write a detector's network for other runtimes, each file checked against Keras."""
     if output is not None:
         refuse_existing(output, overwrite)
-    outcomes = export(model, format, data_dirs, output=output, overwrite=overwrite, seed=seed)
+    outcomes = export(format=format, output=output, overwrite=overwrite, **chosen)
     rejected = [outcome.sentence() for outcome in outcomes if outcome.export is None]
     for outcome in outcomes:
         if outcome.export is not None or format == ALL:

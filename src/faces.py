@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,13 +13,14 @@ import click
 import numpy as np
 from PIL import Image
 
-from src import InputError, progress
+from src import InputError, options, progress
 from src.cli import Verb
 from src.data import faces, folders, footage, layout, pixels, tracks, videos
 from src.data.faces import Finder
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 
-FORMATS = ("jpeg", "png")
+# Suffixes of the files that are written.
+FORMATS = {"jpeg": ".jpg", "png": ".png"}
 QUALITY = 95  # of JPEG
 NO_FACE = "no face was found"
 
@@ -57,8 +58,8 @@ class _Job:
     group: str | None
 
 
-# Reads a file, writes its crops through the function that it is handed, name and pixels.
-_Work = Callable[[_Job, Callable[[str, np.ndarray], None]], None]
+# Reads a file and yields its crops, each with its name.
+_Cut = Callable[[_Job], Iterator[tuple[str, np.ndarray]]]
 
 
 def crop_set(
@@ -91,14 +92,13 @@ def crop_set(
         alone = unknown and style.choice == "largest"
         jobs.append(_Job(sample.path, plain, None if alone else sample.group))
 
-    def work(job: _Job, write: Callable[[str, np.ndarray], None]) -> None:
+    def cut(job: _Job) -> Iterator[tuple[str, np.ndarray]]:
         image = pixels.read(job.path)
-        chosen = faces.choose(finder.find(image), style.choice)
-        for number, face in enumerate(chosen):
+        for number, face in enumerate(faces.choose(finder.find(image), style.choice)):
             name = job.name if style.choice == "largest" else f"{job.name}_face{number}"
-            write(name, faces.crop(image, face, style.framing))
+            yield name, faces.crop(image, face, style.framing)
 
-    return _crop(jobs, work, data_dir, output, style, overwrite)
+    return _crop(jobs, cut, data_dir, output, style, overwrite)
 
 
 def crop_videos(
@@ -125,7 +125,7 @@ def crop_videos(
     plain = _plain_names([video.name + video.path.suffix for video in found])
     jobs = [_Job(video.path, name, video.group) for video, name in zip(found, plain, strict=True)]
 
-    def work(job: _Job, write: Callable[[str, np.ndarray], None]) -> None:
+    def cut(job: _Job) -> Iterator[tuple[str, np.ndarray]]:
         seen = list(footage.frames(job.path, frames))
         persons = tracks.link([finder.find(image) for _, image in seen])
         chosen: Iterable[int] = range(len(persons))
@@ -135,9 +135,9 @@ def crop_videos(
             for position, face in persons[person].items():
                 number, image = seen[position]
                 crop = faces.crop(image, face, style.framing)
-                write(f"{job.name}_{number:05}_person{person}", crop)
+                yield f"{job.name}_{number:05}_person{person}", crop
 
-    return _crop(jobs, work, root, output, style, overwrite)
+    return _crop(jobs, cut, root, output, style, overwrite)
 
 
 def cut_videos(data_dirs: Sequence[str], folder: Path, *, frames: int) -> tuple[str, ...]:
@@ -173,7 +173,7 @@ def _plain_names(names: Sequence[str]) -> list[str]:
 
 
 def _crop(
-    jobs: Sequence[_Job], work: _Work, source: Path, output: Path, style: Style, overwrite: bool
+    jobs: Sequence[_Job], cut: _Cut, source: Path, output: Path, style: Style, overwrite: bool
 ) -> Cropped:
     """Do the work for every file on all cores and write the folder, whole or not at all."""
     without, groups = [], []
@@ -183,7 +183,7 @@ def _crop(
         ThreadPoolExecutor(os.cpu_count()) as pool,
         progress.bar("Cropping", len(jobs)) as advance,
     ):
-        outcomes = pool.map(lambda job: _one(job, work, folder, style), jobs)
+        outcomes = pool.map(lambda job: _write(job, cut, folder, style), jobs)
         for job, (written, problem) in zip(jobs, outcomes, strict=True):
             crops += len(written)
             if job.group is not None:
@@ -201,44 +201,41 @@ def _crop(
     return Cropped(str(output), len(jobs), crops, no_face, len(without) - no_face)
 
 
-def _one(job: _Job, work: _Work, folder: Path, style: Style) -> tuple[list[str], str]:
+def _write(job: _Job, cut: _Cut, folder: Path, style: Style) -> tuple[list[str], str]:
     """Write the crops of one file; return their names and, if it is unreadable, why."""
     written: list[str] = []
-
-    def write(name: str, crop: np.ndarray) -> None:
-        name = f"{name}.{'jpg' if style.file_format == 'jpeg' else 'png'}"
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(pixels.resize(crop, style.size) if style.size else crop)
-        picture.save(folder / name, style.file_format, quality=QUALITY, subsampling=0)
-        written.append(name)
-
     try:
-        work(job, write)
+        for plain, crop in cut(job):
+            name = plain + FORMATS[style.file_format]
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            picture = Image.fromarray(pixels.resize(crop, style.size) if style.size else crop)
+            picture.save(folder / name, quality=QUALITY, subsampling=0)
+            written.append(name)
     except (pixels.ImageError, footage.VideoError) as error:
         return written, str(error)
     return written, ""
 
 
 @click.command(cls=Verb)
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Images to crop.")
-@click.option("--videos", "root", type=click.Path(path_type=Path), help="Videos to crop.")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="New folder.")
+@click.option("--data-dir", type=options.PATH, help="Images to crop.")
+@click.option("--videos", "root", type=options.PATH, help="Videos to crop.")
+@click.option("--output", type=options.PATH, required=True, help="New folder.")
 @click.option("--faces", "choice", type=click.Choice(faces.CHOICES), default="largest")
 @click.option("--framing", type=float, default=0.7, help="Share of the width that a face fills.")
 @click.option("--size", type=click.IntRange(0), default=0, help="Side in pixels; 0: as it is.")
-@click.option("--format", "file_format", type=click.Choice(FORMATS), default="jpeg")
+@click.option("--format", "file_format", type=click.Choice(list(FORMATS)), default="jpeg")
 @click.option("--frames", type=click.IntRange(1), default=10, help="Frames a video.")
 @click.option("--compression", help="Of FaceForensics++, where there are several: c23, ...")
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.overwrite("Replace an existing output.")
+@options.as_json("One JSON object.")
 def command(
     data_dir: Path | None, root: Path | None, output: Path, frames: int,
-    compression: str | None, overwrite: bool, as_json: bool, **options: Any,
+    compression: str | None, overwrite: bool, as_json: bool, **chosen: Any,
 ) -> None:  # fmt: skip
     """Crop a set of images, or a tree of videos, to faces."""
     if (data_dir is None) == (root is None):
         raise InputError("give either --data-dir with images or --videos with videos")
-    style = Style(**options)
+    style = Style(**chosen)
     if not 0 < style.framing <= 1:
         raise InputError(f"--framing: expected more than 0 and at most 1, got {style.framing}")
     finder = Finder.from_package()

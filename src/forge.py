@@ -15,18 +15,16 @@ import click
 import numpy as np
 from PIL import Image
 
-from src import InputError
+from src import InputError, options
 from src.cli import Verb
 from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
 from src.data.faces import Finder
 from src.data.layout import Meaning, meaning
 from src.data.self_blend import Blend, landmarks_of, self_blend
+from src.faces import FORMATS, QUALITY
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 from src.progress import bar
-
-FORMATS = {"jpeg": ".jpg", "png": ".png"}
-QUALITY = 95  # of JPEG
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def forge(
         real_dir: photographs, or a data set whose real images are taken; see `folders.scan_real`.
         per_image: pairs a photograph.
         seed: of all that is drawn, and of the split where the photographs have none.
-        format: key of `FORMATS`.
+        format: key of `faces.FORMATS`.
         finder: finds the faces; None takes the one that comes with the package.
 
     Raises:
@@ -181,25 +179,23 @@ def _account(
 
 
 @click.command(cls=Verb)
-@click.argument("real_dir", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The new folder.")
+@click.argument("real_dir", type=options.PATH)
+@click.option("--output", type=options.PATH, required=True, help="The new folder.")
 @click.option("--per-image", type=click.IntRange(1), default=1, help="Pairs a photograph.")
-@click.option("--seed", type=click.IntRange(0), default=0)
+@options.seed
 @click.option("--format", type=click.Choice(list(FORMATS)), default="jpeg")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
-@click.option("--overwrite", is_flag=True, help="Replace the output folder.")
-def command(real_dir: Path, output: Path, as_json: bool, **options: Any) -> None:
+@options.as_json("Print the counts as JSON.")
+@options.overwrite("Replace the output folder.")
+def command(output: Path, as_json: bool, **chosen: Any) -> None:
     """Make fakes with masks out of real faces alone: a whole data set to learn from."""
-    forged = forge(real_dir, output, **options)
+    forged = forge(output=output, **chosen)
     left_out = {"no_face": len(forged.no_face), "unreadable": len(forged.skipped)}
     if as_json:
         click.echo(json.dumps({"pairs": forged.pairs} | left_out))
         return
     for split, pairs in forged.pairs.items():
         click.echo(f"{split:<12}{pairs:>7} real {pairs:>7} fake")
-    click.echo(
-        f"left out: {left_out['no_face']} without a face, {left_out['unreadable']} unreadable"
-    )
+    click.echo("left out: {no_face} without a face, {unreadable} unreadable".format(**left_out))
     click.echo(f"written to {output}")
 
 

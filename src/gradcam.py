@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
-from src import InputError
+from src import InputError, options
 from src.cli import Verb
 from src.data import pixels
 from src.detector import load, verdict
-from src.detector.engines.choice import AUTO, CHOICES
-from src.detector.exports import PRECISIONS
-from src.detector.framing import FACES
-from src.detector.location import MODEL_HELP
 from src.detector.prediction import put_together
 from src.files import refuse_existing
 from src.report import plots
@@ -112,30 +108,26 @@ def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Fig
 
 @click.command(cls=Verb)
 @click.argument("images", nargs=-1, required=True)
-@click.option("--model", help=MODEL_HELP)
+@options.model
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="A .png for one image, else a folder.  [default: figures/NAME_gradcam.png]",
 )
 @click.option("--target", type=click.Choice(TARGETS), default="verdict")
 @click.option("--layer", help="Any convolution, by automatic differentiation.")
-@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
-@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
-@click.option("--overwrite", is_flag=True, help="Replace existing pictures.")
+@options.judging
+@options.overwrite("Replace existing pictures.")
 @click.pass_context
 def command(
     ctx: click.Context,
     images: tuple[str, ...],
-    model: str | None,
     output: Path | None,
     target: str,
     layer: str | None,
     faces: str,
-    engine: str,
-    precision: str | None,
     overwrite: bool,
+    **chosen: Any,
 ) -> None:
     """Draw where in an image the verdict comes from.
 
@@ -144,7 +136,7 @@ def command(
     places = _places(images, output)
     for place in places:
         refuse_existing(place, overwrite)
-    detector = load(model, engine, precision)
+    detector = load(**chosen)
     failed = False
     for image, place in zip(images, places, strict=True):
         try:

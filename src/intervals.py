@@ -24,16 +24,13 @@ class Estimate:
 def auc(labels: np.ndarray, values: np.ndarray) -> float:
     """Return the area under the ROC curve, as the share of pairs in the right order.
 
-    A tie counts half (Hanley & McNeil 1982). It agrees with scikit-learn's, and is fast enough to
-    be taken a thousand times.
+    A tie counts half (Hanley & McNeil 1982). It agrees with scikit-learn's.
 
     Args:
         labels: `(N,)` 0 or 1, both present.
         values: `(N,)`, larger for 1.
     """
-    real, fake = np.sort(values[labels == 0]), values[labels == 1]
-    below = np.searchsorted(real, fake, "left") + np.searchsorted(real, fake, "right")
-    return float(below.sum() / (2 * len(real) * len(fake)))
+    return _weighted_auc(labels, values)(np.ones(len(labels)))
 
 
 def resamples(
@@ -133,7 +130,8 @@ def auc_loss(
 def _weighted_auc(labels: np.ndarray, values: np.ndarray) -> Callable[[np.ndarray], float]:
     """Return the AUC as a function of `(N,)` weights; the values are sorted once."""
     order = np.argsort(values, kind="stable")
-    starts = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
+    ranked = values[order]
+    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
     fake = labels[order] == 1
 
     def weighted(weights: np.ndarray) -> float:

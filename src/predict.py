@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from src import InputError
+from src import InputError, options
 from src.cli import Verb
 from src.data import folders
 from src.data.corruptions import MILD
@@ -18,11 +18,8 @@ from src.detector import load, locate, verdict
 from src.detector.calibration import Calibration
 from src.detector.card import Card, read_card
 from src.detector.detector import CAREFUL
-from src.detector.engines.choice import AUTO, CHOICES
-from src.detector.exports import PRECISIONS
-from src.detector.framing import FACES
+from src.detector.engines.choice import AUTO
 from src.detector.hub import SCHEME
-from src.detector.location import MODEL_HELP
 from src.detector.prediction import Failure, Prediction
 from src.files import require_apart
 from src.scanning.scan import scan
@@ -114,27 +111,25 @@ def _is_folder(path: str | Path) -> bool:
 
 @click.command(cls=Verb)
 @click.argument("paths", nargs=-1, required=True)
-@click.option("--model", help=MODEL_HELP)
-@click.option("--batch-size", type=click.IntRange(1), default=32)
-@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
-@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
+@options.model
+@options.batch_size
+@options.judging
 @click.option(
     "--stability",
     type=click.IntRange(0, MILD),
     help="Mild re-encodings of each face that must get the same verdict.",
 )
 @click.option("--careful", is_flag=True, help=f"As --stability {CAREFUL}: slower, fewer verdicts.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write a table, NAME.parquet.")
+@click.option("--output", type=options.PATH, help="Write a table, NAME.parquet.")
 @click.option("--workers", metavar="ray[:N]", help="Judge on Ray, with N workers.  [default: all]")
 @click.option("--worker-cpus", type=click.IntRange(1), default=1, help="Threads of each worker.")
-@click.option("--overwrite", is_flag=True, help="Begin an existing table anew.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@options.overwrite("Begin an existing table anew.")
+@options.as_json("One JSON object a line.")
 @click.pass_context
 def command(
-    ctx: click.Context, paths: tuple[str, ...], model: str | None, batch_size: int, faces: str,
-    engine: str, precision: str | None, stability: int | None, careful: bool, output: Path | None,
-    workers: str | None, worker_cpus: int, overwrite: bool, as_json: bool,
+    ctx: click.Context, paths: tuple[str, ...], model: str | None, stability: int | None,
+    careful: bool, output: Path | None, workers: str | None, worker_cpus: int, overwrite: bool,
+    as_json: bool, **chosen: Any,
 ) -> None:  # fmt: skip
     """Judge files and folders, and those that a .txt file lists, one a line.
 
@@ -144,30 +139,20 @@ def command(
 
     Exit code 2 when a file could not be read; the others are judged all the same.
     """
-    if stability is None:
-        stability = CAREFUL if careful else 0
+    chosen["stability"] = (CAREFUL if careful else 0) if stability is None else stability
     folder = locate(model)
-    options: dict[str, Any] = {
-        "batch_size": batch_size,
-        "faces": faces,
-        "stability": stability,
-        "engine": engine,
-        "precision": precision,
-    }
     if output is None:
         if workers is not None or overwrite:
             raise InputError("--workers and --overwrite go with --output NAME.parquet")
-        failed = _show(predict(paths, folder, **options), as_json)
+        failed = _show(predict(paths, folder, **chosen), as_json)
     else:
         for path in filter(_is_folder, paths):
             require_apart(Path(path), output)
+        ray, count = _workers(workers)
         # What is fetched from the Hub, every host fetches for itself.
         fetched = model if str(model).startswith(SCHEME) else folder
-        ray, count = _workers(workers)
-        summary = scan(
-            find(paths), output, fetched, **options,
-            ray=ray, workers=count, cpus=worker_cpus, overwrite=overwrite,
-        )  # fmt: skip
+        chosen |= {"ray": ray, "workers": count, "cpus": worker_cpus, "overwrite": overwrite}
+        summary = scan(find(paths), output, fetched, **chosen)
         click.echo(json.dumps(asdict(summary)) if as_json else summary.sentence())
         failed = summary.errors > 0
     if not as_json:

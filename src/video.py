@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,15 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from src import InputError, progress
+from src import InputError, options, progress
 from src.cli import Verb
 from src.data import footage, sampling
 from src.data.sampling import PER_SECOND, Sampling
 from src.detector import load, persons, verdict
-from src.detector.engines.choice import AUTO, CHOICES
-from src.detector.exports import PRECISIONS
-from src.detector.framing import FACES
-from src.detector.location import MODEL_HELP
+from src.detector.exports import sha256
 from src.detector.persons import Track
 from src.detector.presence import Presence
 from src.detector.watching import frames_of, watch
@@ -143,11 +139,9 @@ def judge(
     tracks, decided = persons.judge(
         seen, detector.calibration, detector.card.temperature, detector.tracks, detector.head
     )
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Clip(
         path=str(path),
-        sha256=sha256,
+        sha256=sha256(path),
         verdict=decided.word,
         reasons=decided.reasons,
         calibration=_rests_on(detector, sampled),
@@ -227,44 +221,40 @@ def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = F
 
 
 @click.command(cls=Verb)
-@click.argument("video", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder.")
-@click.option("--model", help=MODEL_HELP)
+@click.argument("video", type=options.PATH)
+@click.option("--output", type=options.PATH, required=True, help="Folder.")
+@options.model
 @click.option("--sample", type=click.Choice(sampling.WAYS), default="even", help="Frames, how.")
 @click.option("--frames", type=click.IntRange(1), help="Frames looked at, in all.")
 @click.option(
     "--per-second", type=click.FloatRange(0, min_open=True), default=PER_SECOND,
     help="Frames looked at for each second, without --frames.",
 )  # fmt: skip
-@click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
-@click.option("--batch-size", type=click.IntRange(1), default=32)
-@click.option("--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]")
+@options.faces
+@options.batch_size
+@options.engine
+@options.precision
 @click.option("--no-annotate", is_flag=True, help="Write no video, which takes longest.")
-@click.option("--overwrite", is_flag=True, help="Replace existing files.")
-@click.option("--json", "as_json", is_flag=True, help="The same JSON on stdout.")
+@options.overwrite("Replace existing files.")
+@options.as_json("The same JSON on stdout.")
 def command(
-    video: Path, output: Path, model: str | None, sample: str, frames: int | None,
-    per_second: float, faces: str, batch_size: int, engine: str, precision: str | None,
-    no_annotate: bool, overwrite: bool, as_json: bool,
+    video: Path, output: Path, model: str | None, engine: str, precision: str | None,
+    no_annotate: bool, overwrite: bool, as_json: bool, **chosen: Any,
 ) -> None:  # fmt: skip
     """Judge the persons in a video over time.
 
     Writes NAME.json, NAME.png (p_fake over time) and, annotated and without sound, NAME.mp4 and
     NAME.webm (which browsers play) into --output.
     """
-    written = places(video, output, not no_annotate, overwrite)
+    said, drawn, *films = places(video, output, not no_annotate, overwrite)
     footage.claimed(video)
     detector = load(model, engine, precision)
-    clip = judge(
-        video, detector, sample=sample, frames=frames, per_second=per_second, faces=faces,
-        batch_size=batch_size,
-    )  # fmt: skip
+    clip = judge(video, detector, **chosen)
     text = json.dumps(clip.to_dict())
-    if not no_annotate:
-        annotate(clip, written[2:])
-    plots.save(timeline(clip), written[1])
-    write_text(written[0], text + "\n")
+    if films:
+        annotate(clip, films)
+    plots.save(timeline(clip), drawn)
+    write_text(said, text + "\n")
     click.echo(text if as_json else "\n".join(_lines(clip)))
     if not clip.tracks:
         click.echo("no face was found in the frames that were looked at", err=True)

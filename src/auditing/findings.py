@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from src.auditing.baseline import Baseline
+from src.auditing.content import Baseline
 from src.auditing.shortcuts import MIN_IMAGES, Shortcut
 
 MAX_SHORTCUT_AUC = 0.65
@@ -32,9 +32,8 @@ class Alike:
     examples: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def of(cls, sets: Iterable[Sequence[int]], paths: Sequence[str]) -> Self:
+    def of(cls, sets: Sequence[Sequence[int]], paths: Sequence[str]) -> Self:
         """Count sets of indices and name a few."""
-        sets = list(sets)
         examples = [tuple(paths[index] for index in one[:MEMBERS]) for one in sets[:EXAMPLES]]
         return cls(len(sets), sum(len(one) for one in sets), tuple(examples))
 
@@ -123,29 +122,24 @@ class Audit:
     def summary(self) -> dict[str, Any]:
         """Return what goes into a detector's card: numbers, and no path."""
 
-        def short(shortcut: Shortcut | None) -> dict[str, Any] | None:
-            if shortcut is None:
-                return None
-            return {"auc": asdict(shortcut.auc), "cues": shortcut.cues}
+        def short(judged: Audit | Equalized) -> dict[str, Any]:
+            both = {"container": judged.container, "content": judged.content}
+            return {
+                name: one and {"auc": asdict(one.auc), "cues": one.cues}
+                for name, one in both.items()
+            }
 
         after = self.equalized
         return {
             "stops": [finding.code for finding in self.findings if finding.stops],
             "warns": [finding.code for finding in self.findings if not finding.stops],
-            **{code: getattr(self, code).images for code, _, _ in _SENTENCES},
+            **{code: getattr(self, code).images for code in ALIKE},
             "unreadable": len(self.unreadable),
             "max_shortcut_auc": self.max_shortcut_auc,
             "judged": list(self.judged),
-            "container": short(self.container),
-            "content": short(self.content),
-            "equalized": after
-            and {
-                "size": after.size,
-                "quality": after.quality,
-                "container": short(after.container),
-                "content": short(after.content),
-            },
-            "baseline": self.baseline and self.baseline.to_dict(),
+            **short(self),
+            "equalized": after and {"size": after.size, "quality": after.quality, **short(after)},
+            "baseline": self.baseline and asdict(self.baseline),
         }
 
 
@@ -203,3 +197,6 @@ _SENTENCES = (
         "variety than the numbers say",
     ),
 )
+
+# What `Audit` has an `Alike` of.
+ALIKE = tuple(code for code, _, _ in _SENTENCES)

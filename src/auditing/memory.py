@@ -3,9 +3,8 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
-from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -20,7 +19,27 @@ log = logging.getLogger(__name__)
 VERSION = 1
 
 
-def fingerprint(samples: Sequence[Sample], options: Any) -> str:
+def remembered(samples: Sequence[Sample], options: Any, make: Callable[[], Audit]) -> Audit:
+    """Return the audit of these files with these options: an earlier one, else a new one.
+
+    Where nothing can be written, it says so and goes on.
+    """
+    path = cache_folder() / "audits" / f"{_fingerprint(samples, options)}.json"
+    try:
+        return _read(Audit, json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        log.warning("%s cannot be used (%s): the files are audited again", path, error)
+    audit = make()
+    try:
+        write_text(path, json.dumps(audit.to_dict()))
+    except (InputError, OSError) as error:
+        log.warning("the audit is not remembered: %s", error)
+    return audit
+
+
+def _fingerprint(samples: Sequence[Sample], options: Any) -> str:
     """Return a hash of the list of files with sizes and times, and of the audit's options."""
     digest = hashlib.sha256(repr((VERSION, __version__, options)).encode())
     for sample in samples:
@@ -34,18 +53,6 @@ def fingerprint(samples: Sequence[Sample], options: Any) -> str:
     return digest.hexdigest()
 
 
-def recall(key: str) -> Audit | None:
-    """Return the audit with this fingerprint, if it is remembered."""
-    path = _place(key)
-    try:
-        return _read(Audit, json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        log.warning("%s cannot be used (%s): the files are audited again", path, error)
-        return None
-
-
 def _read(kind: Any, plain: Any) -> Any:
     """Return plain types of JSON as what a type hint says that they were."""
     if plain is None or isinstance(kind, UnionType):
@@ -57,15 +64,3 @@ def _read(kind: Any, plain: Any) -> Any:
         # All members of a tuple are of one kind.
         return get_origin(kind)(_read(get_args(kind)[0], one) for one in plain)
     return plain
-
-
-def remember(key: str, audit: Audit) -> None:
-    """Keep an audit; where nothing can be written, say so and go on."""
-    try:
-        write_text(_place(key), json.dumps(audit.to_dict()))
-    except (InputError, OSError) as error:
-        log.warning("the audit is not remembered: %s", error)
-
-
-def _place(key: str) -> Path:
-    return cache_folder() / "audits" / f"{key}.json"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.auditing import baseline, container, content
+from src.auditing import container, content
 from src.intervals import Estimate, auc, auc_over_groups, group_kinds
 
 FOLDS = 5
@@ -157,5 +157,5 @@ def _fit_tree(values: np.ndarray, labels: np.ndarray) -> _Model:
 
 
 def _fit_baseline(values: np.ndarray, labels: np.ndarray) -> _Model:
-    names = tuple(str(column) for column in range(values.shape[1]))
-    return baseline.fit(values, labels, names).logit
+    names = [str(column) for column in range(values.shape[1])]
+    return content.fit(values, labels, names).logit

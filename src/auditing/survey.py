@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from src.auditing import baseline, container, duplicates, facts, shortcuts
-from src.auditing.baseline import Baseline
+from src.auditing import container, content, duplicates, facts, shortcuts
+from src.auditing.content import Baseline
 from src.auditing.facts import Facts
-from src.auditing.findings import Alike, Audit, Equalized
+from src.auditing.findings import ALIKE, Alike, Audit, Equalized
 from src.auditing.shortcuts import Shortcut
 from src.data import equalize as equalizing
 from src.data.folders import CLASSES, SPLITS, Sample
@@ -34,8 +34,8 @@ def survey(
     after = None
     if equalize and by_file is not None:
         after = _equalized(images, image_size or _median_size(known, rows))
-    groups, straddling = _groups(samples)
-    duplicated: Any = _duplicates(known, samples)
+    groups = _groups(samples)
+    alike: Any = _alike(known, samples, groups)
     return Audit(
         counts=_counts([samples[index] for index in readable]),
         sources=sorted({sample.source for sample in samples}),
@@ -45,9 +45,8 @@ def survey(
         content=by_content,
         equalized=after,
         baseline=_baseline(known, samples),
-        groups=groups,
-        straddling=straddling,
-        **duplicated,
+        groups=len(groups),
+        **alike,
     )
 
 
@@ -104,71 +103,58 @@ def _baseline(known: Facts, samples: Sequence[Sample]) -> Baseline | None:
     labels = _labels([samples[row] for row in rows])
     if not shortcuts.enough(labels):
         return None
-    return baseline.fit(known.content[rows], labels)
+    return content.fit(known.content[rows], labels)
 
 
-def _groups(samples: Sequence[Sample]) -> tuple[int, Alike]:
+def _groups(samples: Sequence[Sample]) -> list[list[int]]:
+    """Return the groups with more than one image."""
     members = defaultdict(list)
     for index, sample in enumerate(samples):
         members[sample.group].append(index)
-    several = [indices for indices in members.values() if len(indices) > 1]
-    straddling = [
-        _one_of_each(indices, samples)
-        for indices in several
-        if len({samples[index].split for index in indices}) > 1
-    ]
-    paths = [str(sample.path) for sample in samples]
-    return len(several), Alike.of(straddling, paths)
+    return [indices for indices in members.values() if len(indices) > 1]
 
 
-def _duplicates(known: Facts, samples: Sequence[Sample]) -> dict[str, Alike]:
-    paths = [str(sample.path) for sample in samples]
-    found: dict[str, list[list[int]]] = defaultdict(list)
+def _alike(
+    known: Facts, samples: Sequence[Sample], groups: Sequence[list[int]]
+) -> dict[str, Alike]:
+    """Find what belongs together, and sort it by what is wrong with where it is."""
+    found: dict[str, list[list[int]]] = {kind: [] for kind in ALIKE}
+    found["straddling"] = [one for one in groups if _spread(one, samples)[0] > 1]
     for indices in duplicates.copies(known):
-        across, conflict = _splits(indices, samples) > 1, _conflict(indices, samples)
-        if across:
-            found["copies_across_splits"].append(_one_of_each(indices, samples))
-        if conflict:
-            found["label_conflicts"].append(_one_of_each(indices, samples))
-        if not across and not conflict and _classes(indices, samples) == 1:
+        splits, classes, among = _spread(indices, samples)
+        if splits > 1:
+            found["copies_across_splits"].append(indices)
+        # Within a group, a fake that is its original is the business of whoever made the pair.
+        if classes > 1 and among > 1:
+            found["label_conflicts"].append(indices)
+        if splits == classes == 1:
             found["copies_within"].append(indices)
-    groups = [sample.group for sample in samples]
-    for indices in duplicates.near_duplicates(known, [s.path for s in samples], groups):
-        across, classes = _splits(indices, samples) > 1, _classes(indices, samples) > 1
-        if across:
-            found["near_across_splits"].append(_one_of_each(indices, samples))
-        if classes:
-            found["near_across_classes"].append(_one_of_each(indices, samples))
-        if not across and not classes:
+    names = [sample.group for sample in samples]
+    for indices in duplicates.near_duplicates(known, [one.path for one in samples], names):
+        splits, classes, _ = _spread(indices, samples)
+        if splits > 1:
+            found["near_across_splits"].append(indices)
+        if classes > 1:
+            found["near_across_classes"].append(indices)
+        if splits == classes == 1:
             found["near_within"].append(indices)
-    kinds = ("copies_across_splits", "label_conflicts", "copies_within")
-    near = ("near_across_splits", "near_across_classes", "near_within")
-    return {kind: Alike.of(found[kind], paths) for kind in (*kinds, *near)}
+    paths = [str(sample.path) for sample in samples]
+    return {
+        kind: Alike.of([_telling(one, samples) for one in sets], paths)
+        for kind, sets in found.items()
+    }
 
 
-def _splits(indices: Sequence[int], samples: Sequence[Sample]) -> int:
-    return len({samples[index].split for index in indices})
+def _spread(indices: Sequence[int], samples: Sequence[Sample]) -> tuple[int, int, int]:
+    """Return over how many splits, classes and groups some images are spread."""
+    some = [samples[index] for index in indices]
+    return len({s.split for s in some}), len({s.label for s in some}), len({s.group for s in some})
 
 
-def _classes(indices: Sequence[int], samples: Sequence[Sample]) -> int:
-    return len({samples[index].label for index in indices})
-
-
-def _conflict(indices: Sequence[int], samples: Sequence[Sample]) -> bool:
-    """Tell whether equal pictures are real and fake, other than within one group.
-
-    A fake that was left as its original is the business of whoever made the pair.
-    """
-    groups = {samples[index].group for index in indices}
-    return _classes(indices, samples) > 1 and len(groups) > 1
-
-
-def _one_of_each(indices: Sequence[int], samples: Sequence[Sample]) -> list[int]:
+def _telling(indices: Sequence[int], samples: Sequence[Sample]) -> list[int]:
     """Put one image of each split and class first: those that show what is wrong."""
-    first: dict[tuple[str, int], int] = {}
+    first: dict[tuple[int, int], int] = {}
     for index in indices:
-        first.setdefault((samples[index].split, samples[index].label), index)
-    order = sorted(first, key=lambda key: (SPLITS.index(key[0]), key[1]))
-    shown = [first[key] for key in order]
-    rest = set(indices) - set(shown)
-    return shown + sorted(rest)
+        first.setdefault((SPLITS.index(samples[index].split), samples[index].label), index)
+    shown = [first[place] for place in sorted(first)]
+    return [*shown, *sorted(set(indices) - set(shown))]

@@ -15,9 +15,6 @@ DEFAULT = Path("models/detector")
 # What ships, seen from these sources.
 STARTER = Path(__file__).resolve().parents[2] / "models" / "starter"
 
-# For the option of the same name.
-MODEL_HELP = f"Bundle, or hf://OWNER/NAME.  [default: your own in {DEFAULT}, else the starter]"
-
 
 def locate(model: str | Path | None = None, *, changing: bool = False) -> Path:
     """Find the folder of a bundle.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from src.auditing import shortcuts
-from src.auditing.baseline import Baseline
+from src.auditing.content import Baseline
 from src.auditing.facts import Facts
 from src.data.equalize import equalize
 from src.detector import verdict
@@ -183,7 +183,7 @@ def measure(name: str, judged: Judged, detector: Detector, facts: Facts, faces: 
 def _baseline(card: Card, facts: Facts) -> np.ndarray | None:
     """Return `p_fake` of the card's baseline, `(N,)`."""
     model = card.data.get("audit", {}).get("baseline")
-    return None if model is None else probability(Baseline.from_dict(model).logit(facts.content))
+    return None if model is None else probability(Baseline(**model).logit(facts.content))
 
 
 def _inside(judged: Judged, facts: Facts) -> Estimate | None:

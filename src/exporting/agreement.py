@@ -108,17 +108,18 @@ def compare(
     limits = {0.0} if calibration is None else {calibration.t_fake, calibration.t_real}
     p_wanted, p_got = (probability(one["logit"], temperature) for one in (wanted, got))
     apart = np.abs(p_wanted - p_got)
-    words = [[verdict.decide(logit, calibration).word for logit in one["logit"].tolist()]
-             for one in (wanted, got)]  # fmt: skip
-    changed = np.array([before != after for before, after in zip(*words, strict=True)])
-    flipped = np.array([{"fake", "real"} == set(pair) for pair in zip(*words, strict=True)])
+    before, after = (
+        np.array([verdict.decide(logit, calibration).word for logit in one["logit"].tolist()])
+        for one in (wanted, got)
+    )
+    changed = before != after
+    flipped = changed & (before != "inconclusive") & (after != "inconclusive")
     near = LIMITS[precision].get("largest") or LIMITS[precision]["tail"]
     distance = np.min([np.abs(p_wanted - probability(np.array(limit))) for limit in limits], axis=0)
     total = got["evidence"].sum((1, 2)) + got["bias"]
     known = labels >= 0
-    both = known.any() and len(set(labels[known].tolist())) == 2
     loss = None
-    if both:
+    if len(set(labels[known].tolist())) == 2:
         loss = auc(labels[known], wanted["logit"][known]) - auc(labels[known], got["logit"][known])
     return Agreement(
         images=len(apart),
@@ -130,7 +131,7 @@ def compare(
         far=int(np.sum(changed & (distance > near))),
         evidence=float(np.corrcoef(wanted["evidence"].ravel(), got["evidence"].ravel())[0, 1]),
         sum=float(np.abs(total - got["logit"]).max()),
-        auc_loss=None if loss is None else float(loss),
+        auc_loss=loss,
         **_unfamiliarity(wanted, got, calibration, precision),
     )
 
@@ -148,12 +149,14 @@ def _unfamiliarity(
     changed = 0
     if calibration is not None and calibration.unfamiliar is not None:
         threshold = calibration.unfamiliar.threshold
-        strange = [np.array([calibration.is_unfamiliar(value) for value in values])
-                   for values in (before, after)]  # fmt: skip
+        strange, now = (
+            np.array([calibration.is_unfamiliar(value) for value in values])
+            for values in (before, after)
+        )
         limits = LIMITS[precision]
         near = limits.get("unfamiliarity") or limits["unfamiliarity_tail"]
         far = np.abs(before - threshold) > near * threshold
-        changed = int(np.sum((strange[0] != strange[1]) & far))
+        changed = int(np.sum((strange != now) & far))
     return {
         "unfamiliarity": float(apart.max()),
         "unfamiliarity_tail": float(np.quantile(apart, 0.99)),

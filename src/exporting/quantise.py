@@ -10,13 +10,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from src import InputError
 
 # The first layers that together hold so large a share of the backbone's weights stay float. In
 # Xception that is blocks 1 to 3, and they cost most: in one trained on real faces (96 px, ONNX
@@ -67,18 +64,11 @@ def in_onnx(source: Path, target: Path, images: np.ndarray) -> None:
 
 
 def in_openvino(source: Path, target: Path, images: np.ndarray) -> None:
-    """Quantise an OpenVINO graph by NNCF.
+    """Quantise an OpenVINO graph by NNCF, which must be installed.
 
     Args:
         images: `(N, S, S, 3)` uint8 RGB to learn the ranges by.
-
-    Raises:
-        InputError: NNCF is not installed.
     """
-    if find_spec("nncf") is None:
-        raise InputError(
-            "int8 for OpenVINO needs one more package: pip install 'deepfake-detector[export]'"
-        )
     # NNCF reports its use to its makers, but not from a continuous integration.
     os.environ.setdefault("NNCF_CI", "1")
     import nncf

@@ -42,12 +42,9 @@ def find(card: Card, data_dirs: Sequence[str | Path]) -> list[Sample]:
         InputError: none of them is there.
     """
     named = [Path(name) for name in card.training.get("data_dirs", [])]
-    # The seed of the training, so that folders without splits have the same ones again.
-    seed = card.seed
-    if data_dirs:
-        return folders.scan(data_dirs, seed=seed)
-    if named and all(folder.is_dir() for folder in named):
-        return folders.scan(named, seed=seed)
+    if data_dirs or (named and all(folder.is_dir() for folder in named)):
+        # The seed of the training, so that folders without splits have the same ones again.
+        return folders.scan(data_dirs or named, seed=card.seed)
     if DRAWN_SAMPLE.is_dir():
         log.warning("the training data is not here: the drawn sample is used; --data-dir is better")
         return folders.scan([DRAWN_SAMPLE])

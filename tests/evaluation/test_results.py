@@ -2,13 +2,13 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from src.auditing import baseline, facts
+from src.auditing import content, facts
 from src.data import folders, pixels
 from src.data.equalize import equalize
 from src.detector import calibration
@@ -102,11 +102,9 @@ def test_an_equalising_detector_is_measured_on_equalised_images(make_card, tiny_
 
 def test_the_baseline_of_the_training_images_is_held_against_these(make_card, tiny_model, samples):
     """A model that calls bright images fake, as the card has it."""
-    model = baseline.Baseline([[0.0, 1.0]] * 2 + [[0.0, 255.0]] + [[0.0, 1.0]] * 3,
+    model = content.Baseline([[0.0, 1.0]] * 2 + [[0.0, 255.0]] + [[0.0, 1.0]] * 3,
                               [[0.0]] * 2 + [[2.0]] + [[0.0]] * 3, -1.0)  # fmt: skip
-    detector = Detector.in_keras(
-        make_card(data={"audit": {"baseline": model.to_dict()}}), tiny_model
-    )
+    detector = Detector.in_keras(make_card(data={"audit": {"baseline": asdict(model)}}), tiny_model)
     found = measured(detector, samples)
     brightness = [np.mean(np.asarray(pixels.read(s.path)) @ [0.299, 0.587, 0.114]) for s in samples]
     labels = [sample.label for sample in samples]

@@ -1,11 +1,12 @@
 """The model that is kept as JSON."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from src.auditing import baseline
+from src.auditing import content
 from src.intervals import auc
 
 
@@ -21,8 +22,8 @@ def made(count: int = 400):
 
 def test_it_learns_curves_and_survives_json():
     values, labels = made()
-    model = baseline.fit(values, labels)
-    again = baseline.Baseline.from_dict(json.loads(json.dumps(model.to_dict())))
+    model = content.fit(values, labels)
+    again = content.Baseline(**json.loads(json.dumps(asdict(model))))
     assert again == model
     assert auc(labels, again.logit(values)) > 0.9
     assert model.columns[2] == "brightness"
@@ -30,12 +31,12 @@ def test_it_learns_curves_and_survives_json():
 
 def test_nothing_is_extrapolated():
     values, labels = made()
-    model = baseline.fit(values, labels)
+    model = content.fit(values, labels)
     top = values.max(axis=0, keepdims=True)
     assert model.logit(top + 1000) == pytest.approx(model.logit(top))
 
 
 def test_constant_columns_say_nothing():
     values, labels = made()
-    model = baseline.fit(np.ones_like(values), labels)
+    model = content.fit(np.ones_like(values), labels)
     assert (model.logit(values) == 0).all()

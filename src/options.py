@@ -1,0 +1,62 @@
+"""Options that several verbs have: the same words, with the same meaning, everywhere."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from src.data import folders
+from src.detector.engines.choice import AUTO, CHOICES
+from src.detector.exports import PRECISIONS
+from src.detector.framing import FACES
+from src.detector.location import DEFAULT
+
+Option = Callable[[Any], Any]
+PATH = click.Path(path_type=Path)
+
+data_dirs = click.option(
+    "--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable."
+)
+fraction = click.option(
+    "--fraction", type=click.FloatRange(0, 1, min_open=True), help="Share of images."
+)
+seed = click.option("--seed", type=click.IntRange(0), default=0)
+model = click.option(
+    "--model",
+    help=f"Bundle, or hf://OWNER/NAME.  [default: your own in {DEFAULT}, else the starter]",
+)
+batch_size = click.option("--batch-size", type=click.IntRange(1), default=32)
+faces = click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
+engine = click.option(
+    "--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network."
+)
+precision = click.option(
+    "--precision", type=click.Choice(PRECISIONS), help="[default: the fastest, not int8]"
+)
+
+
+def as_json(help: str) -> Option:
+    """Return `--json`, by which machines are answered."""
+    return click.option("--json", "as_json", is_flag=True, help=help)
+
+
+def overwrite(help: str) -> Option:
+    """Return `--overwrite`, without which nothing is replaced."""
+    return click.option("--overwrite", is_flag=True, help=help)
+
+
+def limit_per_class(help: str) -> Option:
+    """Return `--limit-per-class`, which takes some of the images."""
+    return click.option("--limit-per-class", type=click.IntRange(1), help=help)
+
+
+def tested(command: Any) -> Any:
+    """Add what says which images a detector is tested on, and how many at a time."""
+    split = click.option("--split", type=click.Choice(folders.SPLITS), default="test")
+    return split(batch_size(limit_per_class("Images a class.")(fraction(command))))
+
+
+def judging(command: Any) -> Any:
+    """Add what says which faces are judged, and what computes that."""
+    return faces(engine(precision(command)))
