@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from app import answers, drawing
+from app import answers, drawing, judging
 from app.explaining import Explained
-from app.judging import Judgement
+from app.judging import Asked
 from app.problems import Problem, documented
 from app.requests import (
     FILE_PROBLEMS,
@@ -28,7 +29,6 @@ from app.requests import (
 )
 from app.service import Service
 from app.uploads import Upload
-from src.explain import Explanation
 from src.gradcam import TARGETS
 
 # For everybody, and for those with a key where the service has keys.
@@ -38,23 +38,14 @@ everybody, keyed = APIRouter(), APIRouter()
 AT_ONCE = 8
 
 
-async def _judge(service: Service, upload: Upload, faces: str) -> Judgement:
-    _require_size(service, upload)
-    return await service.judge(upload.data, faces)
-
-
-async def _explain(
-    service: Service, upload: Upload, faces: str, judgement: Judgement
-) -> Explanation:
-    return await service.explaining.explain(upload.data, judgement.prediction.sha256, faces)
-
-
-def _require_size(service: Service, upload: Upload) -> None:
+async def _asked(service: Service, upload: Upload, faces: str) -> Asked:
     limit = service.settings.max_bytes
     if not upload.data:
         raise Problem(400, "no_file", "The file is empty (0 bytes).")
     if len(upload.data) > limit:
         raise Problem(413, "too_large", f"The file is larger than {limit / 1e6:g} MB.")
+    sha256 = await service.queue.run(judging.digest, upload.data)
+    return Asked(upload.data, sha256, faces)
 
 
 @keyed.post(
@@ -68,7 +59,7 @@ async def predict(request: Request, service: Serving) -> answers.Answer:
         start = time.perf_counter()
         faces = faces_of(form, service)
         async with service.queue.place(service.settings.deadline):
-            judgement = await _judge(service, upload, faces)
+            judgement = await service.judge(await _asked(service, upload, faces))
         return service.answer(judgement, start)
 
 
@@ -86,7 +77,7 @@ async def predict_batch(request: Request, service: Serving) -> answers.Batch:
         start = time.perf_counter()
         try:
             async with some, service.queue.place(settings.deadline, wait=True):
-                judgement = await _judge(service, upload, faces)
+                judgement = await service.judge(await _asked(service, upload, faces))
         except Problem as problem:
             service.metrics.rejects.labels(problem.code).inc()
             return answers.Entry(name=upload.name, problem=problem.document)
@@ -111,8 +102,7 @@ async def explain(request: Request, service: Serving) -> Explained:
     async with uploaded(request, service) as (form, upload):
         faces = faces_of(form, service)
         async with service.queue.place(service.settings.deadline):
-            judgement = await _judge(service, upload, faces)
-            explained = await _explain(service, upload, faces, judgement)
+            explained = await service.explain(await _asked(service, upload, faces))
     return Explained.of(await service.explaining.reword(explained, faces))
 
 
@@ -128,8 +118,9 @@ async def gradcam(request: Request, service: Serving) -> Response:
         faces = faces_of(form, service)
         target = field_of(form, "target", TARGETS, "verdict")
         async with service.queue.place(service.settings.deadline):
-            judgement = await _judge(service, upload, faces)
-            drawn = await service.queue.run(drawing.overlay, upload.data, judgement, target)
+            asked = await _asked(service, upload, faces)
+            draw = partial(drawing.overlay, target=target)
+            _, drawn = await service.look(asked, draw)
         return Response(drawn, media_type="image/png")
 
 
@@ -144,9 +135,8 @@ async def report(request: Request, service: Serving) -> HTMLResponse:
     async with uploaded(request, service) as (form, upload):
         faces = faces_of(form, service)
         async with service.queue.place(service.settings.deadline):
-            judgement = await _judge(service, upload, faces)
-            explained = await _explain(service, upload, faces, judgement)
-            drawn = await service.queue.run(drawing.overlay, upload.data, judgement, "verdict")
+            asked = await _asked(service, upload, faces)
+            judgement, explained, drawn = await service.report(asked)
         explained = await service.explaining.reword(explained, faces)
         written = await service.queue.run(
             drawing.report, drawn, upload.name, judgement, explained, service.status

@@ -70,14 +70,14 @@ def test_one_bad_file_raises(detector, tmp_path):
 def test_files_are_read_no_further_ahead_than_one_batch(detector, photos, monkeypatch):
     """A million files must not pile up in memory."""
     read, lock = [], threading.Lock()
-    original = detector._see
+    original = detector._read
 
     def counted(path, **how):
         with lock:
             read.append(path)
         return original(path, **how)
 
-    monkeypatch.setattr(detector, "_see", counted)
+    monkeypatch.setattr(detector, "_read", counted)
     results = detector.predict_files([photos[0]] * 12, batch_size=2)
     next(results)
     assert len(read) <= 4
