@@ -135,17 +135,20 @@ class Queue(Generic[Item, Result]):
         Raises:
             Problem: the queue has stopped.
         """
-        asked = None
+
+        def look() -> None:
+            going_on()
+            if self._stopped.is_set():
+                raise busy("The service is stopping.")
+
+        look()
+        asked = asyncio.run_coroutine_threadsafe(self.work(item), self._loop)
         try:
-            while asked is None or not wait([asked], TICK).done:
-                going_on()
-                if self._stopped.is_set():
-                    raise busy("The service is stopping.")
-                asked = asked or asyncio.run_coroutine_threadsafe(self.work(item), self._loop)
+            while not wait([asked], TICK).done:
+                look()
             return asked.result()
         finally:
-            if asked is not None:
-                asked.cancel()
+            asked.cancel()
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()

@@ -35,7 +35,7 @@ from src.detector.calibration import Calibration, probability
 from src.detector.card import CARD_FILE, MODEL_FILE
 from src.detector.detector import Detector
 from src.detector.framing import FACES
-from src.detector.prediction import Judgement, Output, Seen
+from src.detector.prediction import Judgement, Seen
 from src.explain import Explanation
 from src.video import Clip
 
@@ -72,7 +72,8 @@ class Service:
         self.held = Held(settings.max_held_bytes)
         self.pages = Pages(settings, drawing.style_hash())
         self.metrics = Metrics(lambda: self.queue.inside)
-        self.queue: Queue[Seen | np.ndarray, Judgement | list[Output]] = Queue(
+        # Gives a `Judgement` of what was seen, and outputs of the faces of a video.
+        self.queue: Queue[Seen | np.ndarray, Any] = Queue(
             lambda seen: judging.judge(detector, seen, settings.batch_size),
             places=settings.places,
             batch_size=settings.batch_size,
@@ -113,7 +114,6 @@ class Service:
         def work() -> tuple[Judgement, Returned]:
             image = self._read(asked)
             judgement = found or self.queue.ask(self._see(asked, image))
-            assert isinstance(judgement, Judgement), "which is what an image gets"
             return judgement, then(image, judgement)
 
         with _readable():
@@ -151,9 +151,8 @@ class Service:
     def _see(self, asked: Asked, image: np.ndarray) -> Seen:
         return self.detector.see(image, asked.faces, path=UPLOAD, sha256=asked.sha256)
 
-    async def _told(self, asked: Asked, said: Any) -> Judgement:
+    async def _told(self, asked: Asked, said: Judgement) -> Judgement:
         """Remember, keep and count what is said of an image."""
-        assert isinstance(said, Judgement), "which is what an image gets"
         if self.remembered.get(asked.key) is said:
             self.metrics.remembered.inc()
         self.remembered.keep(asked.key, said)
