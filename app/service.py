@@ -122,13 +122,12 @@ class Service:
 
     async def explain(self, asked: Asked) -> Explanation:
         """Explain a verdict, see `judge`."""
-        found = self.explaining.remembered.get(asked.key)
-        if found is not None:
+        known = self.explaining.remembered.get(asked.key)
+        if known is not None:
             await self.judge(asked)
-            return found
-        _, found = await self.look(
-            asked, partial(self.explaining.explain, asked), self.explaining.run
-        )
+            return known
+        work = partial(self.explaining.explain, asked)
+        _, found = await self.look(asked, work, self.explaining.run)
         self.explaining.remembered.keep(asked.key, found)
         return found
 

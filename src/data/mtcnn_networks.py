@@ -26,8 +26,11 @@ _POOLING = {
     "onet": ((3, True), (3, False), (2, True), (0, False)),
 }
 # In the order in which the package has their weights.
-_HEADS = {"pnet": ("offsets", "logit"), "rnet": ("offsets", "logit")}
-_HEADS["onet"] = ("offsets", "landmarks", "logit")
+_HEADS = {
+    "pnet": ["offsets", "logit"],
+    "rnet": ["offsets", "logit"],
+    "onet": ["offsets", "landmarks", "logit"],
+}
 _OUTPUTS = {
     "pnet": "float[count, rows, columns] probability, float[count, rows, columns] logits, "
     "float[count, 4, rows, columns] offsets",

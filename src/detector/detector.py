@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from src.detector.familiarity import Familiarity
     from src.detector.temporal import Head
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 # Batches under way: while one is finished, the engine has the next one to go on with.
 AT_ONCE = 2
 # Mild re-encodings that a careful judgement looks at besides the image itself.
@@ -150,7 +151,7 @@ class Detector:
         batches = (np.asarray(images[start : start + batch_size]) for start in starts)
         return [output for batch in batches for output in self.score(batch).outputs()]
 
-    def logits(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
+    def logits(self, images: Sequence[np.ndarray] | np.ndarray, batch_size: int = 32) -> np.ndarray:
         """Score any number of images, and return the raw outputs alone, `(N,)` float32."""
         said = self.outputs(images, batch_size)
         return np.array([output.logit for output in said], np.float32)
@@ -278,7 +279,7 @@ def in_batches(
     rest = iter(items)
     batches = iter(lambda: list(islice(rest, size)), [])
     with ThreadPoolExecutor(AT_ONCE) as workers:
-        for _, done in ahead(batches, partial(workers.submit, work), count):
+        for _, done in ahead(batches, lambda batch: workers.submit(work, batch), count):
             yield from done.result()
 
 

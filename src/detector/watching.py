@@ -101,7 +101,7 @@ def _follow(
     threads = decoding_threads()
     with ThreadPoolExecutor(threads) as finders:
         # Every thread is busy with a frame, and memory holds no more frames than that takes.
-        for frame, begun in ahead(frames, partial(finders.submit, look), threads):
+        for frame, begun in ahead(frames, lambda one: finders.submit(look, one), threads):
             seen = begun.result()
             known = [one.looks for one in seen if one.looks is not None]
             who = tracker.follow([one.box for one in seen], known or None, frame.cut)
