@@ -51,14 +51,14 @@ def measure(
     Raises:
         InputError: it is no image, or the list of trusted roots cannot be read.
     """
-    facts = file_facts.read(content, name)
+    image = judged[0] if judged else pixels.read(content, name)
+    facts = file_facts.read(content, name, image)
     credentials = provenance.read(content, facts.media_type, trust_anchors)
     if judged is None:
-        image, stability = pixels.read(content, name), CAREFUL if careful else 0
-        sha256 = hashlib.sha256(content).hexdigest()
+        stability, sha256 = CAREFUL if careful else 0, hashlib.sha256(content).hexdigest()
         seen = detector.see(image, faces, stability=stability, path=name, sha256=sha256)
         judged = image, detector.judge([seen])[0]
-    image, judgement = judged
+    judgement = judged[1]
     prediction, part = judgement.prediction, judgement.parts[judgement.highest]
     found = [
         *wording.of_verdict(prediction, detector.calibration),
