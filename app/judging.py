@@ -25,9 +25,11 @@ BLANK = (64, 64, 3)
 class Asked:
     """What somebody wants to know of an image."""
 
+    name: str  # as it came; only given back to whoever sent it
     data: bytes  # the file
     sha256: str  # of the file
     faces: str  # which are judged, one of `framing.FACES`
+    start: float  # when it had arrived, a time of `time.perf_counter`
 
     @property
     def key(self) -> tuple[str, str]:

@@ -10,24 +10,23 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from app import answers, drawing, judging
+from app import answers, drawing
 from app.explaining import Explained
-from app.judging import Asked
 from app.problems import Problem, documented
 from app.requests import (
     FILE_PROBLEMS,
     JUDGED,
     PLAIN_PROBLEMS,
     Serving,
+    asked,
     authorization_of,
     content,
     documented_form,
     faces_of,
     field_of,
     taken_in,
-    uploaded,
+    wanted,
 )
-from app.service import Service
 from app.uploads import Upload
 from src.gradcam import TARGETS
 
@@ -38,16 +37,6 @@ everybody, keyed = APIRouter(), APIRouter()
 AT_ONCE = 8
 
 
-async def _asked(service: Service, upload: Upload, faces: str) -> Asked:
-    limit = service.settings.max_bytes
-    if not upload.data:
-        raise Problem(400, "no_file", "The file is empty (0 bytes).")
-    if len(upload.data) > limit:
-        raise Problem(413, "too_large", f"The file is larger than {limit / 1e6:g} MB.")
-    sha256 = await service.queue.run(judging.digest, upload.data)
-    return Asked(upload.data, sha256, faces)
-
-
 @keyed.post(
     "/predict",
     responses=FILE_PROBLEMS,
@@ -55,12 +44,8 @@ async def _asked(service: Service, upload: Upload, faces: str) -> Asked:
 )
 async def predict(request: Request, service: Serving) -> answers.Answer:
     """Judge one image."""
-    async with uploaded(request, service) as (form, upload):
-        start = time.perf_counter()
-        faces = faces_of(form, service)
-        async with service.queue.place(service.settings.deadline):
-            judgement = await service.judge(await _asked(service, upload, faces))
-        return service.answer(judgement, start)
+    async with asked(request, service) as (_, image):
+        return service.answer(await service.judge(image), image.start)
 
 
 @keyed.post(
@@ -77,7 +62,7 @@ async def predict_batch(request: Request, service: Serving) -> answers.Batch:
         start = time.perf_counter()
         try:
             async with some, service.queue.place(settings.deadline, wait=True):
-                judgement = await service.judge(await _asked(service, upload, faces))
+                judgement = await service.judge(await wanted(service, upload, faces, start))
         except Problem as problem:
             service.metrics.rejects.labels(problem.code).inc()
             return answers.Entry(name=upload.name, problem=problem.document)
@@ -99,11 +84,9 @@ async def predict_batch(request: Request, service: Serving) -> answers.Batch:
 )
 async def explain(request: Request, service: Serving) -> Explained:
     """Say in words why one image is judged as it is, every sentence with what it rests on."""
-    async with uploaded(request, service) as (form, upload):
-        faces = faces_of(form, service)
-        async with service.queue.place(service.settings.deadline):
-            explained = await service.explain(await _asked(service, upload, faces))
-    return Explained.of(await service.explaining.reword(explained, faces))
+    async with asked(request, service) as (_, image):
+        explained = await service.explain(image)
+    return Explained.of(await service.explaining.reword(explained, image.faces))
 
 
 @keyed.post(
@@ -114,13 +97,9 @@ async def explain(request: Request, service: Serving) -> Explained:
 )
 async def gradcam(request: Request, service: Serving) -> Response:
     """Draw the evidence over one image; a PNG of at most 2,048 pixels a side, plus its scale."""
-    async with uploaded(request, service) as (form, upload):
-        faces = faces_of(form, service)
+    async with asked(request, service) as (form, image):
         target = field_of(form, "target", TARGETS, "verdict")
-        async with service.queue.place(service.settings.deadline):
-            asked = await _asked(service, upload, faces)
-            draw = partial(drawing.overlay, target=target)
-            _, drawn = await service.look(asked, draw)
+        _, drawn = await service.look(image, partial(drawing.overlay, target=target))
         return Response(drawn, media_type="image/png")
 
 
@@ -132,16 +111,13 @@ async def gradcam(request: Request, service: Serving) -> Response:
 )
 async def report(request: Request, service: Serving) -> HTMLResponse:
     """Report on one image: a page that stands alone and can be printed."""
-    async with uploaded(request, service) as (form, upload):
-        faces = faces_of(form, service)
-        async with service.queue.place(service.settings.deadline):
-            asked = await _asked(service, upload, faces)
-            judgement, explained, drawn = await service.report(asked)
-        explained = await service.explaining.reword(explained, faces)
-        written = await service.queue.run(
-            drawing.report, drawn, upload.name, judgement, explained, service.status
-        )
-        return HTMLResponse(written, headers=service.pages.report_headers)
+    async with asked(request, service) as (_, image):
+        judgement, explained, drawn = await service.report(image)
+    explained = await service.explaining.reword(explained, image.faces)
+    written = await service.queue.run(
+        drawing.report, drawn, image.name, judgement, explained, service.status
+    )
+    return HTMLResponse(written, headers=service.pages.report_headers)
 
 
 @everybody.get(
