@@ -1,4 +1,4 @@
-"""From the bytes of an image to what is said of it: the only place that asks the detector."""
+"""What is asked of an image, and how the detector comes to what is said of it."""
 
 from __future__ import annotations
 
