@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.judging import Judgement, Part
 from app.problems import Document
 from src.detector.calibration import Promise
+from src.detector.prediction import Judgement, Part
 
 Word = Literal["fake", "real", "inconclusive"]
 Label = Literal["Fake", "Real", "Inconclusive"]
@@ -69,14 +69,15 @@ class Region(BaseModel):
     @staticmethod
     def fields(part: Part) -> dict[str, Any]:
         """Return the fields of a part."""
+        said = part.output
         return {
-            "region": part.box,
-            "p_fake": part.p_fake,
-            "verdict": part.verdict,
-            "reasons": list(part.reasons),
-            "logit": round(part.logit, DIGITS),
-            "bias": round(part.bias, DIGITS),
-            "evidence": part.evidence.astype(float).round(DIGITS).tolist(),
+            "region": part.view.box,
+            "p_fake": said.p_fake,
+            "verdict": part.verdict.word,
+            "reasons": list(part.verdict.reasons),
+            "logit": round(said.logit, DIGITS),
+            "bias": round(said.bias, DIGITS),
+            "evidence": said.evidence.astype(float).round(DIGITS).tolist(),
         }
 
 
@@ -222,7 +223,8 @@ def answer(judgement: Judgement, model: Model, milliseconds: float) -> Answer:
     likelier = max(said.p_fake, 1 - said.p_fake)
     confidence = {"fake": said.p_fake, "real": 1 - said.p_fake, "inconclusive": likelier}
     label: dict[str, Label] = {"fake": "Fake", "real": "Real", "inconclusive": "Inconclusive"}
-    whole = [part for part in judgement.parts if part.face is None]
+    width, height = judgement.size
+    whole = [part for part in judgement.parts if part.view.face is None]
     return Answer(
         label=label[said.verdict],
         confidence=confidence[said.verdict],
@@ -230,13 +232,13 @@ def answer(judgement: Judgement, model: Model, milliseconds: float) -> Answer:
         verdict=said.verdict,
         reasons=list(said.reasons),
         faces=[
-            Face(box=part.face.box, **Region.fields(part))
+            Face(box=part.view.face.box, **Region.fields(part))
             for part in judgement.parts
-            if part.face is not None
+            if part.view.face is not None
         ],
         whole=Region(**Region.fields(whole[0])) if whole else None,
-        width=judgement.width,
-        height=judgement.height,
+        width=width,
+        height=height,
         sha256=said.sha256,
         model=model,
         milliseconds=round(milliseconds, 1),

@@ -6,16 +6,16 @@ import base64
 import hashlib
 import io
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 
 import numpy as np
 
 from app.answers import Status
-from app.judging import UPLOAD, Judgement
 from src import gradcam, video
-from src.data import pixels
 from src.detector import verdict
+from src.detector.prediction import Judgement
 from src.explain import Explanation
 from src.report import page
 from src.video import Clip
@@ -39,19 +39,19 @@ LIMITS = (
 )
 
 
-def overlay(data: bytes, judgement: Judgement, target: str) -> bytes:
-    """Draw the evidence over the image, as `deepfake gradcam` does.
+def overlay(image: np.ndarray, judgement: Judgement, target: str) -> bytes:
+    """Draw the evidence over an image, as `deepfake gradcam` does.
 
     Args:
-        data: the image file.
+        image: `(H, W, 3)` uint8 RGB.
         judgement: what was said of it.
         target: one of `gradcam.TARGETS`.
 
     Returns:
         A PNG file.
     """
-    explanation = _explanation(pixels.read(data, UPLOAD), judgement)
-    name = f"SHA-256 {judgement.prediction.sha256[:12]}…"
+    explanation = _explanation(image, judgement)
+    name = f"SHA-256 {judgement.sha256[:12]}…"
     buffer = io.BytesIO()
     with _drawing:
         gradcam.overlay(explanation, name, target).savefig(buffer, format="png")
@@ -75,13 +75,13 @@ def _explanation(image: np.ndarray, judgement: Judgement) -> gradcam.Explanation
         size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     height, width = image.shape[:2]
-    regions = []
+    parts = []
     for part in judgement.parts:
-        left, top, across, down = (round(side * scale) for side in part.box)
+        left, top, across, down = (round(side * scale) for side in part.view.box)
         left, top = min(left, width - 1), min(top, height - 1)
         box = (left, top, max(1, min(across, width - left)), max(1, min(down, height - top)))
-        regions.append(gradcam.Region(box, part.p_fake, part.evidence))
-    return gradcam.Explanation(image, judgement.prediction.verdict, tuple(regions), "")
+        parts.append(replace(part, view=replace(part.view, box=box)))
+    return gradcam.Explanation(image, replace(judgement, parts=tuple(parts)), "")
 
 
 def report(
@@ -115,7 +115,7 @@ def report(
 
 
 def _why(judgement: Judgement, status: Status) -> str:
-    reasons = [verdict.REASONS.get(code, code) for code in judgement.prediction.reasons]
+    reasons = [verdict.REASONS.get(code, code) for code in judgement.verdict.reasons]
     known = status.calibration
     if known is None:
         return "\n".join([*reasons, "No error rate is promised: the detector is not calibrated."])
@@ -155,14 +155,14 @@ def _footnote(name: str, explanation: Explanation) -> page.Footnote:
 
 
 def _faces(judgement: Judgement) -> list[page.Section]:
-    faces = [(part, part.face) for part in judgement.parts if part.face is not None]
+    faces = [(part, part.view.face) for part in judgement.parts if part.view.face is not None]
     rows = [
         (
             number,
-            WORDS[part.verdict],
-            f"{part.p_fake:.3f}",
+            WORDS[part.verdict.word],
+            f"{part.output.p_fake:.3f}",
             "{:.0f} × {:.0f} at {:.0f}, {:.0f}".format(*face.box[2:], *face.box[:2]),
-            ", ".join(part.reasons),
+            ", ".join(part.verdict.reasons),
         )
         for number, (part, face) in enumerate(faces, start=1)
     ]
@@ -172,8 +172,8 @@ def _faces(judgement: Judgement) -> list[page.Section]:
 
 def _facts(judgement: Judgement, status: Status) -> list[tuple[str, str]]:
     facts = [
-        ("SHA-256 of the file", judgement.prediction.sha256),
-        ("size", f"{judgement.width} × {judgement.height} pixels"),
+        ("SHA-256 of the file", judgement.sha256),
+        ("size", "{} × {} pixels".format(*judgement.size)),
         ("detector", f"{status.model.name}, version {status.model.version}"),
         ("run by", f"{status.engine} in {status.precision}, service {status.version}"),
         ("time", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")),

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.answers import Box, Word
-from app.judging import UPLOAD, Remembered
+from app.judging import UPLOAD, Asked, Remembered
 from app.problems import busy
 from app.settings import Settings
 from src import explain
 from src.detector.detector import Detector
+from src.detector.prediction import Judgement
 from src.explain import Explanation
 from src.explaining import provenance
 
@@ -117,7 +119,7 @@ class Explaining:
         # A list that cannot be used shall not wait for the first picture.
         provenance.read(b"", "image/jpeg", settings.trust_anchors)
         self._most, self._inside = max(1, settings.places // SHARE), 0
-        self._remembered = Remembered[Explanation](settings.remembered)
+        self.remembered = Remembered[Explanation](settings.remembered)
         self._explainer = ThreadPoolExecutor(1, "explain")
         self._writers, self._writing = ThreadPoolExecutor(WRITERS, "reword"), 0
 
@@ -130,28 +132,29 @@ class Explaining:
         for pool in (self._explainer, self._writers):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    async def explain(self, data: bytes, sha256: str, faces: str) -> Explanation:
-        """Explain an image that was judged already; whoever asks holds a place of the queue.
+    async def run(self, function: Callable[[], Returned]) -> Returned:
+        """Call a function that explains, one at a time; whoever asks holds a place of the queue.
 
         Raises:
             Problem: too many explanations are under way.
         """
-        found = self._remembered.get(sha256, faces)
-        if found is not None:
-            return found
         if self._inside >= self._most:
             raise busy("Too many explanations are under way; try again soon.")
         self._inside += 1
         try:
-            found = await _run(self._explainer, self._explain, data, faces)
+            return await _run(self._explainer, function)
         finally:
             self._inside -= 1
-        self._remembered.keep(sha256, faces, found)
-        return found
 
-    def _explain(self, data: bytes, faces: str) -> Explanation:
+    def explain(self, asked: Asked, image: np.ndarray, judgement: Judgement) -> Explanation:
+        """Explain an image, `(H, W, 3)` uint8 RGB, by what was said of it."""
         return explain.explain(
-            data, UPLOAD, self._detector, faces=faces, trust_anchors=self._trust_anchors
+            asked.data,
+            UPLOAD,
+            self._detector,
+            faces=asked.faces,
+            trust_anchors=self._trust_anchors,
+            judged=(image, judgement),
         )
 
     async def reword(self, said: Explanation, faces: str) -> Explanation:
@@ -172,7 +175,7 @@ class Explaining:
         if better.remark is not None:
             log.warning("written from templates: %s", better.remark)
         if better.source == "llm":
-            self._remembered.keep(said.measured.prediction.sha256, faces, better)
+            self.remembered.keep((said.measured.prediction.sha256, faces), better)
         return better
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from functools import partial
+from threading import Event
 from typing import Generic, ParamSpec, TypeVar
 
 from app.problems import Problem, busy
@@ -18,6 +19,8 @@ Returned = TypeVar("Returned")
 
 # While the answers of one batch are put together, the engine has the next one to go on with.
 AT_ONCE = 2
+# Seconds after which a thread that waits looks whether it is to go on.
+TICK = 0.5
 
 
 class Queue(Generic[Item, Result]):
@@ -50,14 +53,17 @@ class Queue(Generic[Item, Result]):
         self._judges = ThreadPoolExecutor(AT_ONCE, "judge")
         self._threads = ThreadPoolExecutor(threads, "prepare")
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopped = Event()
         self.inside = 0
 
     def start(self) -> None:
         """Begin to work; on the event loop."""
+        self._loop = asyncio.get_running_loop()
         self._tasks = [asyncio.create_task(self._serve()) for _ in range(AT_ONCE)]
 
     async def stop(self) -> None:
         """Stop; whoever still waits is told so."""
+        self._stopped.set()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -119,6 +125,30 @@ class Queue(Generic[Item, Result]):
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((item, answer))
         return await answer
+
+    def ask(self, item: Item, going_on: Callable[[], None] = lambda: None) -> Result:
+        """Return what the function makes of an item, on a thread that has nothing else to do.
+
+        Args:
+            going_on: called every now and then; what it raises ends the waiting.
+
+        Raises:
+            Problem: the queue has stopped.
+        """
+
+        def look() -> None:
+            going_on()
+            if self._stopped.is_set():
+                raise busy("The service is stopping.")
+
+        look()
+        asked = asyncio.run_coroutine_threadsafe(self.work(item), self._loop)
+        try:
+            while not wait([asked], TICK).done:
+                look()
+            return asked.result()
+        finally:
+            asked.cancel()
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from app import uploads
+from app import judging, uploads
+from app.judging import Asked
 from app.problems import Problem, documented
 from app.service import Service
 from app.settings import Settings
@@ -63,12 +65,29 @@ def documented_form(several: bool = False, **fields: tuple[tuple[str, ...], str]
 
 
 @asynccontextmanager
-async def uploaded(request: Request, service: Service) -> AsyncIterator[tuple[Form, Upload]]:
-    """Read a form with one file, from somebody who may send it."""
+async def asked(request: Request, service: Service) -> AsyncIterator[tuple[Form, Asked]]:
+    """Read a form with one image, and hold a place of the queue, for somebody who may send it."""
     async with taken_in(request, service, service.settings.max_bytes, 1) as form:
         if not form.files:
             raise Problem(400, "no_file", "Expected one file in the form field `file`.")
-        yield form, form.files[0]
+        start, faces = time.perf_counter(), faces_of(form, service)
+        async with service.queue.place(service.settings.deadline):
+            yield form, await wanted(service, form.files[0], faces, start)
+
+
+async def wanted(service: Service, upload: Upload, faces: str, start: float) -> Asked:
+    """Return what is asked of an image; see `Asked`.
+
+    Raises:
+        Problem: it is empty or too large.
+    """
+    limit = service.settings.max_bytes
+    if not upload.data:
+        raise Problem(400, "no_file", "The file is empty (0 bytes).")
+    if len(upload.data) > limit:
+        raise Problem(413, "too_large", f"The file is larger than {limit / 1e6:g} MB.")
+    sha256 = await service.queue.run(judging.digest, upload.data)
+    return Asked(upload.name, upload.data, sha256, faces, start)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -11,24 +12,22 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from app import answers, drawing
 from app.explaining import Explained
-from app.judging import Judgement
 from app.problems import Problem, documented
 from app.requests import (
     FILE_PROBLEMS,
     JUDGED,
     PLAIN_PROBLEMS,
     Serving,
+    asked,
     authorization_of,
     content,
     documented_form,
     faces_of,
     field_of,
     taken_in,
-    uploaded,
+    wanted,
 )
-from app.service import Service
 from app.uploads import Upload
-from src.explain import Explanation
 from src.gradcam import TARGETS
 
 # For everybody, and for those with a key where the service has keys.
@@ -38,25 +37,6 @@ everybody, keyed = APIRouter(), APIRouter()
 AT_ONCE = 8
 
 
-async def _judge(service: Service, upload: Upload, faces: str) -> Judgement:
-    _require_size(service, upload)
-    return await service.judge(upload.data, faces)
-
-
-async def _explain(
-    service: Service, upload: Upload, faces: str, judgement: Judgement
-) -> Explanation:
-    return await service.explaining.explain(upload.data, judgement.prediction.sha256, faces)
-
-
-def _require_size(service: Service, upload: Upload) -> None:
-    limit = service.settings.max_bytes
-    if not upload.data:
-        raise Problem(400, "no_file", "The file is empty (0 bytes).")
-    if len(upload.data) > limit:
-        raise Problem(413, "too_large", f"The file is larger than {limit / 1e6:g} MB.")
-
-
 @keyed.post(
     "/predict",
     responses=FILE_PROBLEMS,
@@ -64,12 +44,8 @@ def _require_size(service: Service, upload: Upload) -> None:
 )
 async def predict(request: Request, service: Serving) -> answers.Answer:
     """Judge one image."""
-    async with uploaded(request, service) as (form, upload):
-        start = time.perf_counter()
-        faces = faces_of(form, service)
-        async with service.queue.place(service.settings.deadline):
-            judgement = await _judge(service, upload, faces)
-        return service.answer(judgement, start)
+    async with asked(request, service) as (_, image):
+        return service.answer(await service.judge(image), image.start)
 
 
 @keyed.post(
@@ -86,7 +62,7 @@ async def predict_batch(request: Request, service: Serving) -> answers.Batch:
         start = time.perf_counter()
         try:
             async with some, service.queue.place(settings.deadline, wait=True):
-                judgement = await _judge(service, upload, faces)
+                judgement = await service.judge(await wanted(service, upload, faces, start))
         except Problem as problem:
             service.metrics.rejects.labels(problem.code).inc()
             return answers.Entry(name=upload.name, problem=problem.document)
@@ -108,12 +84,9 @@ async def predict_batch(request: Request, service: Serving) -> answers.Batch:
 )
 async def explain(request: Request, service: Serving) -> Explained:
     """Say in words why one image is judged as it is, every sentence with what it rests on."""
-    async with uploaded(request, service) as (form, upload):
-        faces = faces_of(form, service)
-        async with service.queue.place(service.settings.deadline):
-            judgement = await _judge(service, upload, faces)
-            explained = await _explain(service, upload, faces, judgement)
-    return Explained.of(await service.explaining.reword(explained, faces))
+    async with asked(request, service) as (_, image):
+        explained = await service.explain(image)
+    return Explained.of(await service.explaining.reword(explained, image.faces))
 
 
 @keyed.post(
@@ -124,12 +97,9 @@ async def explain(request: Request, service: Serving) -> Explained:
 )
 async def gradcam(request: Request, service: Serving) -> Response:
     """Draw the evidence over one image; a PNG of at most 2,048 pixels a side, plus its scale."""
-    async with uploaded(request, service) as (form, upload):
-        faces = faces_of(form, service)
+    async with asked(request, service) as (form, image):
         target = field_of(form, "target", TARGETS, "verdict")
-        async with service.queue.place(service.settings.deadline):
-            judgement = await _judge(service, upload, faces)
-            drawn = await service.queue.run(drawing.overlay, upload.data, judgement, target)
+        _, drawn = await service.look(image, partial(drawing.overlay, target=target))
         return Response(drawn, media_type="image/png")
 
 
@@ -141,17 +111,13 @@ async def gradcam(request: Request, service: Serving) -> Response:
 )
 async def report(request: Request, service: Serving) -> HTMLResponse:
     """Report on one image: a page that stands alone and can be printed."""
-    async with uploaded(request, service) as (form, upload):
-        faces = faces_of(form, service)
-        async with service.queue.place(service.settings.deadline):
-            judgement = await _judge(service, upload, faces)
-            explained = await _explain(service, upload, faces, judgement)
-            drawn = await service.queue.run(drawing.overlay, upload.data, judgement, "verdict")
-        explained = await service.explaining.reword(explained, faces)
-        written = await service.queue.run(
-            drawing.report, drawn, upload.name, judgement, explained, service.status
-        )
-        return HTMLResponse(written, headers=service.pages.report_headers)
+    async with asked(request, service) as (_, image):
+        judgement, explained, drawn = await service.report(image)
+    explained = await service.explaining.reword(explained, image.faces)
+    written = await service.queue.run(
+        drawing.report, drawn, image.name, judgement, explained, service.status
+    )
+    return HTMLResponse(written, headers=service.pages.report_headers)
 
 
 @everybody.get(

@@ -7,10 +7,11 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from fastapi import FastAPI
@@ -19,7 +20,7 @@ from app import answers, clips, drawing, judging, problems
 from app.answers import Status
 from app.explaining import Explaining
 from app.history import History
-from app.judging import Faces, Judgement, Seen
+from app.judging import UPLOAD, Asked
 from app.keys import Keys
 from app.metrics import Metrics
 from app.pages import Pages
@@ -34,10 +35,13 @@ from src.detector.calibration import Calibration, probability
 from src.detector.card import CARD_FILE, MODEL_FILE
 from src.detector.detector import Detector
 from src.detector.framing import FACES
-from src.detector.prediction import Scores
+from src.detector.prediction import Judgement, Seen
+from src.explain import Explanation
 from src.video import Clip
 
 log = logging.getLogger(__name__)
+
+Returned = TypeVar("Returned")
 
 
 class Service:
@@ -68,8 +72,9 @@ class Service:
         self.held = Held(settings.max_held_bytes)
         self.pages = Pages(settings, drawing.style_hash())
         self.metrics = Metrics(lambda: self.queue.inside)
-        self.queue: Queue[Seen | Faces, Judgement | Scores] = Queue(
-            self._judge,
+        # Gives a `Judgement` of what was seen, and outputs of the faces of a video.
+        self.queue: Queue[Seen | np.ndarray, Any] = Queue(
+            lambda seen: judging.judge(detector, seen, settings.batch_size),
             places=settings.places,
             batch_size=settings.batch_size,
             threads=os.cpu_count() or 4,
@@ -78,24 +83,81 @@ class Service:
         self.videos = Videos(detector, self.queue, settings)
         self.stored = Held(settings.max_stored_bytes)
 
-    def _judge(self, seen: Sequence[Seen | Faces]) -> list[Judgement | Scores]:
-        return judging.judge(self.detector, seen, self.settings.batch_size)
-
-    async def judge(self, data: bytes, faces: str) -> Judgement:
+    async def judge(self, asked: Asked) -> Judgement:
         """Say of an image what the detector says; whoever asks holds a place of the queue.
 
         Raises:
             Problem: it cannot be judged.
         """
-        sha256 = await self.queue.run(judging.digest, data)
-        found = self.remembered.get(sha256, faces)
-        if found is None:
-            found = await self._new(data, sha256, faces)
-            self.remembered.keep(sha256, faces, found)
-        else:
-            self.metrics.remembered.inc()
-        await self._note(sha256, found.prediction.verdict, found.prediction.p_fake)
+        found = self.remembered.get(asked.key)
+        if found is not None:
+            return await self._told(asked, found)
+        with _readable():
+            seen = await self.queue.run(lambda: self._see(asked, self._read(asked)))
+        return await self._told(asked, await self.queue.work(seen))
+
+    async def look(
+        self,
+        asked: Asked,
+        then: Callable[[np.ndarray, Judgement], Returned],
+        run: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
+    ) -> tuple[Judgement, Returned]:
+        """Judge an image as `judge` does, and make more of it while it is decoded.
+
+        Args:
+            then: takes the image, `(H, W, 3)` uint8 RGB, and what is said of it; on a thread, as
+                all of it, so that there are no more decoded images than threads.
+            run: calls a function on a thread; None takes one of the queue's.
+        """
+        found = self.remembered.get(asked.key)
+
+        def work() -> tuple[Judgement, Returned]:
+            image = self._read(asked)
+            judgement = found or self.queue.ask(self._see(asked, image))
+            return judgement, then(image, judgement)
+
+        with _readable():
+            judgement, made = await (run or self.queue.run)(work)
+        return await self._told(asked, judgement), made
+
+    async def explain(self, asked: Asked) -> Explanation:
+        """Explain a verdict, see `judge`."""
+        known = self.explaining.remembered.get(asked.key)
+        if known is not None:
+            await self.judge(asked)
+            return known
+        work = partial(self.explaining.explain, asked)
+        _, found = await self.look(asked, work, self.explaining.run)
+        self.explaining.remembered.keep(asked.key, found)
         return found
+
+    async def report(self, asked: Asked) -> tuple[Judgement, Explanation, bytes]:
+        """Return what is said of an image, why, and the picture of the evidence, a PNG file."""
+        known = self.explaining.remembered.get(asked.key)
+
+        def work(image: np.ndarray, judgement: Judgement) -> tuple[Explanation, bytes]:
+            found = known or self.explaining.explain(asked, image, judgement)
+            return found, drawing.overlay(image, judgement, "verdict")
+
+        run = None if known else self.explaining.run
+        judgement, (found, drawn) = await self.look(asked, work, run)
+        self.explaining.remembered.keep(asked.key, found)
+        return judgement, found, drawn
+
+    def _read(self, asked: Asked) -> np.ndarray:
+        return judging.read(asked.data, self.settings.max_pixels)
+
+    def _see(self, asked: Asked, image: np.ndarray) -> Seen:
+        return self.detector.see(image, asked.faces, path=UPLOAD, sha256=asked.sha256)
+
+    async def _told(self, asked: Asked, said: Judgement) -> Judgement:
+        """Remember, keep and count what is said of an image."""
+        if self.remembered.get(asked.key) is said:
+            self.metrics.remembered.inc()
+        self.remembered.keep(asked.key, said)
+        prediction = said.prediction
+        await self._note(asked.sha256, prediction.verdict, prediction.p_fake)
+        return said
 
     async def judge_video(self, file: IO[bytes], faces: str) -> Clip:
         """Say of a video what the detector says, see `Videos.judge`.
@@ -114,17 +176,6 @@ class Service:
             await self.queue.run(self.history.add, sha256, word, p_fake, self.version)
         self.metrics.verdicts.labels(word).inc()
         log.info("%s %s %s", sha256, word, "-" if p_fake is None else f"{p_fake:.4f}")
-
-    async def _new(self, data: bytes, sha256: str, faces: str) -> Judgement:
-        try:
-            seen = await self.queue.run(
-                judging.see, self.detector, data, sha256, faces, self.settings.max_pixels
-            )
-        except pixels.ImageError as error:
-            raise problems.of_image(error) from error
-        judgement = await self.queue.work(seen)
-        assert isinstance(judgement, Judgement), "which is what an image gets"
-        return judgement
 
     def admit(self, authorization: str, images: int = 0) -> None:
         """Ask for a key, where there are keys, and take images off what it has left.
@@ -198,6 +249,15 @@ class Service:
         await self.queue.run(judging.warm_up, self.detector, self.settings.batch_size)
         self.ready = True
         await self.explaining.warm_up()
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what is wrong with an image into a problem."""
+    try:
+        yield
+    except pixels.ImageError as error:
+        raise problems.of_image(error) from error
 
 
 def _version(folder: Path) -> str:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,14 +19,14 @@ from typing import IO, Any, TypeVar
 
 import numpy as np
 
-from app.judging import UPLOAD, Faces, Remembered
+from app.judging import UPLOAD, Remembered
 from app.problems import Problem, busy, of_video
 from app.queue import Queue
 from app.settings import Settings
 from src import video
 from src.data.footage import VideoError
 from src.detector.detector import Detector
-from src.detector.prediction import Scores
+from src.detector.prediction import Output
 from src.video import Clip
 
 Returned = TypeVar("Returned")
@@ -37,8 +37,6 @@ SHARE = 4
 NICER = 10
 # Answers about videos that are kept: a heatmap for each face, so that they can be drawn.
 REMEMBERED = 8
-# Seconds after which whoever waits looks whether it is to go on.
-TICK = 0.5
 RETRY_AFTER = 10
 
 
@@ -100,10 +98,10 @@ class Videos:
             Problem: it cannot be judged.
         """
         sha256 = await self._run(file, _digest)
-        found = self._remembered.get(sha256, faces)
+        found = self._remembered.get((sha256, faces))
         if found is None:
-            found = await self._run(file, self._judge, faces, asyncio.get_running_loop())
-            self._remembered.keep(sha256, faces, found)
+            found = await self._run(file, self._judge, faces)
+            self._remembered.keep((sha256, faces), found)
         return found
 
     async def draw(self, file: IO[bytes], clip: Clip) -> IO[bytes]:
@@ -143,22 +141,9 @@ class Videos:
         finally:
             stop.set()
 
-    def _judge(
-        self,
-        path: Path,
-        going_on: Callable[[], None],
-        faces: str,
-        loop: asyncio.AbstractEventLoop,
-    ) -> Clip:
-        def score(images: np.ndarray) -> Scores:
-            going_on()
-            asked = asyncio.run_coroutine_threadsafe(self._queue.work(Faces(images)), loop)
-            try:
-                while not wait([asked], TICK).done:
-                    going_on()
-                return asked.result()
-            finally:
-                asked.cancel()
+    def _judge(self, path: Path, going_on: Callable[[], None], faces: str) -> Clip:
+        def score(images: np.ndarray) -> list[Output]:
+            return self._queue.ask(images, going_on)
 
         return video.judge(
             path,

@@ -20,7 +20,7 @@ from src.detector import load, locate, verdict
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO
-from src.detector.prediction import Prediction
+from src.detector.prediction import Prediction, Seen
 from src.evaluation import (
     figures,
     mistakes,
@@ -36,7 +36,6 @@ from src.evaluation.heatmaps.truth import Truth
 from src.evaluation.judged import Judged, judge
 from src.evaluation.promise import Divided, Kept
 from src.evaluation.results import Evaluation, Result
-from src.evaluation.sight import Sight
 from src.files import refuse_existing, write_table, write_text
 from src.progress import bar
 from src.report import plots
@@ -153,7 +152,7 @@ def _looked_into(
     seed, chosen = judged.seed, judged.draw(EXPLAINED, judged.seed)
     samples, labels = [judged.samples[i] for i in chosen], judged.labels[chosen]
     seen = sight.see(detector, [str(sample.path) for sample in samples], faces)
-    images = np.stack([one.input for one in seen])
+    images = np.stack([one.inputs[0] for one in seen])
     known = truth.find(data_dirs, samples)
     masks = [_mask(known.get(sample.path), one) for sample, one in zip(samples, seen, strict=True)]
     some = np.concatenate([np.flatnonzero(labels == label)[:ATTACKED] for label in (0, 1)])
@@ -166,9 +165,9 @@ def _looked_into(
     }
 
 
-def _mask(known: Truth | None, seen: Sight) -> np.ndarray | None:
+def _mask(known: Truth | None, seen: Seen) -> np.ndarray | None:
     mask = None if known is None else known.mask()
-    return None if mask is None else seen.view.cut(mask)
+    return None if mask is None else seen.views[0].cut(mask)
 
 
 def _history(model: Path) -> list[dict[str, Any]]:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+import numpy as np
 
 from src import InputError, options
 from src.cli import Verb
 from src.data import pixels
 from src.detector import load
 from src.detector.detector import Detector
+from src.detector.prediction import Judgement
 from src.explaining import measurements, notes, papers, retrieval, writing
 from src.explaining.measurements import Measured
 from src.explaining.notes import Note
@@ -102,6 +104,7 @@ def explain(
     library: Library | None = None,
     own: Library | None = None,
     endpoint: Endpoint | None = None,
+    judged: tuple[np.ndarray, Judgement] | None = None,
 ) -> Explanation:
     """Judge an image and explain the verdict.
 
@@ -112,12 +115,19 @@ def explain(
         library: the notes that may be cited; None takes ours, searched by words.
         endpoint: a language model that puts the text into better words; the verdict, and what may
             be said, do not depend on it.
+        judged: the image and what was said of it, where that is known; see `measure`.
 
     Raises:
         InputError: it is no image, or the list of trusted roots cannot be read.
     """
     measured = measurements.measure(
-        content, name, detector, faces=faces, careful=careful, trust_anchors=trust_anchors
+        content,
+        name,
+        detector,
+        faces=faces,
+        careful=careful,
+        trust_anchors=trust_anchors,
+        judged=judged,
     )
     found = measured.measurements
     answers = writing.look_up(found, library or our_notes())

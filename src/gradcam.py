@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ import numpy as np
 from src import InputError, options
 from src.cli import Verb
 from src.data import pixels
-from src.detector import load, verdict
-from src.detector.prediction import put_together
+from src.detector import load
+from src.detector.prediction import Judgement
+from src.detector.verdict import Word
 from src.files import refuse_existing
 from src.report import plots
 
@@ -28,27 +29,22 @@ FIGURES = Path("figures")
 
 
 @dataclass(frozen=True)
-class Region:
-    """A part of an image that was judged, with the evidence behind its score."""
-
-    box: tuple[int, int, int, int]  # left, top, width, height in pixels
-    p_fake: float  # probability of *fake* in [0, 1]
-    evidence: np.ndarray  # `(h, w)` float32, signed; positive pushes towards fake
-
-
-@dataclass(frozen=True)
 class Explanation:
     """An image with the evidence behind its verdict."""
 
     image: np.ndarray  # `(H, W, 3)` uint8 RGB, as it was read
-    verdict: verdict.Word  # `fake`, `real` or `inconclusive`
-    regions: tuple[Region, ...]  # what was judged: the whole image, or each face
+    judgement: Judgement  # its parts have the evidence of the layer
     layer: str  # the layer that the evidence was taken from
 
     @property
+    def verdict(self) -> Word:
+        """`fake`, `real` or `inconclusive`."""
+        return self.judgement.verdict.word
+
+    @property
     def p_fake(self) -> float:
-        """Probability of *fake* in [0, 1]; the largest of the regions."""
-        return max(region.p_fake for region in self.regions)
+        """Probability of *fake* in [0, 1]; the largest of the parts."""
+        return max(part.output.p_fake for part in self.judgement.parts)
 
     def target(self, wanted: str) -> str:
         """Return the class that a heatmap is for: `wanted`, or the likelier one for `verdict`."""
@@ -57,12 +53,13 @@ class Explanation:
         return "fake" if self.p_fake >= 0.5 else "real"
 
     def heats(self, wanted: str = "verdict") -> list[np.ndarray]:
-        """Return a heatmap a region for a target of `TARGETS`: `(h, w)` float32 in [0, 1].
+        """Return a heatmap a part for a target of `TARGETS`: `(h, w)` float32 in [0, 1].
 
         All are divided by the same number, so that they can be compared.
         """
         sign = 1.0 if self.target(wanted) == "fake" else -1.0
-        positive = [np.maximum(sign * region.evidence, 0.0) for region in self.regions]
+        parts = self.judgement.parts
+        positive = [np.maximum(sign * part.output.evidence, 0.0) for part in parts]
         highest = max(float(heat.max()) for heat in positive)
         return [heat / highest if highest > 0 else heat for heat in positive]
 
@@ -82,23 +79,22 @@ def explain(
     from src.detector import evidence
 
     image = pixels.read(path)
-    views = detector.framing(faces).views(image)
-    inputs = [pixels.resize(view.cut(image), detector.card.image_size) for view in views]
-    outputs, signed = detector.outputs(inputs)
+    seen = detector.see(image, faces)
+    (said,) = detector.judge([seen])
     if layer not in (None, detector.card.evidence_layer):
-        signed = [evidence.grad_cam(detector.model, face, layer) for face in inputs]
-    regions = tuple(
-        Region(view.box, output.p_fake, map_)
-        for view, output, map_ in zip(views, outputs, signed, strict=True)
-    )
-    said = put_together(str(path), "", views, outputs, detector.calibration)
-    return Explanation(image, said.verdict, regions, layer or detector.card.evidence_layer)
+        maps = [evidence.grad_cam(detector.model, face, layer) for face in seen.inputs]
+        parts = [
+            replace(part, output=replace(part.output, evidence=map_))
+            for part, map_ in zip(said.parts, maps, strict=True)
+        ]
+        said = replace(said, parts=tuple(parts))
+    return Explanation(image, said, layer or detector.card.evidence_layer)
 
 
 def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Figure:
     """Draw the heatmaps over the image, with `p_fake` in the title."""
     shown = explanation.target(target)
-    boxes = [region.box for region in explanation.regions]
+    boxes = [part.view.box for part in explanation.judgement.parts]
     heats = list(zip(explanation.heats(target), boxes, strict=True))
     title = f"{name}: {explanation.verdict}, p_fake {explanation.p_fake:.3f}"
     if len(boxes) > 1:

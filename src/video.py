@@ -20,7 +20,6 @@ from src.data.sampling import PER_SECOND, Sampling
 from src.detector import load, persons, verdict
 from src.detector.exports import sha256
 from src.detector.persons import Track
-from src.detector.presence import Presence
 from src.detector.watching import frames_of, watch
 from src.files import refuse_existing, write_text
 from src.report import film, plots
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from src.detector.detector import Detector
-    from src.detector.prediction import Scores
+    from src.detector.prediction import Output
 
 # Told what is done and in how many steps, if that is known; gives what to call after each.
 Told = Callable[[str, int | None], AbstractContextManager[Callable[[], None]]]
@@ -106,7 +105,7 @@ def judge(
     faces: str = "auto",
     batch_size: int = 32,
     longest: float = math.inf,
-    score: Callable[[np.ndarray], Scores] | None = None,
+    score: Callable[[np.ndarray], list[Output]] | None = None,
     told: Told = progress.bar,
 ) -> Clip:
     """Judge the persons in a video.
@@ -120,7 +119,7 @@ def judge(
         per_second: frames looked at for each second.
         faces: which faces are judged, one of `framing.FACES`.
         longest: seconds that the video may last.
-        score: scores faces in the detector's stead, as `Detector.score`; on threads.
+        score: scores faces in the detector's stead, as `Detector.outputs`; on threads.
         told: is told how far it is, as `progress.bar`. What the steps raise ends the judgement.
 
     Raises:
@@ -183,15 +182,15 @@ def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> N
         told: is told how far it is, as `progress.bar`.
     """
     found = clip.survey
-    presences = [Presence(track, clip.gap) for track in clip.tracks]
     # All heatmaps are divided by the same number, so that they can be compared.
-    highest = max((one.highest for one in presences), default=0.0) or 1.0
+    heats = (track.heat(one).max() for track in clip.tracks for one in track.sightings)
+    highest = max(heats, default=0.0) or 1.0
 
     def marks(time: float) -> Iterator[film.Mark]:
-        for one in presences:
-            if (shown := one.at(time)) is not None:
-                track, heat = one.track, shown.heat / highest
+        for track in clip.tracks:
+            if (shown := track.at(time, clip.gap)) is not None:
                 text = f"{track.id}: {track.verdict} {shown.p_fake:.2f}"
+                heat = track.heat(shown) / highest
                 yield film.Mark(shown.box, shown.region, heat, text, track.verdict)
 
     def painted(step: Callable[[], None]) -> Generator[tuple[float, np.ndarray], None, None]:

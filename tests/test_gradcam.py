@@ -7,7 +7,10 @@ from PIL import Image
 
 from src import gradcam
 from src.detector import evidence
-from src.gradcam import Explanation, Region, explain
+from src.detector.framing import View
+from src.detector.prediction import Judgement, Output, Part
+from src.detector.verdict import Verdict
+from src.gradcam import Explanation, explain
 
 
 @pytest.fixture
@@ -23,8 +26,9 @@ def draw(run, bundle_folder, monkeypatch, tmp_path):
 
 def explanation(signed, p_fake=0.9):
     image = np.zeros((8, 8, 3), np.uint8)
-    region = Region((0, 0, 8, 8), p_fake, np.asarray(signed, np.float32))
-    return Explanation(image, "fake", (region,), "last_act")
+    output = Output(0.0, p_fake, evidence=np.asarray(signed, np.float32))
+    part = Part(View((0, 0, 8, 8)), output, Verdict("fake"))
+    return Explanation(image, Judgement((part,), part.verdict), "last_act")
 
 
 def test_heat_for_each_target():
@@ -57,7 +61,7 @@ def test_layer_by_autodiff(detector, photos, monkeypatch):
     assert exact.layer == "last_act"
     branch = explain(photos[0], detector, tiny.BRANCH_LAYER)
     assert branch.layer == tiny.BRANCH_LAYER
-    assert branch.regions[0].evidence.shape == (15, 15)
+    assert branch.judgement.parts[0].output.evidence.shape == (15, 15)
     assert branch.p_fake == exact.p_fake
     # Its own layer needs no differentiation.
     monkeypatch.setattr(evidence, "grad_cam", None)

@@ -5,8 +5,8 @@ softmax over "no face" and "face" is the sigmoid of the difference of the two, a
 the same way.
 """
 
+from collections.abc import Iterator
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,18 @@ _POOLING = {
     "rnet": ((3, True), (3, False), (0, False)),
     "onet": ((3, True), (3, False), (2, True), (0, False)),
 }
+# In the order in which the package has their weights.
+_HEADS = {
+    "pnet": ["offsets", "logit"],
+    "rnet": ["offsets", "logit"],
+    "onet": ["offsets", "landmarks", "logit"],
+}
+_OUTPUTS = {
+    "pnet": "float[count, rows, columns] probability, float[count, rows, columns] logits, "
+    "float[count, 4, rows, columns] offsets",
+    "rnet": "float[count] probability, float[count] logits, float[count, 4] offsets",
+}
+_OUTPUTS["onet"] = f"{_OUTPUTS['rnet']}, float[count, 10] landmarks"
 
 
 def build() -> dict[str, bytes]:
@@ -61,23 +73,19 @@ def _weights(name: str) -> list[np.ndarray]:
 
 
 def _model(name: str, weights: list[np.ndarray]) -> bytes:
-    from onnx import TensorProto, checker, helper
+    from onnx import checker, helper, numpy_helper, parser
 
-    graph = _Graph(weights)
-    graph.add("Transpose", ["image"], "planes", perm=[0, 3, 1, 2])
-    last = graph.add("Cast", ["planes"], "pixels", to=TensorProto.FLOAT)
-    for number, (pooling, padded) in enumerate(_POOLING[name]):
-        last = graph.convolution(last, number)
-        if pooling:
-            last = graph.pooling(last, pooling, padded)
-    outputs = graph.dense_heads(last, name) if name in SIDES else graph.convolution_heads(last)
     side = SIDES.get(name)
-    image = helper.make_tensor_value_info(
-        "image", TensorProto.UINT8, ["count", side or "height", side or "width", 3]
-    )
-    values = [helper.make_tensor_value_info(o, TensorProto.FLOAT, s) for o, s in outputs.items()]
+    image = f"uint8[count, {side or 'height'}, {side or 'width'}, 3] image"
+    nodes = "\n".join(_nodes(name))
+    graph = parser.parse_graph(f"{name} ({image}) => ({_OUTPUTS[name]}) {{\n{nodes}\n}}")
+    for node in graph.node:
+        # An empty name stands for ONNX's own operators, as none does, and would change the file.
+        node.ClearField("domain")
+    for key, array in _constants(name, weights).items():
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), key))
     model = helper.make_model(
-        helper.make_graph(graph.nodes, name, [image], values, graph.constants),
+        graph,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="deepfake-detector",
@@ -86,103 +94,64 @@ def _model(name: str, weights: list[np.ndarray]) -> bytes:
     return model.SerializeToString()
 
 
-class _Graph:
-    """The nodes of one network, added in order while its weights are used up."""
+def _nodes(name: str) -> Iterator[str]:
+    """Yield the nodes of a network in ONNX's own notation."""
+    yield "planes = Transpose <perm = [0, 3, 1, 2]> (image)"
+    yield "pixels = Cast <to = 1> (planes)"
+    last = "pixels"
+    for number, (size, padded) in enumerate(_POOLING[name], start=1):
+        yield f"conv{number} = Conv ({last}, conv{number}_kernel, conv{number}_bias)"
+        yield from _prelu(f"conv{number}")
+        last = f"conv{number}_active"
+        if size:
+            how = f'auto_pad = "{"SAME_UPPER" if padded else "VALID"}"'
+            shape = f"kernel_shape = [{size}, {size}], strides = [2, 2]"
+            yield f"{last}_pooled = MaxPool <{how}, {shape}> ({last})"
+            last = f"{last}_pooled"
+    kind = "Conv"
+    if name in SIDES:
+        # The dense weights count columns before rows before channels.
+        yield f"columns_first = Transpose <perm = [0, 3, 2, 1]> ({last})"
+        yield "flat = Flatten <axis = 1> (columns_first)"
+        yield "dense = Gemm (flat, dense_kernel, dense_bias)"
+        yield from _prelu("dense")
+        kind, last = "Gemm", "dense_active"
+    for head in _HEADS[name]:
+        yield f"{head} = {kind} ({last}, {head}_kernel, {head}_bias)"
+    yield "logits = Squeeze (logit, class_axis)"
+    yield "probability = Sigmoid (logits)"
 
-    def __init__(self, weights: list[np.ndarray]) -> None:
-        self.weights = [np.asarray(array, np.float64) for array in weights]
-        self.nodes: list = []
-        self.constants: list = []
 
-    def take(self, count: int) -> list[np.ndarray]:
-        taken, self.weights = self.weights[:count], self.weights[count:]
-        return taken
+def _prelu(layer: str) -> Iterator[str]:
+    """Yield x + (slope - 1) min(x, 0), which is PReLU.
 
-    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        from onnx import helper
+    ONNX Runtime takes ten times as long for the operator of that name.
+    """
+    yield f"{layer}_negative = Min ({layer}, {layer}_zero)"
+    yield f"{layer}_change = Mul ({layer}_negative, {layer}_slope)"
+    yield f"{layer}_active = Add ({layer}, {layer}_change)"
 
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
 
-    def constant(self, name: str, array: np.ndarray) -> str:
-        from onnx import numpy_helper
-
-        array = np.ascontiguousarray(array, array.dtype if array.dtype == np.int64 else np.float32)
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def convolution(self, last: str, number: int) -> str:
-        """Add a convolution without padding and its PReLU."""
-        kernel, bias, slope = self.take(3)
-        if number == 0:
+def _constants(name: str, weights: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return what the nodes name, out of the weights of the package in their order."""
+    arrays = (np.asarray(array, np.float64) for array in weights)
+    layers = [f"conv{number}" for number in range(1, len(_POOLING[name]) + 1)]
+    layers += ["dense"] if name in SIDES else []
+    found = {}
+    for layer in (*layers, *_HEADS[name]):
+        kernel, bias = next(arrays), next(arrays)
+        if layer == "conv1":
             # (x - 127.5) / 128, as the networks were trained.
             kernel, bias = kernel / 128, bias - kernel.sum((0, 1, 2)) * 127.5 / 128
-        name = f"conv{number + 1}"
-        names = [self.constant(f"{name}_kernel", kernel.transpose(3, 2, 0, 1))]
-        names.append(self.constant(f"{name}_bias", bias))
-        self.add("Conv", [last, *names], name)
-        return self.prelu(name, slope.reshape(-1, 1, 1))
-
-    def prelu(self, last: str, slope: np.ndarray) -> str:
-        """Add x + (slope - 1) min(x, 0), which is PReLU.
-
-        ONNX Runtime takes ten times as long for the operator of that name.
-        """
-        zero = self.constant(f"{last}_zero", np.zeros(()))
-        self.add("Min", [last, zero], f"{last}_negative")
-        less = self.constant(f"{last}_slope", slope - 1)
-        self.add("Mul", [f"{last}_negative", less], f"{last}_change")
-        return self.add("Add", [last, f"{last}_change"], f"{last}_active")
-
-    def pooling(self, last: str, kernel: int, padded: bool) -> str:
-        return self.add(
-            "MaxPool", [last], f"{last}_pooled", kernel_shape=[kernel] * 2, strides=[2, 2],
-            auto_pad="SAME_UPPER" if padded else "VALID",
-        )  # fmt: skip
-
-    def convolution_heads(self, last: str) -> dict[str, list]:
-        """Add P-Net's two heads."""
-        offsets, offsets_bias, classes, classes_bias = self.take(4)
-        kernel = self.constant("offsets_kernel", offsets.transpose(3, 2, 0, 1))
-        self.add("Conv", [last, kernel, self.constant("offsets_bias", offsets_bias)], "offsets")
-        logit, logit_bias = _face_against_none(classes, classes_bias)
-        kernel = self.constant("logit_kernel", logit.transpose(3, 2, 0, 1))
-        self.add("Conv", [last, kernel, self.constant("logit_bias", logit_bias)], "logit")
-        self.probability(axis=1)
-        return {
-            "probability": ["count", "rows", "columns"],
-            "logits": ["count", "rows", "columns"],
-            "offsets": ["count", 4, "rows", "columns"],
-        }
-
-    def dense_heads(self, last: str, name: str) -> dict[str, list]:
-        """Add the dense layer of R-Net or O-Net and its heads."""
-        # The dense weights count columns before rows before channels.
-        self.add("Transpose", [last], "columns_first", perm=[0, 3, 2, 1])
-        self.add("Flatten", ["columns_first"], "flat", axis=1)
-        kernel, bias, slope = self.take(3)
-        self.dense("flat", "dense", kernel, bias)
-        last = self.prelu("dense", slope)
-        outputs: dict[str, list] = {"probability": ["count"], "logits": ["count"]}
-        outputs["offsets"] = ["count", 4]
-        self.dense(last, "offsets", *self.take(2))
-        if name == "onet":
-            self.dense(last, "landmarks", *self.take(2))
-            outputs["landmarks"] = ["count", 10]
-        self.dense(last, "logit", *_face_against_none(*self.take(2)))
-        self.probability(axis=1)
-        return outputs
-
-    def dense(self, last: str, name: str, kernel: np.ndarray, bias: np.ndarray) -> None:
-        names = [self.constant(f"{name}_kernel", kernel), self.constant(f"{name}_bias", bias)]
-        self.add("Gemm", [last, *names], name)
-
-    def probability(self, axis: int) -> None:
-        axes = self.constant("class_axis", np.array([axis]))
-        self.add("Squeeze", ["logit", axes], "logits")
-        self.add("Sigmoid", ["logits"], "probability")
-
-
-def _face_against_none(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the layer whose sigmoid is the softmax's second output."""
-    return kernel[..., 1:] - kernel[..., :1], bias[1:] - bias[:1]
+        if layer == "logit":
+            # The sigmoid of the difference is the softmax's second output.
+            kernel, bias = kernel[..., 1:] - kernel[..., :1], bias[1:] - bias[:1]
+        planes = kernel.ndim == 4
+        found[f"{layer}_kernel"] = kernel.transpose(3, 2, 0, 1) if planes else kernel
+        found[f"{layer}_bias"] = bias
+        if layer in layers:
+            slope = next(arrays)
+            found[f"{layer}_zero"] = np.zeros(())
+            found[f"{layer}_slope"] = (slope.reshape(-1, 1, 1) if planes else slope) - 1
+    floats = {key: array.astype(np.float32) for key, array in found.items()}
+    return floats | {"class_axis": np.array([1])}

@@ -7,23 +7,30 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from src import InputError, processor
 from src.data import pixels
-from src.data.corruptions import mild
 from src.data.faces import Finder
 from src.detector import framing, network
 from src.detector.calibration import Calibration, probability
 from src.detector.engines import Engine
 from src.detector.engines.runtimes import KerasEngine
-from src.detector.framing import Framing, View
-from src.detector.prediction import Failure, Output, Prediction, Scores, put_together
+from src.detector.framing import Framing
+from src.detector.prediction import (
+    Failure,
+    Judgement,
+    Output,
+    Prediction,
+    Scores,
+    Seen,
+    put_together,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
     from src.detector.temporal import Head
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 # Batches under way: while one is finished, the engine has the next one to go on with.
 AT_ONCE = 2
 # Mild re-encodings that a careful judgement looks at besides the image itself.
@@ -45,18 +53,6 @@ def decoding_threads() -> int:
     One a core: finding faces in an image takes a core about half as long as judging it.
     """
     return processor.thread_limit() or os.cpu_count() or 4
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """An image file as the network gets it.
-
-    Each view has its inputs: as it is, then as it is after mild re-encodings.
-    """
-
-    sha256: str
-    views: list[View]
-    inputs: list[list[np.ndarray]]
 
 
 class Detector:
@@ -149,18 +145,15 @@ class Detector:
 
     def outputs(
         self, images: Sequence[np.ndarray] | np.ndarray, batch_size: int = 32
-    ) -> tuple[list[Output], list[np.ndarray]]:
-        """Score any number of images, so many at once: what is said of each, and its evidence."""
-        said, maps = [], []
-        for start in range(0, len(images), batch_size):
-            scores = self.score(np.asarray(images[start : start + batch_size]))
-            said += scores.outputs()
-            maps += list(scores.evidence)
-        return said, maps
+    ) -> list[Output]:
+        """Score any number of images, so many at once, and return what is said of each."""
+        starts = range(0, len(images), batch_size)
+        batches = (np.asarray(images[start : start + batch_size]) for start in starts)
+        return [output for batch in batches for output in self.score(batch).outputs()]
 
-    def logits(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
+    def logits(self, images: Sequence[np.ndarray] | np.ndarray, batch_size: int = 32) -> np.ndarray:
         """Score any number of images, and return the raw outputs alone, `(N,)` float32."""
-        said, _ = self.outputs(images, batch_size)
+        said = self.outputs(images, batch_size)
         return np.array([output.logit for output in said], np.float32)
 
     def features(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
@@ -172,6 +165,36 @@ class Detector:
         outputs = [hidden.predict_on_batch(images[i : i + batch_size]) for i in starts]
         return np.concatenate([keras.ops.convert_to_numpy(output) for output in outputs])
 
+    def see(
+        self,
+        image: np.ndarray,
+        faces: str = "auto",
+        *,
+        stability: int = 0,
+        scale: Callable[[np.ndarray, int], np.ndarray] = pixels.resize,
+        path: str = "",
+        sha256: str = "",
+    ) -> Seen:
+        """Cut out of an image what the network judges: the one way to it.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB, upright.
+            faces: which faces are judged, one of `framing.FACES`.
+            stability: how many mild re-encodings of each face are judged as well.
+            scale: brings what is judged to the network's square; see `pixels.resize`.
+            path: what the image goes by, and `sha256` that of its file; they are only kept.
+        """
+        views, side = self.framing(faces).views(image), self.card.image_size
+        inputs = [one for view in views for one in view.inputs(image, side, stability, scale)]
+        return Seen((image.shape[1], image.shape[0]), views, inputs, path, sha256)
+
+    def judge(self, seen: Sequence[Seen], batch_size: int = 32) -> list[Judgement]:
+        """Say of images what follows from their scores, so many inputs at once."""
+        said = iter(self.outputs([image for one in seen for image in one.inputs], batch_size))
+        return [
+            put_together(one, list(islice(said, len(one.inputs))), self.calibration) for one in seen
+        ]
+
     def predict(self, path: str | Path, faces: str = "auto", *, stability: int = 0) -> Prediction:
         """Judge one image file.
 
@@ -182,8 +205,7 @@ class Detector:
         Raises:
             ImageError: the file cannot be read as an image.
         """
-        seen = self._see(path, framing=self.framing(faces), stability=stability)
-        return self._predictions([str(path)], [seen], batch_size=32)[0]
+        return self.judge([self._read(path, faces=faces, stability=stability)])[0].prediction
 
     def predict_files(
         self,
@@ -207,74 +229,58 @@ class Detector:
                 `(H, W, 3)` uint8 RGB.
             scale: brings what is judged to the network's square; see `pixels.resize`.
         """
-        see = partial(
-            self._see, framing=self.framing(faces), stability=stability, change=change, scale=scale
-        )
-        batches = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
-        with (
-            ThreadPoolExecutor(decoding_threads()) as decoders,
-            ThreadPoolExecutor(AT_ONCE) as judges,
-        ):
+        # Loads what finds faces now: threads shall not do it side by side.
+        self.framing(faces)
+        read = partial(self._read, faces=faces, stability=stability, change=change, scale=scale)
+        with ThreadPoolExecutor(decoding_threads()) as decoders:
+            begun = ((str(path), decoders.submit(read, path)) for path in paths)
+            yield from in_batches(begun, partial(self._judge, batch_size), batch_size, AT_ONCE - 1)
 
-            def begin(batch: Sequence[str | Path]) -> Future:
-                futures = [decoders.submit(see, path) for path in batch]
-                return judges.submit(self._judge, batch, futures, batch_size)
-
-            for _, judged in ahead(batches, begin, AT_ONCE - 1):
-                yield from judged.result()
-
-    def _judge(
-        self, paths: Sequence[str | Path], futures: Sequence[Future], batch_size: int
-    ) -> list[Prediction | Failure]:
-        results: list[Prediction | Failure | None] = []
-        names, seen = [], []
-        for path, future in zip(paths, futures, strict=True):
-            try:
-                seen.append(future.result())
-                names.append(str(path))
-                results.append(None)
-            except pixels.ImageError as error:
-                results.append(Failure(str(path), str(error)))
-        predictions = iter(self._predictions(names, seen, batch_size))
-        return [result or next(predictions) for result in results]
-
-    def _see(
+    def _read(
         self,
         path: str | Path,
         *,
-        framing: Framing,
-        stability: int = 0,
         change: Callable[[np.ndarray], np.ndarray] | None = None,
-        scale: Callable[[np.ndarray, int], np.ndarray] = pixels.resize,
-    ) -> _Seen:
-        """Read a file once, and cut out what the network judges."""
+        **how: Any,
+    ) -> Seen:
+        """Read a file once; for `how` see `see`."""
         data = pixels.content(path)
         image = pixels.read(data, str(path))
         if change is not None:
             image = change(image)
-        views = framing.views(image)
-        cuts = [view.cut(image) for view in views]
-        inputs = [
-            [scale(one, self.card.image_size) for one in (cut, *again(cut, stability))]
-            for cut in cuts
-        ]
-        return _Seen(hashlib.sha256(data).hexdigest(), views, inputs)
+        return self.see(image, path=str(path), sha256=hashlib.sha256(data).hexdigest(), **how)
 
-    def _predictions(
-        self, paths: Sequence[str], seen: Sequence[_Seen], batch_size: int
-    ) -> list[Prediction]:
-        inputs = [image for one in seen for several in one.inputs for image in several]
-        said = iter(self.outputs(inputs, batch_size)[0])
+    def _judge(
+        self, batch_size: int, begun: Sequence[tuple[str, Future[Seen]]]
+    ) -> list[Prediction | Failure]:
+        found: list[Seen | Failure] = []
+        for path, future in begun:
+            try:
+                found.append(future.result())
+            except pixels.ImageError as error:
+                found.append(Failure(path, str(error)))
+        seen = [one for one in found if isinstance(one, Seen)]
+        said = iter(self.judge(seen, batch_size))
+        return [one if isinstance(one, Failure) else next(said).prediction for one in found]
 
-        def output(several: Sequence[np.ndarray]) -> Output:
-            first, *others = [next(said) for _ in several]
-            return replace(first, again=tuple(other.logit for other in others))
 
-        return [
-            put_together(path, one.sha256, one.views, outputs, self.calibration)
-            for path, one in zip(paths, seen, strict=True)
-            for outputs in [list(map(output, one.inputs))]
-        ]
+def in_batches(
+    items: Iterable[Item],
+    work: Callable[[list[Item]], Iterable[Result]],
+    size: int,
+    count: int,
+) -> Iterator[Result]:
+    """Yield what becomes of items, in order, which are handed over so many at a time on threads.
+
+    Args:
+        size: of a batch.
+        count: batches that are begun before the results of one are waited for.
+    """
+    rest = iter(items)
+    batches = iter(lambda: list(islice(rest, size)), [])
+    with ThreadPoolExecutor(AT_ONCE) as workers:
+        for _, done in ahead(batches, lambda batch: workers.submit(work, batch), count):
+            yield from done.result()
 
 
 def ahead(
@@ -288,8 +294,3 @@ def ahead(
             yield begun.popleft()
     while begun:
         yield begun.popleft()
-
-
-def again(image: np.ndarray, stability: int) -> list[np.ndarray]:
-    """Return so many mild re-encodings of an image, `(H, W, 3)` uint8 RGB each."""
-    return [mild(image, number) for number in range(stability)]

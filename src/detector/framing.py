@@ -1,7 +1,7 @@
 """What part of an image the network judges: each face as faces stood in the training images."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from src import InputError
 from src.data import pixels
+from src.data.corruptions import mild
 from src.data.faces import Face, Finder, crop_box, framing_of
 from src.detector import verdict
 
@@ -36,6 +37,23 @@ class View:
         """Return this part of the image, `(h, w, 3)`; not a copy."""
         left, top, width, height = self.box
         return image[top : top + height, left : left + width]
+
+    def inputs(
+        self,
+        image: np.ndarray,
+        side: int,
+        stability: int = 0,
+        scale: Callable[[np.ndarray, int], np.ndarray] = pixels.resize,
+    ) -> list[np.ndarray]:
+        """Return this part as the network gets it: as it is, then after mild re-encodings.
+
+        Args:
+            side: of the network's square in pixels.
+            stability: how many re-encodings.
+            scale: brings a part to that square; see `pixels.resize`.
+        """
+        cut = self.cut(image)
+        return [scale(one, side) for one in (cut, *(mild(cut, n) for n in range(stability)))]
 
 
 @dataclass(frozen=True)
@@ -88,7 +106,7 @@ class Framing:
     def load(self, content: bytes, size: int, name: str) -> np.ndarray:
         """Read an image and scale its first view to the network's square; see `pixels.load`."""
         image = pixels.read(content, name)
-        return pixels.resize(self.views(image)[0].cut(image), size)
+        return self.views(image)[0].inputs(image, size)[0]
 
 
 def require(faces: str, share: float | None) -> None:

@@ -9,12 +9,14 @@ Biometrika 107(4), 2020).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from src.data.tracks import Box
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
 from src.detector.verdict import Verdict
@@ -32,8 +34,8 @@ class Sighting:
 
     time: float  # when the frame is shown, in seconds from the start of the video
     # The face: left, top, width, height in pixels of the upright frame.
-    box: tuple[float, float, float, float]
-    region: tuple[int, int, int, int]  # the part of the frame that was judged, in the same terms
+    box: Box
+    region: Box  # the part of the frame that was judged, in the same terms
     p_fake: float  # probability of *fake* in [0, 1], of this frame
     logit: float  # the network's raw output
     evidence: np.ndarray  # `(h, w)` float32 over the region, signed; positive pushes towards fake
@@ -64,6 +66,44 @@ class Track:
     moments: tuple[Moment, ...]  # what carries it, see `moments`
     sightings: tuple[Sighting, ...]  # the frames in which the person was seen
 
+    def at(self, time: float, gap: float) -> Sighting | None:
+        """Return where the person is at any time, also between the frames that were looked at.
+
+        Args:
+            time: in seconds.
+            gap: seconds; who was not seen for longer was away, and is shown for half of that at
+                most after the last sighting and before the next.
+
+        Returns:
+            The nearest sighting, its box and region moved steadily from one to the next; None
+            where nobody is.
+        """
+        seen = self.sightings
+        after = bisect_right(seen, time, key=lambda one: one.time)
+        one, other = seen[max(0, after - 1)], seen[min(after, len(seen) - 1)]
+        nearer = min((one, other), key=lambda sighting: abs(sighting.time - time))
+        if abs(nearer.time - time) > gap / 2:
+            return None
+        if other.time - one.time > gap:
+            one = other = nearer
+        span = other.time - one.time
+        share = (time - one.time) / span if span > 0 else 0.0
+        return replace(
+            nearer,
+            time=time,
+            box=_between(one.box, other.box, share),
+            region=_between(one.region, other.region, share),
+        )
+
+    def heat(self, sighting: Sighting) -> np.ndarray:
+        """Return the evidence for the person's likelier answer, `(h, w)`, not below 0."""
+        return np.maximum(sighting.evidence if self.p_fake >= 0.5 else -sighting.evidence, 0.0)
+
+
+def _between(one: Box, other: Box, share: float) -> Box:
+    left, top, width, height = (a + share * (b - a) for a, b in zip(one, other, strict=True))
+    return left, top, width, height
+
 
 def judge(
     persons: Sequence[Sequence[Sighting]],
@@ -88,45 +128,29 @@ def judge(
     if not persons:
         return [], Verdict("inconclusive", (verdict.NO_FACE,))
     counted = [_counted(sightings) for sightings in persons]
+    logits = [score(one, head if tracks or not calibration else None) for one in persons]
+    known, pairs = tracks or calibration, list(zip(counted, logits, strict=True))
     if tracks is not None:
         temperature = tracks.temperature
-        logits = [score(sightings, head) for sightings in persons]
-        verdicts = [
-            verdict.decide(logit, tracks, _hindrances(sightings))
-            for sightings, logit in zip(counted, logits, strict=True)
-        ]
-        decided = verdict.combine(verdicts, logits, tracks)
+        said = [verdict.decide(logit, tracks, _hindrances(one)) for one, logit in pairs]
+        found = [tracks.p_value(logit, len(persons)) for logit in logits]
     else:
-        logits = [score(sightings, None if calibration else head) for sightings in persons]
-        verdicts, decided = _by_frames(counted, logits, calibration)
+        said = [_by_frames(one, logit, calibration) for one, logit in pairs]
+        found = [_p_value(one, calibration, len(persons)) for one in counted]
+    stands_out = known.stand_out(found) if known and len(persons) > 1 else [True] * len(persons)
     told = [
         _track(number, *one, temperature)
-        for number, one in enumerate(zip(persons, verdicts, logits, strict=True), start=1)
+        for number, one in enumerate(zip(persons, said, logits, strict=True), start=1)
     ]
-    return told, decided
+    return told, verdict.together(said, stands_out)
 
 
 def _by_frames(
-    persons: Sequence[Sequence[Sighting]],
-    logits: Sequence[float],
-    calibration: Calibration | None,
-) -> tuple[list[Verdict], Verdict]:
-    """Judge persons by the calibration of stills, and the video by them."""
-    verdicts = [
-        verdict.decide_by_frames(
-            logit,
-            _p_value(sightings, calibration, 1, "real"),
-            _p_value(sightings, calibration, 1, "fake"),
-            calibration,
-            _hindrances(sightings),
-        )
-        for sightings, logit in zip(persons, logits, strict=True)
-    ]
-    stands_out: list[bool] | None = [True] * len(persons)
-    if calibration is not None and len(persons) > 1:
-        found = [_p_value(one, calibration, len(persons), "real") for one in persons]
-        stands_out = calibration.stand_out(found)
-    return verdicts, verdict.together(verdicts, stands_out)
+    sightings: Sequence[Sighting], logit: float, calibration: Calibration | None
+) -> Verdict:
+    """Judge a person by the calibration of stills."""
+    real, fake = (_p_value(sightings, calibration, 1, among) for among in ("real", "fake"))
+    return verdict.decide_by_frames(logit, real, fake, calibration, _hindrances(sightings))
 
 
 def score(sightings: Sequence[Sighting], head: Head | None = None) -> float:
@@ -162,7 +186,10 @@ def _hindrances(sightings: Sequence[Sighting]) -> tuple[str, ...]:
 
 
 def _p_value(
-    sightings: Sequence[Sighting], calibration: Calibration | None, persons: int, among: str
+    sightings: Sequence[Sighting],
+    calibration: Calibration | None,
+    persons: int,
+    among: str = "real",
 ) -> float | None:
     """Merge the p-values of a person's frames into one, whatever they have to do with each other.
 

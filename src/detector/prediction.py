@@ -1,10 +1,11 @@
 """What a detector says of images, faces and files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from src.data.faces import Face
 from src.detector import verdict
 from src.detector.calibration import Calibration
 from src.detector.framing import View
@@ -20,6 +21,11 @@ class Output:
     again: tuple[float, ...] = ()  # the raw outputs for mild re-encodings of the same view
     # Distance to the training faces; None where the bundle has no measure of it.
     unfamiliarity: float | None = None
+    # `(h, w)` float32, signed; positive pushes towards fake. Its sum plus `bias` is the logit.
+    evidence: np.ndarray = field(default_factory=lambda: np.zeros((1, 1), np.float32))
+    bias: float = 0.0
+    # `(C,)` float32, what a temporal head takes; None where the bundle has none.
+    features: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,32 @@ class Scores:
     features: np.ndarray | None = None
 
     def outputs(self) -> list[Output]:
-        """Return what is said of each image, without its map."""
-        known = self.unfamiliarity
-        distances = [None] * len(self.logit) if known is None else known.tolist()
-        columns = self.logit.tolist(), self.p_fake.tolist(), distances
+        """Return what is said of each image."""
+        known, features = self.unfamiliarity, self.features
         return [
-            Output(logit, p_fake, unfamiliarity=distance)
-            for logit, p_fake, distance in zip(*columns, strict=True)
+            Output(
+                float(self.logit[i]),
+                float(self.p_fake[i]),
+                unfamiliarity=None if known is None else float(known[i]),
+                # Copied, because a row alone would keep the whole batch in memory.
+                evidence=self.evidence[i].copy(),
+                bias=float(self.bias[i]),
+                features=None if features is None else features[i].copy(),
+            )
+            for i in range(len(self.logit))
         ]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An image as the network gets it."""
+
+    size: tuple[int, int]  # width and height of the upright image in pixels
+    views: list[View]  # what is judged of it, the largest face first; at least one
+    # `(S, S, 3)` uint8 RGB each; of one view after the other what `View.inputs` gives.
+    inputs: list[np.ndarray]
+    path: str = ""  # as it was given
+    sha256: str = ""  # of the file's bytes
 
 
 @dataclass(frozen=True)
@@ -87,6 +111,60 @@ class Failure:
     error: str
 
 
+@dataclass(frozen=True)
+class Part:
+    """A view, and what is said of it."""
+
+    view: View
+    output: Output
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of an image, with the evidence for it, and without the image."""
+
+    parts: tuple[Part, ...]  # one a view, at least one
+    verdict: Verdict  # see `verdict.combine`
+    size: tuple[int, int] = (0, 0)  # width and height of the upright image in pixels
+    path: str = ""  # as it was given
+    sha256: str = ""  # of the file's bytes
+
+    @property
+    def highest(self) -> int:
+        """The number of the part whose score is that of the image."""
+        logits = [part.output.logit for part in self.parts]
+        return logits.index(max(logits))
+
+    @property
+    def prediction(self) -> Prediction:
+        """The same without the evidence."""
+        said = self.parts[self.highest].output
+        return Prediction(
+            self.path,
+            self.sha256,
+            self.verdict.word,
+            said.p_fake,
+            said.logit,
+            self.verdict.reasons,
+            tuple(_face(part, part.view.face) for part in self.parts if part.view.face),
+            said.unfamiliarity,
+        )
+
+
+def _face(part: Part, face: Face) -> FacePrediction:
+    return FacePrediction(
+        box=face.box,
+        score=face.score,
+        landmarks=tuple((float(x), float(y)) for x, y in face.landmarks),
+        verdict=part.verdict.word,
+        p_fake=part.output.p_fake,
+        logit=part.output.logit,
+        reasons=part.verdict.reasons,
+        unfamiliarity=part.output.unfamiliarity,
+    )
+
+
 def hindrances(
     view: View, unfamiliarity: float | None, calibration: Calibration | None
 ) -> tuple[str, ...]:
@@ -110,37 +188,16 @@ def judge(view: View, output: Output, calibration: Calibration | None) -> Verdic
 
 
 def put_together(
-    path: str,
-    sha256: str,
-    views: Sequence[View],
-    outputs: Sequence[Output],
-    calibration: Calibration | None,
-) -> Prediction:
-    """Say of an image what follows from its views, at least one, and their outputs."""
-    verdicts = [judge(*both, calibration) for both in zip(views, outputs, strict=True)]
-    decided = verdict.combine(verdicts, [output.logit for output in outputs], calibration)
-    highest = max(outputs, key=lambda output: output.logit)
-    faces = tuple(
-        FacePrediction(
-            box=view.face.box,
-            score=view.face.score,
-            landmarks=tuple((float(x), float(y)) for x, y in view.face.landmarks),
-            verdict=said.word,
-            p_fake=output.p_fake,
-            logit=output.logit,
-            reasons=said.reasons,
-            unfamiliarity=output.unfamiliarity,
-        )
-        for view, output, said in zip(views, outputs, verdicts, strict=True)
-        if view.face is not None
+    seen: Seen, outputs: Sequence[Output], calibration: Calibration | None
+) -> Judgement:
+    """Say of an image what follows from the outputs for its inputs."""
+    each = len(outputs) // len(seen.views)
+    parts = []
+    for number, view in enumerate(seen.views):
+        first, *others = outputs[number * each : (number + 1) * each]
+        output = replace(first, again=tuple(other.logit for other in others)) if others else first
+        parts.append(Part(view, output, judge(view, output, calibration)))
+    decided = verdict.combine(
+        [part.verdict for part in parts], [part.output.logit for part in parts], calibration
     )
-    return Prediction(
-        path,
-        sha256,
-        decided.word,
-        highest.p_fake,
-        highest.logit,
-        decided.reasons,
-        faces,
-        highest.unfamiliarity,
-    )
+    return Judgement(tuple(parts), decided, seen.size, seen.path, seen.sha256)

@@ -4,19 +4,18 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from src.data import footage, looks, pixels
+from src.data import footage, looks
 from src.data.footage import Survey
 from src.data.tracks import Box, Tracker
 from src.detector import verdict
-from src.detector.detector import AT_ONCE, Detector, ahead, decoding_threads
-from src.detector.framing import Framing, View
+from src.detector.detector import AT_ONCE, Detector, ahead, decoding_threads, in_batches
+from src.detector.framing import View
 from src.detector.persons import Sighting
-from src.detector.prediction import Scores, hindrances
+from src.detector.prediction import Output, hindrances
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,13 @@ def frames_of(path: Path, found: Survey, chosen: Sequence[int]) -> Generator[Fra
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A view of a frame as the network gets it, with how the person in it looks."""
+class _Appearance:
+    """A view of a frame, with how the person in it looks."""
 
+    time: float
     view: View
-    pixels: np.ndarray
-    looks: np.ndarray | None
+    input: np.ndarray  # as the network gets it
+    looks: np.ndarray | None  # None where no face was looked for
 
     @property
     def box(self) -> Box:
@@ -57,22 +57,13 @@ class _Seen:
         return float(left), float(top), float(width), float(height)
 
 
-@dataclass(frozen=True)
-class _Appearance:
-    """A view in time, and whose it is."""
-
-    time: float
-    person: int
-    seen: _Seen
-
-
 def watch(
     detector: Detector,
     frames: Iterable[Frame],
     *,
     faces: str = "auto",
     batch_size: int = 32,
-    score: Callable[[np.ndarray], Scores] | None = None,
+    score: Callable[[np.ndarray], list[Output]] | None = None,
     step: Callable[[], object] = lambda: None,
 ) -> list[list[Sighting]]:
     """Find the persons in a video and score every face of theirs.
@@ -84,75 +75,71 @@ def watch(
     Args:
         faces: which faces are judged, one of `framing.FACES`. With `off`, or where the detector
             was trained on whole images, the whole picture is the one person.
-        score: scores faces in the detector's stead, as `Detector.score`; called on threads.
+        score: scores faces in the detector's stead, as `Detector.outputs`; called on threads.
 
     Returns:
         The sightings of each person, in order of appearance.
     """
+    # Loads what finds faces now: threads shall not do it side by side.
+    detector.framing(faces)
     persons: dict[int, list[Sighting]] = {}
-    judge = partial(_score, detector, score or detector.score)
-    with ThreadPoolExecutor(AT_ONCE) as judges:
-        found = _follow(frames, detector.framing(faces), detector.card.image_size, step)
-        batches = iter(lambda: list(islice(found, batch_size)), [])
-        for _, judged in ahead(batches, partial(judges.submit, judge), AT_ONCE):
-            for person, sighting in judged.result():
-                persons.setdefault(person, []).append(sighting)
+    found = _follow(frames, partial(_look, detector, faces), step)
+    score = score or partial(detector.outputs, batch_size=batch_size)
+    judge = partial(_judge, detector, score)
+    for person, sighting in in_batches(found, judge, batch_size, AT_ONCE):
+        persons.setdefault(person, []).append(sighting)
     return [persons[person] for person in sorted(persons)]
 
 
 def _follow(
-    frames: Iterable[Frame], framing: Framing, size: int, step: Callable[[], object]
-) -> Iterator[_Appearance]:
+    frames: Iterable[Frame],
+    look: Callable[[Frame], list[_Appearance]],
+    step: Callable[[], object],
+) -> Iterator[tuple[int, _Appearance]]:
+    """Yield who is seen, with the number of the person."""
     tracker = Tracker()
     threads = decoding_threads()
     with ThreadPoolExecutor(threads) as finders:
-        look = partial(_look, framing, size)
         # Every thread is busy with a frame, and memory holds no more frames than that takes.
-        begun = ahead(frames, lambda frame: finders.submit(look, frame.image), threads)
-        for frame, future in begun:
-            seen = future.result()
+        for frame, begun in ahead(frames, lambda one: finders.submit(look, one), threads):
+            seen = begun.result()
             known = [one.looks for one in seen if one.looks is not None]
             who = tracker.follow([one.box for one in seen], known or None, frame.cut)
-            for person, one in zip(who, seen, strict=True):
-                yield _Appearance(frame.time, person, one)
+            yield from zip(who, seen, strict=True)
             step()
 
 
-def _look(framing: Framing, size: int, image: np.ndarray) -> list[_Seen]:
+def _look(detector: Detector, faces: str, frame: Frame) -> list[_Appearance]:
     """Cut out what the network judges of a frame; nothing where no face is found."""
+    seen = detector.see(frame.image, faces)
     return [
-        _Seen(
-            view,
-            pixels.resize(view.cut(image), size),
-            looks.describe(image, view.face) if view.face else None,
+        _Appearance(
+            frame.time, view, input_, looks.describe(frame.image, view.face) if view.face else None
         )
-        for view in framing.views(image)
+        for view, input_ in zip(seen.views, seen.inputs, strict=True)
         if verdict.NO_FACE not in view.reasons
     ]
 
 
-def _score(
+def _judge(
     detector: Detector,
-    score: Callable[[np.ndarray], Scores],
-    batch: Sequence[_Appearance],
+    score: Callable[[np.ndarray], list[Output]],
+    batch: Sequence[tuple[int, _Appearance]],
 ) -> list[tuple[int, Sighting]]:
-    scores = score(np.stack([one.seen.pixels for one in batch]))
-    features = [None] * len(batch) if scores.features is None else scores.features
+    outputs = score(np.stack([one.input for _, one in batch]))
     return [
         (
-            one.person,
+            person,
             Sighting(
                 one.time,
-                one.seen.box,
-                one.seen.view.box,
+                one.box,
+                one.view.box,
                 output.p_fake,
                 output.logit,
-                evidence,
-                hindrances(one.seen.view, output.unfamiliarity, detector.calibration),
-                known,
+                output.evidence,
+                hindrances(one.view, output.unfamiliarity, detector.calibration),
+                output.features,
             ),
         )
-        for one, output, evidence, known in zip(
-            batch, scores.outputs(), scores.evidence, features, strict=True
-        )
+        for (person, one), output in zip(batch, outputs, strict=True)
     ]

@@ -48,12 +48,16 @@ class FileFacts:
     generator: str | None = None  # the name of an entry that picture generators write
 
 
-def read(content: bytes, name: str = pixels.UNNAMED) -> FileFacts:
+def read(content: bytes, name: str = pixels.UNNAMED, image: np.ndarray | None = None) -> FileFacts:
     """Read the facts of an image file.
+
+    Args:
+        image: its pixels, `(H, W, 3)` uint8 RGB; None decodes them.
 
     Raises:
         ImageError: it is no image.
     """
+    image = pixels.read(content, name) if image is None else image
     with pixels.identify(content, name) as picture:
         tags = _exif(picture)
         software = tags.get("Software")
@@ -66,7 +70,7 @@ def read(content: bytes, name: str = pixels.UNNAMED) -> FileFacts:
             height=picture.height,
             bytes=len(content),
             quality=quality,
-            before=earlier_quality(pixels.read(content, name), quality),
+            before=earlier_quality(image, quality),
             exif=bool(tags),
             camera=" ".join(filter(None, (tags.get("Make"), tags.get("Model")))) or None,
             software=software,

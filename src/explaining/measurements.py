@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from src import InputError
 from src.data import face_mask, pixels
 from src.data.faces import Face, Finder
 from src.detector import verdict
-from src.detector.detector import CAREFUL, Detector, again
+from src.detector.detector import CAREFUL, Detector
 from src.detector.framing import View
-from src.detector.prediction import Output, Prediction, put_together
+from src.detector.prediction import Judgement, Part, Prediction
 from src.explaining import file_facts, provenance, regions, spectrum, wording
 from src.explaining.wording import Measurement
 
@@ -38,35 +38,33 @@ def measure(
     faces: str = "auto",
     careful: bool = False,
     trust_anchors: Path | None = None,
+    judged: tuple[np.ndarray, Judgement] | None = None,
 ) -> Measured:
     """Judge an image as `Detector.predict` does, and measure all that may be said of it.
 
     Args:
         careful: the verdict must survive mild re-encodings. They are measured in any case, of the
             most suspicious face.
+        judged: the image, `(H, W, 3)` uint8 RGB, and what was said of it like that; None reads and
+            judges it here.
 
     Raises:
         InputError: it is no image, or the list of trusted roots cannot be read.
     """
-    facts = file_facts.read(content, name)
+    image = judged[0] if judged else pixels.read(content, name)
+    facts = file_facts.read(content, name, image)
     credentials = provenance.read(content, facts.media_type, trust_anchors)
-    image, size = pixels.read(content, name), detector.card.image_size
-    views = detector.framing(faces).views(image)
-    cuts = [view.cut(image) for view in views]
-    outputs, maps = detector.outputs([pixels.resize(cut, size) for cut in cuts])
-    highest = max(range(len(views)), key=lambda index: outputs[index].logit)
-    copied = [
-        replace(output, again=_copies(cut, detector)) if careful or index == highest else output
-        for index, (cut, output) in enumerate(zip(cuts, outputs, strict=True))
-    ]
-    sha256 = hashlib.sha256(content).hexdigest()
-    judged = copied if careful else outputs
-    prediction = put_together(name, sha256, views, judged, detector.calibration)
+    if judged is None:
+        stability, sha256 = CAREFUL if careful else 0, hashlib.sha256(content).hexdigest()
+        seen = detector.see(image, faces, stability=stability, path=name, sha256=sha256)
+        judged = image, detector.judge([seen])[0]
+    judgement = judged[1]
+    prediction, part = judgement.prediction, judgement.parts[judgement.highest]
     found = [
         *wording.of_verdict(prediction, detector.calibration),
-        *_stability(prediction, views[highest], copied[highest], detector),
-        *_evidence(prediction, views[highest], maps[highest], image, detector),
-        wording.of_size(views[highest], detector.calibration),
+        *_stability(prediction, part, image, detector),
+        *_evidence(prediction, part, image, detector),
+        wording.of_size(part.view, detector.calibration),
         *wording.of_file(facts),
         *wording.of_credentials(credentials),
         *wording.of_spectrum(spectrum.measure(image)),
@@ -74,36 +72,29 @@ def measure(
     return Measured(prediction, {one.id: one for one in found})
 
 
-def _copies(cut: np.ndarray, detector: Detector) -> tuple[float, ...]:
-    size = detector.card.image_size
-    outputs, _ = detector.outputs([pixels.resize(one, size) for one in again(cut, CAREFUL)])
-    return tuple(output.logit for output in outputs)
-
-
 def _stability(
-    prediction: Prediction, view: View, output: Output, detector: Detector
+    prediction: Prediction, part: Part, image: np.ndarray, detector: Detector
 ) -> Iterator[Measurement]:
-    first, *others = (
-        verdict.decide(logit, detector.calibration) for logit in (output.logit, *output.again)
-    )
+    view, again = part.view, part.output.again
+    if not again:
+        copies = view.inputs(image, detector.card.image_size, CAREFUL)[1:]
+        again = tuple(detector.logits(copies).tolist())
+    logits = (part.output.logit, *again)
+    first, *others = (verdict.decide(logit, detector.calibration) for logit in logits)
     alike = sum(other == first for other in others)
     # Where something else than the score decided, copies with another score change nothing.
     by_score = set(prediction.reasons) <= {verdict.BETWEEN_THRESHOLDS, verdict.UNSTABLE}
-    logits = (output.logit, *output.again)
     yield wording.of_stability(
         alike, len(others), logits, detector.card.temperature, counts=by_score, box=view.box
     )
 
 
 def _evidence(
-    prediction: Prediction,
-    view: View,
-    evidence: np.ndarray,
-    image: np.ndarray,
-    detector: Detector,
+    prediction: Prediction, part: Part, image: np.ndarray, detector: Detector
 ) -> Iterator[Measurement]:
     """Say where the evidence lies: in which regions, where there is a face to draw them from."""
     fake = prediction.p_fake >= 0.5
+    view, evidence = part.view, part.output.evidence
     face = view.face or _face(view, image, detector)
     # A face of a pixel or two has no regions.
     if face is not None and face_mask.is_face(face.landmarks):

@@ -32,6 +32,32 @@ def test_results_go_to_those_who_asked():
     asyncio.run(story())
 
 
+def test_threads_ask_as_well():
+    async def story():
+        doubled = queue(lambda items: [2 * item for item in items])
+        assert await asyncio.wait_for(doubled.run(doubled.ask, 21), 20) == 42
+        await doubled.stop()
+        with pytest.raises(Problem):
+            doubled.ask(21)
+
+    asyncio.run(story())
+
+
+def test_threads_that_wait_when_it_stops_are_told():
+    go = Event()
+
+    async def story():
+        stuck = queue(lambda items: [go.wait(10) for _ in items], batch_size=1)
+        tasks = [asyncio.create_task(stuck.run(stuck.ask, item)) for item in range(2)]
+        await asyncio.sleep(0.05)
+        Timer(0.1, go.set).start()
+        await stuck.stop()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, Problem) for result in results)
+
+    asyncio.run(story())
+
+
 def test_the_event_loop_goes_on_while_work_is_done():
     async def story():
         slow = queue(lambda items: [time.sleep(0.3) for _ in items])

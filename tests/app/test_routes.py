@@ -91,6 +91,17 @@ def test_same_bytes_are_judged_once_for_each_way(serve, engine):
     assert "deepfake_remembered_total 1.0" in client.get("/metrics").text
 
 
+@pytest.mark.parametrize("path", ["/predict", "/gradcam", "/report", "/explain"])
+def test_an_upload_is_decoded_once_and_judged_once(client, engine, monkeypatch, path):
+    decoded, read = [], pixels.read
+    monkeypatch.setattr(pixels, "read", lambda *args: decoded.append(1) or read(*args))
+    engine.batches.clear()
+    assert post(client, path, RED).status_code == 200
+    assert len(decoded) == 1
+    # An explanation also looks at four mild re-encodings.
+    assert engine.batches == ([1, 4] if path in ("/report", "/explain") else [1])
+
+
 def test_memory_of_answers_is_bounded(serve, engine):
     client = serve(remembered=2)
     pictures = [encoded(plain(red, 0, 0)) for red in (10, 20, 30)]

@@ -33,6 +33,15 @@ def test_scores_fit_together(detector, make_picture):
     )
 
 
+def test_who_keeps_what_is_said_of_one_image_keeps_no_batch(detector, make_picture):
+    images = [make_picture(seed, 32, 32) for seed in range(3)]
+    outputs, scores = detector.outputs(images), detector.score(np.stack(images))
+    assert all(one.evidence.base is None for one in outputs)
+    np.testing.assert_array_equal([one.evidence for one in outputs], scores.evidence)
+    assert [one.logit for one in outputs] == scores.logit.tolist()
+    assert [one.bias for one in outputs] == scores.bias.tolist()
+
+
 @pytest.mark.parametrize(("logit", "p_fake"), [(-2000.0, 0.0), (2000.0, 1.0), (0.0, 0.5)])
 def test_extreme_logits_give_probabilities(make_card, logit, p_fake):
     model = constant(logit)
@@ -70,14 +79,14 @@ def test_one_bad_file_raises(detector, tmp_path):
 def test_files_are_read_no_further_ahead_than_one_batch(detector, photos, monkeypatch):
     """A million files must not pile up in memory."""
     read, lock = [], threading.Lock()
-    original = detector._see
+    original = detector._read
 
     def counted(path, **how):
         with lock:
             read.append(path)
         return original(path, **how)
 
-    monkeypatch.setattr(detector, "_see", counted)
+    monkeypatch.setattr(detector, "_read", counted)
     results = detector.predict_files([photos[0]] * 12, batch_size=2)
     next(results)
     assert len(read) <= 4

@@ -7,7 +7,7 @@ import pytest
 
 from src.detector import verdict
 from src.detector.calibration import calibrate
-from src.detector.persons import Moment, Sighting, judge, moments
+from src.detector.persons import Moment, Sighting, Track, judge, moments
 from src.detector.temporal import Head
 from src.detector.verdict import Verdict
 
@@ -174,3 +174,33 @@ def test_moments_are_the_fewest_frames_that_hold_half_of_what_speaks():
     # What speaks for fake does not carry the answer real.
     assert moments(person(1, -2, -8, 1), False) == (Moment(1.0, 1.0, 0.8),)
     assert moments(person(0, 0), True) == ()
+
+
+def presence(*places, p_fake=0.9):
+    evidence = np.array([[1.0, -2.0]])
+    sightings = tuple(
+        Sighting(time, (left, 0, 10, 10), (left - 5, 0, 20, 20), 0.1 * n, 0.0, evidence)
+        for n, (time, left) in enumerate(places)
+    )
+    return Track(1, "fake", p_fake, 0.0, (), (), sightings)
+
+
+def test_a_box_moves_steadily_and_the_score_is_that_of_the_nearer_frame():
+    person = presence((1.0, 0.0), (2.0, 100.0))
+    shown = person.at(1.25, 1.0)
+    assert shown.box == (25, 0, 10, 10) and shown.region == (20, 0, 20, 20)
+    assert shown.p_fake == 0 and person.at(1.75, 1.0).p_fake == pytest.approx(0.1)
+    assert person.at(1.0, 1.0).box[0] == 0 and person.at(2.0, 1.0).box[0] == 100
+
+
+def test_who_was_not_seen_for_long_is_not_shown():
+    person = presence((1.0, 0.0), (5.0, 100.0))
+    assert person.at(1.4, 1.0).box[0] == 0 and person.at(4.6, 1.0).box[0] == 100
+    for away in (0.4, 1.6, 3.0, 4.4, 5.6):
+        assert person.at(away, 1.0) is None
+
+
+def test_the_heat_is_for_the_likelier_answer():
+    for p_fake, heat in ((0.9, [[1, 0]]), (0.1, [[0, 2]])):
+        person = presence((1.0, 0.0), p_fake=p_fake)
+        np.testing.assert_array_equal(person.heat(person.at(1.0, 1.0)), heat)

@@ -8,7 +8,7 @@ import pytest
 
 from src.detector.calibration import Calibration, Unfamiliar, calibrate
 from src.detector.framing import View
-from src.detector.prediction import Output, judge, put_together
+from src.detector.prediction import Output, Seen, judge, put_together
 from src.detector.verdict import Verdict
 
 LARGE, SMALL = View((0, 0, 60, 50)), View((0, 0, 60, 49))
@@ -80,5 +80,6 @@ def test_stability_counts_without_calibration_too():
 def test_an_image_has_the_score_of_its_highest_view(calibration):
     # Probabilities saturate where logits still differ.
     outputs = [Output(200.0, 1.0), Output(300.0, 1.0), Output(-5.0, 0.01)]
-    said = put_together("x.jpg", "00", [LARGE] * 3, outputs, calibration)
+    seen = Seen((60, 50), [LARGE] * 3, [], "x.jpg", "00")
+    said = put_together(seen, outputs, calibration).prediction
     assert (said.logit, said.p_fake, said.faces) == (300.0, 1.0, ())

@@ -128,7 +128,7 @@ def inputs(judged, detector):
     """Return what the network sees of the images, and what an attacker calls them."""
     from src.evaluation import sight
 
-    images = np.stack([one.input for one in sight.see(detector, judged.paths, "off")])
+    images = np.stack([one.inputs[0] for one in sight.see(detector, judged.paths, "off")])
     # The network's own answers are the truth here, so that it is right before the attack.
     return images, (detector.logits(images) >= 0).astype(int), judged.groups
 

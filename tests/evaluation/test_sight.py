@@ -34,29 +34,29 @@ def paths(tmp_path, make_picture):
 
 def test_it_is_what_the_detector_scores(detector, photos):
     seen = sight.see(detector, [str(path) for path in photos], "off")
-    logits = detector.logits(np.stack([one.input for one in seen]))
+    logits = detector.logits(np.stack([one.inputs[0] for one in seen]))
     judged = [detector.predict(path, "off").logit for path in photos]
     np.testing.assert_allclose(logits, judged, atol=1e-4)
     for one, path in zip(seen, photos, strict=True):
-        assert one.view.box == (0, 0, *Image.open(path).size)
-        assert (one.input.shape, one.input.dtype) == ((32, 32, 3), np.uint8)
+        assert one.views[0].box == (0, 0, *Image.open(path).size)
+        assert (one.inputs[0].shape, one.inputs[0].dtype) == ((32, 32, 3), np.uint8)
 
 
 @pytest.mark.parametrize("faces", ["auto", "largest", "all"])
 def test_of_several_faces_it_is_the_largest(framed, paths, faces):
     for path, one in zip(paths, sight.see(framed, paths, faces), strict=True):
-        left, top, width, height = one.view.box
+        left, top, width, height = one.views[0].box
         assert (left + width / 2, top + height / 2) == pytest.approx((75, 40), abs=1)
         cut = pixels.read(path)[top : top + height, left : left + width]
-        np.testing.assert_array_equal(one.input, pixels.resize(cut, 32))
+        np.testing.assert_array_equal(one.inputs[0], pixels.resize(cut, 32))
 
 
 def test_a_mask_is_cut_as_its_image_was(framed, paths):
     (one,) = sight.see(framed, paths[:1], "largest")
     mask = np.zeros((120, 160), bool)
     mask[20:60, 60:90] = True
-    assert one.view.cut(mask).shape == (one.view.box[3], one.view.box[2])
-    assert one.view.cut(mask).sum() == mask.sum()
+    assert one.views[0].cut(mask).shape == (one.views[0].box[3], one.views[0].box[2])
+    assert one.views[0].cut(mask).sum() == mask.sum()
 
 
 def on_files(paths, logits, labels):
@@ -76,9 +76,9 @@ def test_people_are_shown_the_evidence_for_the_answer(detector, paths):
     for index, one, saw in zip(indices, shown, seen, strict=True):
         assert (one.name, one.label) == (f"{index}.png", index % 2)
         assert one.p_fake == pytest.approx(judged.p_fake[index])
-        evidence = detector.score(saw.input[None]).evidence[0]
+        evidence = detector.score(saw.inputs[0][None]).evidence[0]
         side = 32 // len(evidence)
-        changed = np.abs(one.picture.astype(int) - saw.input).mean(axis=2)
+        changed = np.abs(one.picture.astype(int) - saw.inputs[0]).mean(axis=2)
         changed = changed.reshape(len(evidence), side, -1, side).mean(axis=(1, 3))
         strongest, weakest = np.argmax(evidence), np.argmin(evidence)
         if logits[index] < 0:

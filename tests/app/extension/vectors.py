@@ -19,7 +19,7 @@ from src.data import pixels
 from src.data.faces import Face, crop_box
 from src.detector.calibration import Calibration, Unfamiliar, calibrate, probability
 from src.detector.framing import View
-from src.detector.prediction import Output, judge, put_together
+from src.detector.prediction import Output, Seen, put_together
 from src.detector.verdict import REASONS, UNFAMILIAR, Verdict, decide_by_frames, together
 
 EXTENSION = Path(__file__).resolve().parents[3] / "app/extension"
@@ -63,8 +63,8 @@ def verdicts() -> dict[str, Any]:
         outputs = [
             replace(o, p_fake=float(probability(np.float64(o.logit), temperature))) for o in outputs
         ]
-        said = put_together("", "", views, outputs, used)
-        parts = [judge(view, output, used) for view, output in zip(views, outputs, strict=True)]
+        judgement = put_together(Seen(WHOLE[2:], views, []), outputs, used)
+        said = judgement.prediction
         cases.append(
             {
                 "name": name,
@@ -79,7 +79,7 @@ def verdicts() -> dict[str, Any]:
                     "reasons": said.reasons,
                     "p_fake": said.p_fake,
                     "logit": said.logit,
-                    "parts": [asdict(part) for part in parts],
+                    "parts": [asdict(part.verdict) for part in judgement.parts],
                     "rejected": used and used.rejected([o.logit for o in outputs]),
                 },
             }
