@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.starter import recipe
 from benchmarks.starter.left_out import measure_on
+from src.detector import residuals
 from src.detector.card import MODEL_FILE
 from src.training.settings import Settings
 
@@ -26,6 +27,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "faces fill three quarters of the frame": {"framing": 0.75},
     "128 instead of 96 pixels": {"image_size": 128},
     "random 96-pixel squares at full scale": {"image_size": 256, "crops": ((96, 3),)},
+    "a table of residuals beside Xception": {"backbone": residuals.NAME},
     "from random weights": {"weights": "none", "learning_rate": 1e-3},
 }
 # Sources on which both classes can be told, one of them beside the others.
