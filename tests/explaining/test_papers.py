@@ -40,7 +40,7 @@ def test_a_passage_names_its_file_and_page(tmp_path):
     read = papers.read(tmp_path)
     assert read.skipped == ()
     assert [passage.id for passage in read.passages] == ["paper-1", "paper-2", "paper-3"]
-    found = Library(read.passages).search("dancing cranes", 1)[0].note
+    found = Library(read.passages).search("dancing cranes", 1)[0]
     assert (found.source.work, found.source.page) == ("a/birds.pdf", 2)
     assert found.text == "Cranes dance in spring."
 
