@@ -76,6 +76,11 @@ def busy(detail: str) -> Problem:
     return Problem(503, "busy", detail, retry_after=1)
 
 
+def fault() -> Problem:
+    """Return what is said where the service itself is wrong; its log has the traceback."""
+    return Problem(500, "fault", "The service has a fault; its log says which.")
+
+
 def of_image(error: pixels.ImageError) -> Problem:
     """Return what is said of content that cannot be judged."""
     if isinstance(error, pixels.NotAnImage):
@@ -132,11 +137,11 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         place = " ".join(str(part) for part in first["loc"])
         return counted(Problem(400, "bad_request", f"{place}: {first['msg']}"))
 
-    async def fault(_request: Request, _error: Exception) -> JSONResponse:
+    async def broken(_request: Request, _error: Exception) -> JSONResponse:
         # Whoever runs the service finds the traceback in its log; nobody else does.
-        return counted(Problem(500, "fault", "The service has a fault; its log says which."))
+        return counted(fault())
 
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, routing)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(Exception, fault)
+    app.add_exception_handler(Exception, broken)
