@@ -220,6 +220,17 @@ def test_explanation_that_fails_can_be_asked_for_again(page, make_picture):
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
 
 
+def test_answer_that_breaks_off_is_an_error_that_can_be_tried_again(page, make_picture):
+    half = {"status": 200, "content_type": "application/json", "body": '{"label": "Re'}
+    page.route("**/predict", lambda route: route.fulfill(**half))
+    drop(page, files(make_picture)[:1])
+    card = judged(page, 1)[0]
+    assert "cannot be reached" in card.inner_text()
+    page.unroute("**/predict")
+    card.get_by_role("button", name="Try again").click()
+    card.locator(".words").wait_for()
+
+
 def test_report_opens_with_its_style_and_picture(page, make_picture):
     drop(page, files(make_picture)[:1])
     card = judged(page, 1)[0]
