@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -116,6 +117,23 @@ def test_stopped_under_load_it_finishes_what_it_accepted(process):
     assert answered > CLIENTS
     # Whatever was judged has reached whoever asked for it.
     assert len(History(history).latest(10**6)) == answered
+
+
+def test_stopped_it_does_not_wait_for_uploads_that_are_not_there(process):
+    started, port, _ = process
+    wait_until_ready(port)
+    head = "Host: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    slow = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(2)]
+    for client, path in zip(slow, ("/video", "/predict"), strict=True):
+        start = f"POST {path} HTTP/1.1\r\n{head}Content-Length: 9999\r\n\r\n--b\r\n"
+        client.sendall(start.encode())
+    # Answered only after what came before.
+    httpx.get(f"http://127.0.0.1:{port}/health")
+    started.send_signal(signal.SIGTERM)
+    for client in slow:
+        assert client.recv(1000).startswith(b"HTTP/1.1 503 ")
+        client.close()
+    assert started.wait(20) == -signal.SIGTERM
 
 
 def test_killed_under_load_it_leaves_a_history_that_can_be_read(process):
