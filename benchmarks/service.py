@@ -137,7 +137,8 @@ async def _closed(port: int, clients: int, seconds: float, turn: int) -> list[tu
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         found = []
         asked = (turn * clients + name) * 1_000_000
-        while time.perf_counter() < until:
+        # At least once, however busy the machine is.
+        while not found or time.perf_counter() < until:
             start = time.perf_counter()
             writer.write(request(pictures[asked % 8], asked))
             status, _ = await answer(reader)

@@ -40,6 +40,11 @@ def test_who_sends_byte_by_byte_is_cut_off_and_keeps_nobody_waiting(make_app):
             client.close()
 
 
+def test_every_client_asks_at_least_once_however_short_the_load(make_app):
+    with running(make_app()) as url:
+        assert closed(urlsplit(url).port, 3, 0.0, 0).statuses == {200: 3}
+
+
 def test_load_of_the_benchmark_is_answered_and_never_remembered(make_app):
     app = make_app(places=4)
     with running(app) as url:
