@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from running import running
 
-from benchmarks.service import closed, opened, request
+from benchmarks.load import closed, opened, request
 
 
 def test_clients_that_go_away_leave_nothing_behind(make_app):
@@ -52,5 +52,8 @@ def test_load_of_the_benchmark_is_answered_and_never_remembered(make_app):
         found = closed(port, 2, 0.5, turn=1)
         assert found.statuses.keys() == {200}
         assert len(found.latencies) == found.statuses[200]
-        assert set(opened(port, 60.0, 1.0).statuses) <= {200, 503}
+        found = opened(port, 60.0, 1.0)
+        assert set(found.statuses) <= {200, 503}
+        assert sum(found.statuses.values()) == 60
+        assert found.offered(1.0) > 0
         assert "deepfake_remembered_total 0.0" in app.state.service.metrics.text().decode()
