@@ -82,6 +82,17 @@ def test_every_answer_has_the_usual_headers(client):
         assert "server" not in answer.headers
 
 
+def test_made_up_methods_are_counted_together(client):
+    def series():
+        return [line for line in client.get("/metrics").text.splitlines() if "_total{" in line]
+
+    for number in range(20):
+        assert client.request(f"MADE{number}", "/health").status_code == 405
+    assert not [line for line in series() if "MADE" in line]
+    other = 'deepfake_requests_total{method="other",route="/health",status="405"} 20.0'
+    assert other in series()
+
+
 def test_only_a_site_that_was_named_may_frame_the_page(serve):
     client = serve(frame_ancestors=("https://huggingface.co",))
     headers = client.get("/", headers=PAGE).headers
