@@ -116,7 +116,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI, metrics: Metrics) -> None:
-    """Answer every error of the service with a problem document, and count it."""
+    """Answer what is refused with a problem document, and count it; faults see `guard.Faults`."""
 
     def counted(problem: Problem) -> JSONResponse:
         metrics.rejects.labels(problem.code).inc()
@@ -137,11 +137,6 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         place = " ".join(str(part) for part in first["loc"])
         return counted(Problem(400, "bad_request", f"{place}: {first['msg']}"))
 
-    async def broken(_request: Request, _error: Exception) -> JSONResponse:
-        # Whoever runs the service finds the traceback in its log; nobody else does.
-        return counted(fault())
-
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, routing)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(Exception, broken)

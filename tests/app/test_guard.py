@@ -93,6 +93,19 @@ def test_made_up_methods_are_counted_together(client):
     assert other in series()
 
 
+def test_fault_has_the_usual_headers_too_and_can_be_read_by_who_may_ask(serve, engine, caplog):
+    client = serve(origins=("https://other.example",))
+    engine.run = lambda _images: 1 / 0
+    headers = {"Origin": "https://other.example"}
+    answer = client.post("/predict", files={"file": ("a.png", RED)}, headers=headers)
+    assert problem(answer) == (500, "fault")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["access-control-allow-origin"] == "https://other.example"
+    assert "ZeroDivisionError" in caplog.text
+    assert 'route="/predict",status="500"} 1.0' in client.get("/metrics").text
+
+
 def test_only_a_site_that_was_named_may_frame_the_page(serve):
     client = serve(frame_ancestors=("https://huggingface.co",))
     headers = client.get("/", headers=PAGE).headers
