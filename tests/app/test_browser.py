@@ -1,5 +1,6 @@
 """The page, tried as a visitor would, in the Chromium of this machine."""
 
+import itertools
 import re
 import shutil
 from collections.abc import Iterator
@@ -134,6 +135,35 @@ def test_dropped_pictures_become_cards_and_a_text_an_error(page, make_picture):
     assert "at most" in none.inner_text()
     assert "no picture of a format" in words.inner_text()
     assert "words.txt" in page.locator("#news").inner_text()
+
+
+@pytest.mark.parametrize("pair", [(0.4, 0.6), (0.5, 0.51), (0.01, 0.05), (0.9, 0.99), (0.0, 1.0)])
+def test_thresholds_stand_beside_each_other(page, pair):
+    spans = page.evaluate(
+        """async ([t_real, t_fake]) => {
+            const { verdict } = await import("/web/card.js");
+            const { speaker } = await import("/web/words.js");
+            const rate = { rate: 0.01, count: 1, source: "made" };
+            const rates = { true_fake: 0.5, false_fake: rate, false_real: rate };
+            const calibration = { t_real, t_fake, ...rates };
+            const answer = { verdict: "real", p_fake: 0, reasons: [], faces: [] };
+            const card = document.createElement("li");
+            card.className = "card";
+            card.append(...verdict(speaker("en"), answer, { calibration, reasons: {} }, 0.01));
+            document.getElementById("cards").append(card);
+            return [...card.querySelectorAll(".ends span")].map((span) => {
+                const { left, right } = span.getBoundingClientRect();
+                return [left, right, span.textContent];
+            });
+        }""",
+        pair,
+    )
+    assert {f"{value:.3f}" for value in pair} <= {text for _, _, text in spans}
+    spans.sort()
+    assert spans[0][0] >= 0
+    assert spans[-1][1] <= 360
+    for (_, end, _), (start, _, _) in itertools.pairwise(spans):
+        assert end <= start
 
 
 def test_slider_sets_how_much_of_the_heatmap_is_seen(page, make_picture):
