@@ -128,6 +128,7 @@ async def report(request: Request, service: Serving) -> HTMLResponse:
     return HTMLResponse(written, headers=service.pages.report_headers)
 
 
+@everybody.head("/", include_in_schema=False, response_model=None)
 @everybody.get(
     "/",
     response_model=answers.Status,
@@ -146,6 +147,7 @@ async def web(name: str, service: Serving) -> Response:
     return service.pages.get(name)
 
 
+@everybody.head("/health", include_in_schema=False)
 @everybody.get("/health", responses=documented(400))
 async def health() -> answers.Health:
     """Say that the service is alive."""

@@ -222,6 +222,12 @@ def test_health_card_and_metrics(client):
     assert 'deepfake_seconds_count{route="/predict"} 2.0' in text
 
 
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_heads_are_answered_without_a_body(client, path):
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 def bomb() -> bytes:
     """A PNG of a few bytes that claims to have 10,000 million pixels."""
     chunk = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
