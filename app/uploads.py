@@ -179,7 +179,10 @@ async def _parse(request: Request, stream: _Counted, max_files: int, stored: boo
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise Problem(400, "bad_form", f"The form cannot be read: {error.message}") from error
+        detail = f"The form cannot be read: {error.message}"
+        if error.message.startswith("Too many files"):
+            detail = f"Expected at most {max_files} {'files' if max_files > 1 else 'file'}."
+        raise Problem(400, "bad_form", detail) from error
     except ClientDisconnect as error:
         raise Problem(400, "gone", "The client went away before its upload was done.") from error
     except OSError as error:

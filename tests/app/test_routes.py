@@ -280,7 +280,11 @@ def test_requests_without_a_form_are_problems(client, path):
 
 
 def test_two_files_are_no_one_file(client):
-    assert problem(post(client, "/predict", RED, BLUE)) == (400, "bad_form")
+    response = post(client, "/predict", RED, BLUE)
+    assert problem(response) == (400, "bad_form")
+    assert response.json()["detail"] == "Expected at most 1 file."
+    many = post(client, "/predict/batch", *[RED] * 33, name="files")
+    assert many.json()["detail"] == "Expected at most 32 files."
 
 
 def test_unknown_routes_and_methods_are_problems(client):
