@@ -1,15 +1,16 @@
 # The service with a detector that was exported for OpenVINO: no TensorFlow, no GPU.
 #
 #     docker build -t deepfake .
-#     docker run -p 8000:8000 -v "$PWD/models/detector:/models/detector:ro" deepfake
+#     docker run -p 127.0.0.1:8000:8000 -v "$PWD/models/detector:/models/detector:ro" deepfake
 FROM python:3.11-slim AS build
 WORKDIR /build
 RUN python -m venv /opt/deepfake
-COPY requirements.txt ./
+COPY requirements.txt setup.cfg ./
 # What trains and exports stays away; nothing that judges imports it.
-RUN grep -vE '^(#|tensorflow|keras|mtcnn|onnx=|joblib|lz4|faiss|ImageHash|scikit-learn)' requirements.txt > serving.txt
+RUN grep -vE '^(#|tensorflow|keras|mtcnn|onnx=|joblib|lz4|faiss|ImageHash|scikit-learn)' requirements.txt > serving.txt \
+    && grep -oE 'huggingface_hub==[0-9.]+' setup.cfg >> serving.txt
 RUN /opt/deepfake/bin/pip install --quiet --no-cache-dir --requirement serving.txt
-COPY setup.cfg pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY app app
 RUN /opt/deepfake/bin/pip install --quiet --no-cache-dir --no-deps .

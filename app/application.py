@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app import problems
-from app.guard import Guard
+from app.guard import Faults, Guard
 from app.requests import BEARER, admit
 from app.routes import everybody, keyed
 from app.service import Service
@@ -45,6 +45,8 @@ def create(detector: Detector, folder: Path, settings: Settings) -> FastAPI:
     for router in (keyed, filmed):
         app.include_router(router, dependencies=guards)
     problems.install(app, service.metrics)
+    # What is added later stands before what was added earlier.
+    app.add_middleware(Faults, metrics=service.metrics)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,

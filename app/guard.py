@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from urllib.parse import urlsplit
 
@@ -9,10 +10,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
-from app.problems import Problem
+from app.problems import Problem, fault
 from app.settings import Settings
 
+log = logging.getLogger(__name__)
+
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+# Whatever else is asked is counted together: a series each would grow without bound.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # For every answer that does not bring its own.
 HEADERS = {
     "Content-Security-Policy": NOTHING,
@@ -23,6 +28,32 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
+
+
+class Faults:
+    """ASGI middleware within all others, so that a fault is answered with their headers too."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def seen(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, seen)
+        except Exception:
+            if begun or scope["type"] != "http":
+                raise
+            # Whoever runs the service finds the traceback in its log; nobody else does.
+            log.exception("a fault of the service")
+            problem = fault()
+            self.metrics.rejects.labels(problem.code).inc()
+            await problem.response(scope, receive, send)
 
 
 class Guard:
@@ -60,7 +91,8 @@ class Guard:
                 await self.app(scope, receive, send_with_headers)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self.metrics.requests.labels(route, scope["method"], status).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self.metrics.requests.labels(route, method, status).inc()
             self.metrics.latency.labels(route).observe(time.perf_counter() - start)
 
     def _require_allowed(self, scope: Scope) -> None:

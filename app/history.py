@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,11 +20,17 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.answers import Past
+from app.problems import busy
 from src import InputError
+
+log = logging.getLogger(__name__)
+
+# Seconds to wait for another program that holds the file; others wait for the thread that does.
+PATIENCE = 2.0
 
 VERDICTS = Table(
     "verdicts",
@@ -46,18 +55,23 @@ class History:
     """
 
     def __init__(self, path: Path) -> None:
-        self._engine = create_engine(URL.create("sqlite", database=str(path)))
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(path)), connect_args={"timeout": PATIENCE}
+        )
         try:
             VERDICTS.metadata.create_all(self._engine)
             found = {column["name"] for column in inspect(self._engine).get_columns("verdicts")}
         except SQLAlchemyError as error:
-            reason = getattr(error, "orig", None) or error
-            raise InputError(f"{path}: cannot be used as a history ({reason})") from error
+            raise InputError(f"{path}: cannot be used as a history ({_reason(error)})") from error
         if missing := {column.name for column in VERDICTS.columns} - found:
             raise InputError(f"{path}: no history of ours, it lacks {', '.join(sorted(missing))}")
 
     def add(self, sha256: str, verdict: str, p_fake: float, model: str) -> None:
-        """Write down a verdict."""
+        """Write down a verdict.
+
+        Raises:
+            Problem: it cannot be written right now.
+        """
         row = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "sha256": sha256,
@@ -65,7 +79,7 @@ class History:
             "p_fake": p_fake,
             "model": model,
         }
-        with self._engine.begin() as connection:
+        with self._connected() as connection:
             connection.execute(insert(VERDICTS).values(row))
 
     def latest(self, limit: int, before: int | None = None) -> list[Past]:
@@ -74,13 +88,30 @@ class History:
         Args:
             limit: how many.
             before: only those with a smaller `id`.
+
+        Raises:
+            Problem: they cannot be read right now.
         """
         query = select(VERDICTS).order_by(VERDICTS.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(VERDICTS.c.id < before)
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return [Past(**row) for row in connection.execute(query).mappings()]
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            log.warning("the history cannot be used: %s", _reason(error))
+            raise busy("The history cannot be used right now; try again soon.") from error
 
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+
+
+def _reason(error: SQLAlchemyError) -> BaseException:
+    """Return what SQLite says, without the statement around it."""
+    return getattr(error, "orig", None) or error

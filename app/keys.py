@@ -37,7 +37,7 @@ class Keys:
         """Read a file with a line `NAME:SHA256` a key.
 
         Raises:
-            InputError: it cannot be read, or has other lines or none.
+            InputError: it cannot be read, or has other lines, two of a name, or none.
         """
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
@@ -51,6 +51,11 @@ class Keys:
                 raise InputError(
                     f"{path}, line {number}: expected NAME:SHA256; make one with "
                     f"`python -m app.new_key NAME >> {path}`"
+                )
+            if found[1] in hashes:
+                raise InputError(
+                    f"{path}, line {number}: a second key for {found[1]}; give it another name, or "
+                    "delete the line of the first"
                 )
             hashes[found[1]] = found[2]
         if not hashes:

@@ -76,6 +76,11 @@ def busy(detail: str) -> Problem:
     return Problem(503, "busy", detail, retry_after=1)
 
 
+def fault() -> Problem:
+    """Return what is said where the service itself is wrong; its log has the traceback."""
+    return Problem(500, "fault", "The service has a fault; its log says which.")
+
+
 def of_image(error: pixels.ImageError) -> Problem:
     """Return what is said of content that cannot be judged."""
     if isinstance(error, pixels.NotAnImage):
@@ -111,7 +116,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI, metrics: Metrics) -> None:
-    """Answer every error of the service with a problem document, and count it."""
+    """Answer what is refused with a problem document, and count it; faults see `guard.Faults`."""
 
     def counted(problem: Problem) -> JSONResponse:
         metrics.rejects.labels(problem.code).inc()
@@ -132,11 +137,6 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         place = " ".join(str(part) for part in first["loc"])
         return counted(Problem(400, "bad_request", f"{place}: {first['msg']}"))
 
-    async def fault(_request: Request, _error: Exception) -> JSONResponse:
-        # Whoever runs the service finds the traceback in its log; nobody else does.
-        return counted(Problem(500, "fault", "The service has a fault; its log says which."))
-
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, routing)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(Exception, fault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from functools import partial
 from typing import Annotated
@@ -12,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from app import answers, drawing
 from app.explaining import Explained
-from app.problems import Problem, documented
+from app.problems import Problem, documented, fault
 from app.requests import (
     FILE_PROBLEMS,
     JUDGED,
@@ -29,6 +30,8 @@ from app.requests import (
 )
 from app.uploads import Upload
 from src.gradcam import TARGETS
+
+log = logging.getLogger(__name__)
 
 # For everybody, and for those with a key where the service has keys.
 everybody, keyed = APIRouter(), APIRouter()
@@ -63,10 +66,15 @@ async def predict_batch(request: Request, service: Serving) -> answers.Batch:
         try:
             async with some, service.queue.place(settings.deadline, wait=True):
                 judgement = await service.judge(await wanted(service, upload, faces, start))
-        except Problem as problem:
-            service.metrics.rejects.labels(problem.code).inc()
-            return answers.Entry(name=upload.name, problem=problem.document)
-        return answers.Entry(name=upload.name, answer=service.answer(judgement, start))
+        except Problem as refused:
+            problem = refused
+        except Exception:  # the others of the batch shall have their answers
+            log.exception("one file of a batch")
+            problem = fault()
+        else:
+            return answers.Entry(name=upload.name, answer=service.answer(judgement, start))
+        service.metrics.rejects.labels(problem.code).inc()
+        return answers.Entry(name=upload.name, problem=problem.document)
 
     async with taken_in(request, service, settings.max_batch_bytes, settings.max_files) as form:
         if not form.files:
@@ -120,6 +128,7 @@ async def report(request: Request, service: Serving) -> HTMLResponse:
     return HTMLResponse(written, headers=service.pages.report_headers)
 
 
+@everybody.head("/", include_in_schema=False, response_model=None)
 @everybody.get(
     "/",
     response_model=answers.Status,
@@ -138,6 +147,7 @@ async def web(name: str, service: Serving) -> Response:
     return service.pages.get(name)
 
 
+@everybody.head("/health", include_in_schema=False)
 @everybody.get("/health", responses=documented(400))
 async def health() -> answers.Health:
     """Say that the service is alive."""
@@ -172,7 +182,7 @@ async def metrics(service: Serving) -> Response:
     return Response(service.metrics.text(), media_type=service.metrics.media_type)
 
 
-@keyed.get("/history", responses=PLAIN_PROBLEMS | documented(404))
+@keyed.get("/history", responses=PLAIN_PROBLEMS | documented(404, 503))
 async def history(
     service: Serving,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,

@@ -100,19 +100,10 @@ def command(
 
 def run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
     """Answer until a signal says stop, and then finish what was accepted."""
-    import uvicorn
+    from app.server import Server
 
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        log_level=logging.WARNING,
-        access_log=False,
-        server_header=False,
-        # What was accepted has the time that it had anyway.
-        timeout_graceful_shutdown=round(settings.longest_wait) + 1,
-    )
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(app, settings).run(sockets=[listener])
     except KeyboardInterrupt:
         log.info("stopped")
 

@@ -245,6 +245,11 @@ class Service:
             if self.history is not None:
                 self.history.close()
 
+    def stop_uploads(self) -> None:
+        """Take in no more, not even what is under way: the service is about to stop."""
+        self.held.stop()
+        self.stored.stop()
+
     async def _warm_up(self) -> None:
         await self.queue.run(judging.warm_up, self.detector, self.settings.batch_size)
         self.ready = True

@@ -74,4 +74,4 @@ class Settings:
     @property
     def longest_wait(self) -> float:
         """Seconds within which all that was accepted has been answered."""
-        return 2 * max(self.deadline, self.video_deadline)
+        return max(2 * self.deadline, self.video_deadline)

@@ -48,15 +48,17 @@ class Form:
 
 
 class Held:
-    """Counts the bytes of all uploads that are in memory.
+    """Counts the bytes of all uploads that are held, and waits for those that arrive.
 
     Args:
-        limit: how many there may be.
+        limit: how many bytes there may be.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.bytes = 0
+        self._arriving: set[asyncio.Timeout] = set()
+        self._stopped = False
 
     def add(self, count: int) -> None:
         """Count more bytes.
@@ -67,6 +69,33 @@ class Held:
         if self.bytes + count > self.limit:
             raise busy("Too many uploads are under way; try again soon.")
         self.bytes += count
+
+    def stop(self) -> None:
+        """Wait for no upload any more; whoever sends one is told so."""
+        self._stopped = True
+        now = asyncio.get_running_loop().time()
+        for timer in self._arriving:
+            timer.reschedule(now)
+
+    @asynccontextmanager
+    async def arriving(self, deadline: float) -> AsyncIterator[None]:
+        """Give the block so many seconds to take in an upload.
+
+        Raises:
+            Problem: it did not arrive in time, or before the service stops.
+        """
+        try:
+            async with asyncio.timeout(0 if self._stopped else deadline) as timer:
+                self._arriving.add(timer)
+                try:
+                    yield
+                finally:
+                    self._arriving.discard(timer)
+        except TimeoutError as error:
+            if self._stopped:
+                raise busy("The service is stopping.") from error
+            detail = f"The upload did not arrive within {deadline:g} seconds."
+            raise Problem(408, "too_slow", detail) from error
 
 
 @asynccontextmanager
@@ -96,14 +125,9 @@ async def reading(
     stream = _Counted(request, held, limit + AROUND)
     form = None
     try:
-        async with asyncio.timeout(deadline):
+        async with held.arriving(deadline):
             form = await _parse(request, stream, max_files, stored)
         yield form
-    except TimeoutError as error:
-        if stream.done:
-            raise
-        detail = f"The upload did not arrive within {deadline:g} seconds."
-        raise Problem(408, "too_slow", detail) from error
     finally:
         held.bytes -= stream.bytes
         for one in form.stored if form else ():
@@ -132,7 +156,6 @@ class _Counted:
     def __init__(self, request: Request, held: Held, limit: int) -> None:
         self.request, self.held, self.limit = request, held, limit
         self.bytes = 0
-        self.done = False
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         async for chunk in self.request.stream():
@@ -141,7 +164,6 @@ class _Counted:
             self.held.add(len(chunk))
             self.bytes += len(chunk)
             yield chunk
-        self.done = True
 
 
 async def _parse(request: Request, stream: _Counted, max_files: int, stored: bool) -> Form:
@@ -157,7 +179,10 @@ async def _parse(request: Request, stream: _Counted, max_files: int, stored: boo
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise Problem(400, "bad_form", f"The form cannot be read: {error.message}") from error
+        detail = f"The form cannot be read: {error.message}"
+        if error.message.startswith("Too many files"):
+            detail = f"Expected at most {max_files} {'files' if max_files > 1 else 'file'}."
+        raise Problem(400, "bad_form", detail) from error
     except ClientDisconnect as error:
         raise Problem(400, "gone", "The client went away before its upload was done.") from error
     except OSError as error:

@@ -3,6 +3,8 @@
 import { paint, strongest } from "./heatmap.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+// Thresholds nearer than this on the line from 0 to 1 would be printed over one another.
+const NEAR = 0.15;
 
 // Make an element with properties and children; strings become text, never HTML.
 export function make(tag, properties = {}, ...children) {
@@ -90,15 +92,23 @@ function scale(say, p, calibration) {
   const mark = make("span", { className: "mark" });
   mark.style.left = `${100 * p}%`;
   bar.append(mark);
-  const thresholds = calibration ? [calibration.t_real, calibration.t_fake] : [];
   const ends = make("div", { className: "ends" });
-  for (const at of [0, 1, ...thresholds]) {
-    // An end gives way to a threshold that stands where it would.
-    if (at % 1 === 0 && thresholds.some((other) => Math.abs(at - other) < 0.08)) continue;
-    const label = make("span", {}, at % 1 === 0 ? String(at) : say.number(at));
+  const tell = (text, at, className = "") => {
+    const label = make("span", { className }, text);
     label.style.left = `${100 * at}%`;
     ends.append(label);
+  };
+  const thresholds = calibration ? [calibration.t_real, calibration.t_fake] : [];
+  const near = thresholds[1] - thresholds[0] < NEAR;
+  // An end gives way to a threshold that stands where it would.
+  for (const end of [0, 1]) {
+    if (!thresholds.some((at) => Math.abs(end - at) < (near ? 0.25 : 0.08))) tell(String(end), end);
   }
+  thresholds.forEach((value, i) => {
+    // Near each other they stand side by side, and not beyond the line.
+    if (near) tell(say.number(value), Math.min(Math.max(value, 0.14), 0.86), ["lower", "upper"][i]);
+    else tell(say.number(value), value);
+  });
   const label = say(calibration ? "scale" : "scale.plain", values);
   return make("div", { className: "scale", role: "img", ariaLabel: label }, bar, ends);
 }

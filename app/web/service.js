@@ -18,39 +18,39 @@ export class Service {
   }
 
   status() {
-    return this.#ask("", { headers: { Accept: "application/json" } }).then((r) => r.json());
+    return this.#ask("", { headers: { Accept: "application/json" } });
   }
 
   // Judge a file; `waiting` is called when the service is busy and is asked again.
   predict(file, faces, waiting) {
-    return this.#send("predict", file, faces, waiting).then((r) => r.json());
+    return this.#send("predict", file, faces, waiting);
   }
 
   film(file, faces, waiting) {
-    return this.#send("video", file, faces, waiting).then((r) => r.json());
+    return this.#send("video", file, faces, waiting);
   }
 
   // The same video with boxes, verdicts and heatmaps.
   drawn(file, faces, waiting) {
-    return this.#send("video", file, faces, waiting, { answer: "webm" }).then((r) => r.blob());
+    return this.#send("video", file, faces, waiting, "blob", { answer: "webm" });
   }
 
   explain(file, faces, waiting) {
-    return this.#send("explain", file, faces, waiting).then((r) => r.json());
+    return this.#send("explain", file, faces, waiting);
   }
 
   report(file, faces) {
-    return this.#send("report", file, faces, () => {}).then((r) => r.blob());
+    return this.#send("report", file, faces, () => {}, "blob");
   }
 
-  async #send(path, file, faces, waiting, fields = {}) {
+  async #send(path, file, faces, waiting, kind = "json", fields = {}) {
     for (let tried = 1; ; tried++) {
       const body = new FormData();
       body.append("file", file, file.name || "image");
       body.append("faces", faces);
       for (const [name, value] of Object.entries(fields)) body.append(name, value);
       try {
-        return await this.#ask(path, { method: "POST", body });
+        return await this.#ask(path, { method: "POST", body }, kind);
       } catch (problem) {
         if (!problem.retryAfter || problem.code === "deadline" || tried === PATIENCE) throw problem;
         waiting();
@@ -59,16 +59,17 @@ export class Service {
     }
   }
 
-  async #ask(path, options) {
+  // Return what is answered, as `json` or a `blob`; an answer that breaks off is none.
+  async #ask(path, options, kind = "json") {
     const headers = { ...options.headers };
     if (this.key) headers.Authorization = `Bearer ${this.key}`;
     let response;
     try {
       response = await fetch(new URL(path, this.base), { ...options, headers });
+      if (response.ok) return await response[kind]();
     } catch (error) {
       throw new Problem("offline", String(error));
     }
-    if (response.ok) return response;
     const known = await response.json().catch(() => ({}));
     const retryAfter = Number(response.headers.get("Retry-After") ?? 0);
     throw new Problem(known.code ?? "offline", known.detail ?? response.statusText, retryAfter);

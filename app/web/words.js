@@ -108,6 +108,7 @@ export const WORDS = {
     "error.deadline": "The service did not get done with this file in time.",
     "error.no_key": "The service wants an API key that it knows.",
     "error.offline": "The service cannot be reached.",
+    "error.fault": "The service has a fault; whoever runs it finds it in its log.",
     "error.popup": "The browser blocked the new window.",
   },
   fr: {
@@ -218,6 +219,7 @@ export const WORDS = {
     "error.deadline": "Le service n’a pas pu traiter ce fichier à temps.",
     "error.no_key": "Le service veut une clé d’API qu’il connaît.",
     "error.offline": "Le service est injoignable.",
+    "error.fault": "Le service a une panne ; qui l’exploite la trouvera dans son journal.",
     "error.popup": "Le navigateur a bloqué la nouvelle fenêtre.",
   },
 };

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
-
 from app.serve import _listen
+from app.server import Server
 
 
 @contextmanager
 def running(app: Any) -> Iterator[str]:
     """Yield where a service answers, once it is ready."""
     with _listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, server_header=False))
+        server = Server(app, app.state.service.settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -1,5 +1,6 @@
 """The page, tried as a visitor would, in the Chromium of this machine."""
 
+import itertools
 import re
 import shutil
 from collections.abc import Iterator
@@ -136,6 +137,35 @@ def test_dropped_pictures_become_cards_and_a_text_an_error(page, make_picture):
     assert "words.txt" in page.locator("#news").inner_text()
 
 
+@pytest.mark.parametrize("pair", [(0.4, 0.6), (0.5, 0.51), (0.01, 0.05), (0.9, 0.99), (0.0, 1.0)])
+def test_thresholds_stand_beside_each_other(page, pair):
+    spans = page.evaluate(
+        """async ([t_real, t_fake]) => {
+            const { verdict } = await import("/web/card.js");
+            const { speaker } = await import("/web/words.js");
+            const rate = { rate: 0.01, count: 1, source: "made" };
+            const rates = { true_fake: 0.5, false_fake: rate, false_real: rate };
+            const calibration = { t_real, t_fake, ...rates };
+            const answer = { verdict: "real", p_fake: 0, reasons: [], faces: [] };
+            const card = document.createElement("li");
+            card.className = "card";
+            card.append(...verdict(speaker("en"), answer, { calibration, reasons: {} }, 0.01));
+            document.getElementById("cards").append(card);
+            return [...card.querySelectorAll(".ends span")].map((span) => {
+                const { left, right } = span.getBoundingClientRect();
+                return [left, right, span.textContent];
+            });
+        }""",
+        pair,
+    )
+    assert {f"{value:.3f}" for value in pair} <= {text for _, _, text in spans}
+    spans.sort()
+    assert spans[0][0] >= 0
+    assert spans[-1][1] <= 360
+    for (_, end, _), (start, _, _) in itertools.pairwise(spans):
+        assert end <= start
+
+
 def test_slider_sets_how_much_of_the_heatmap_is_seen(page, make_picture):
     drop(page, files(make_picture)[:1])
     card = judged(page, 1)[0]
@@ -218,6 +248,17 @@ def test_explanation_that_fails_can_be_asked_for_again(page, make_picture):
     card.locator(".reasons").get_by_role("button", name="Try again").press("Enter")
     card.locator(".reasons .note").first.wait_for()
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+
+
+def test_answer_that_breaks_off_is_an_error_that_can_be_tried_again(page, make_picture):
+    half = {"status": 200, "content_type": "application/json", "body": '{"label": "Re'}
+    page.route("**/predict", lambda route: route.fulfill(**half))
+    drop(page, files(make_picture)[:1])
+    card = judged(page, 1)[0]
+    assert "cannot be reached" in card.inner_text()
+    page.unroute("**/predict")
+    card.get_by_role("button", name="Try again").click()
+    card.locator(".words").wait_for()
 
 
 def test_report_opens_with_its_style_and_picture(page, make_picture):

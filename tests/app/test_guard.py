@@ -82,6 +82,30 @@ def test_every_answer_has_the_usual_headers(client):
         assert "server" not in answer.headers
 
 
+def test_made_up_methods_are_counted_together(client):
+    def series():
+        return [line for line in client.get("/metrics").text.splitlines() if "_total{" in line]
+
+    for number in range(20):
+        assert client.request(f"MADE{number}", "/health").status_code == 405
+    assert not [line for line in series() if "MADE" in line]
+    other = 'deepfake_requests_total{method="other",route="/health",status="405"} 20.0'
+    assert other in series()
+
+
+def test_fault_has_the_usual_headers_too_and_can_be_read_by_who_may_ask(serve, engine, caplog):
+    client = serve(origins=("https://other.example",))
+    engine.run = lambda _images: 1 / 0
+    headers = {"Origin": "https://other.example"}
+    answer = client.post("/predict", files={"file": ("a.png", RED)}, headers=headers)
+    assert problem(answer) == (500, "fault")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["access-control-allow-origin"] == "https://other.example"
+    assert "ZeroDivisionError" in caplog.text
+    assert 'route="/predict",status="500"} 1.0' in client.get("/metrics").text
+
+
 def test_only_a_site_that_was_named_may_frame_the_page(serve):
     client = serve(frame_ancestors=("https://huggingface.co",))
     headers = client.get("/", headers=PAGE).headers

@@ -1,10 +1,13 @@
 import hashlib
 import sqlite3
+from contextlib import closing
 
 import pytest
 from redness import BLUE, GREY, RED, post, problem
 
+from app import history
 from app.history import History
+from app.problems import busy
 from src import InputError
 
 
@@ -40,6 +43,39 @@ def test_limits_of_the_history_are_checked(serve, tmp_path):
     client = serve(history=tmp_path / "verdicts.sqlite")
     for query in ({"limit": 0}, {"limit": 10**6}, {"limit": "x"}, {"before": -1}):
         assert problem(client.get("/history", params=query)) == (400, "bad_request")
+
+
+def test_history_that_another_program_holds_is_said_and_passes(serve, tmp_path, monkeypatch):
+    monkeypatch.setattr(history, "PATIENCE", 0.05)
+    path = tmp_path / "verdicts.sqlite"
+    client = serve(history=path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for response in (post(client, "/predict", RED), client.get("/history")):
+            assert problem(response) == (503, "busy")
+            assert response.headers["retry-after"] == "1"
+        other.execute("ROLLBACK")
+    assert post(client, "/predict", RED).status_code == 200
+    assert len(client.get("/history").json()["verdicts"]) == 1
+
+
+def test_verdict_that_cannot_be_written_fails_no_other_file(serve, tmp_path, monkeypatch):
+    client = serve(history=tmp_path / "verdicts.sqlite")
+    add = client.app.state.service.history.add
+
+    def some(sha256, verdict, *rest):
+        if verdict == "fake":
+            raise busy("The history cannot be used right now; try again soon.")
+        if verdict == "inconclusive":
+            raise ArithmeticError("a fault of ours")
+        add(sha256, verdict, *rest)
+
+    monkeypatch.setattr(client.app.state.service.history, "add", some)
+    answered = post(client, "/predict/batch", RED, BLUE, GREY, name="files").json()["results"]
+    assert [one["problem"] and one["problem"]["code"] for one in answered] == [
+        "busy", None, "fault"
+    ]  # fmt: skip
+    assert answered[1]["answer"]["verdict"] == "real"
 
 
 def test_another_file_is_no_history(tmp_path):

@@ -75,6 +75,13 @@ def test_what_is_left_grows_back():
         keys.spend("ana", 1)
 
 
+def test_second_key_of_a_name_is_refused_and_revokes_nothing(tmp_path):
+    path = tmp_path / "keys.txt"
+    path.write_text(f"ana:{'0' * 64}\nbob:{'1' * 64}\n\nana:{'2' * 64}\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 4: a second key for ana"):
+        Keys.read(path, 60)
+
+
 @pytest.mark.parametrize("text", ["", "# none\n", "ana\n", "ana:1234\n", "\xff"])
 def test_files_that_hold_no_keys_are_refused(tmp_path, text):
     path = tmp_path / "keys.txt"

@@ -1,11 +1,14 @@
 """The service as a process of its own, under load, and how it ends."""
 
 import json
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import httpx2 as httpx
@@ -17,7 +20,7 @@ from app.history import History
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = 12
 PROGRAM = """
-import json, sys, time
+import json, os, signal, sys, time
 sys.path[:0] = [{tests!r}]
 from pathlib import Path
 from redness import Painted, Redness
@@ -36,6 +39,14 @@ folder = Path({folder!r})
 settings = Settings(history=Path({history!r}), deadline=10, places=8)
 listener = _listen("127.0.0.1", 0)
 app = create(Detector(read_card(folder), Slow(), finder=Painted), folder, settings)
+
+def tell(number, frame):
+    # The signal comes a second time, when all is done: what the service counted, and the end.
+    print(app.state.service.metrics.text().decode(), flush=True)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+signal.signal(signal.SIGTERM, tell)
 print(json.dumps(listener.getsockname()[1]), flush=True)
 run(app, listener, settings)
 """
@@ -47,6 +58,8 @@ class Load:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.statuses: list[int] = []
+        # Requests that were sent, and never answered.
+        self.broken: list[str] = []
         self.stopped = threading.Event()
         self.threads = [threading.Thread(target=self.ask, args=(i,)) for i in range(CLIENTS)]
         for thread in self.threads:
@@ -60,7 +73,10 @@ class Load:
                 picture = encoded(plain(number, turn % 256, turn // 256))
                 try:
                     response = client.post("/predict", files={"file": ("a.png", picture)})
-                except httpx.HTTPError:
+                except httpx.ConnectError:
+                    return
+                except httpx.HTTPError as error:
+                    self.broken.append(repr(error))
                     return
                 self.statuses.append(response.status_code)
 
@@ -109,13 +125,37 @@ def test_stopped_under_load_it_finishes_what_it_accepted(process):
     load = Load(port)
     load.wait()
     started.send_signal(signal.SIGTERM)
-    started.wait(30)
+    counted = started.communicate(timeout=30)[0]
     load.join()
+    assert started.returncode == -signal.SIGTERM
     assert set(load.statuses) <= {200, 503}
+    # Every request that reached the service was answered, and every answer reached its client.
+    # None else broke off but those that came through a connection as that was closed.
+    line = r'deepfake_requests_total\{method="POST",route="/predict",status="(\d+)"\} (\d+)'
+    assert {int(status): int(count) for status, count in re.findall(line, counted)} == Counter(
+        load.statuses
+    ), load.broken
     answered = load.statuses.count(200)
     assert answered > CLIENTS
     # Whatever was judged has reached whoever asked for it.
     assert len(History(history).latest(10**6)) == answered
+
+
+def test_stopped_it_does_not_wait_for_uploads_that_are_not_there(process):
+    started, port, _ = process
+    wait_until_ready(port)
+    head = "Host: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    slow = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(2)]
+    for client, path in zip(slow, ("/video", "/predict"), strict=True):
+        start = f"POST {path} HTTP/1.1\r\n{head}Content-Length: 9999\r\n\r\n--b\r\n"
+        client.sendall(start.encode())
+    # Answered only after what came before.
+    httpx.get(f"http://127.0.0.1:{port}/health")
+    started.send_signal(signal.SIGTERM)
+    for client in slow:
+        assert client.recv(1000).startswith(b"HTTP/1.1 503 ")
+        client.close()
+    assert started.wait(20) == -signal.SIGTERM
 
 
 def test_killed_under_load_it_leaves_a_history_that_can_be_read(process):

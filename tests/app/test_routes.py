@@ -173,7 +173,10 @@ def test_report_says_why_with_footnotes(client):
     marks = set(re.findall(r'href="#footnote-(\d+)"', text))
     assert marks == set(re.findall(r'id="footnote-(\d+)"', text))
     assert len(marks) == len({name for one in found["sentences"] for name in one["citations"]})
-    assert "measured: p_fake" in text
+    # In words, not by the names that the code has for them.
+    for name, one in found["measurements"].items():
+        assert f"measured: {name}" not in text
+        assert f"measured: {escape(one['sentence'])}" in text
     links = re.findall(r'<a href="(http[^"]*)" target="_blank" rel="noopener noreferrer">', text)
     assert set(links) == {note["url"] for note in found["notes"].values()}
     assert text.count("http") == len(links)
@@ -220,6 +223,12 @@ def test_health_card_and_metrics(client):
     ):
         assert line in text.splitlines()
     assert 'deepfake_seconds_count{route="/predict"} 2.0' in text
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_heads_are_answered_without_a_body(client, path):
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 def bomb() -> bytes:
@@ -271,7 +280,11 @@ def test_requests_without_a_form_are_problems(client, path):
 
 
 def test_two_files_are_no_one_file(client):
-    assert problem(post(client, "/predict", RED, BLUE)) == (400, "bad_form")
+    response = post(client, "/predict", RED, BLUE)
+    assert problem(response) == (400, "bad_form")
+    assert response.json()["detail"] == "Expected at most 1 file."
+    many = post(client, "/predict/batch", *[RED] * 33, name="files")
+    assert many.json()["detail"] == "Expected at most 32 files."
 
 
 def test_unknown_routes_and_methods_are_problems(client):

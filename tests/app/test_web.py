@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "app" / "web"
 FILES = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
 LARGEST = 60 * 1024
 # Only whoever runs the service can bring these about, or nobody who uses the page.
-NOT_ON_THE_PAGE = {"fault", "gone", "not_ready", "wrong_host", "foreign_origin", "no_history"} | {
+NOT_ON_THE_PAGE = {"gone", "not_ready", "wrong_host", "foreign_origin", "no_history"} | {
     *(
         "bad_form",
         "bad_field",
