@@ -1,5 +1,6 @@
 import asyncio
 import time
+from functools import partial
 from threading import Event, Timer
 
 import pytest
@@ -39,21 +40,6 @@ def test_threads_ask_as_well():
         await doubled.stop()
         with pytest.raises(Problem):
             doubled.ask(21)
-
-    asyncio.run(story())
-
-
-def test_threads_that_wait_when_it_stops_are_told():
-    go = Event()
-
-    async def story():
-        stuck = queue(lambda items: [go.wait(10) for _ in items], batch_size=1)
-        tasks = [asyncio.create_task(stuck.run(stuck.ask, item)) for item in range(2)]
-        await asyncio.sleep(0.05)
-        Timer(0.1, go.set).start()
-        await stuck.stop()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert all(isinstance(result, Problem) for result in results)
 
     asyncio.run(story())
 
@@ -138,12 +124,15 @@ def test_places_are_given_back_whatever_happens():
     asyncio.run(story())
 
 
-def test_who_still_waits_when_it_stops_is_told():
+@pytest.mark.parametrize(("asking", "count"), [("work", 5), ("ask", 2)])
+def test_who_still_waits_when_it_stops_is_told(asking, count):
+    """A task, or a thread that asked."""
     go = Event()
 
     async def story():
         stuck = queue(lambda items: [go.wait(10) for _ in items], batch_size=1)
-        tasks = [asyncio.create_task(stuck.work(item)) for item in range(5)]
+        ask = stuck.work if asking == "work" else partial(stuck.run, stuck.ask)
+        tasks = [asyncio.create_task(ask(item)) for item in range(count)]
         await asyncio.sleep(0.05)
         Timer(0.1, go.set).start()
         await stuck.stop()

@@ -8,22 +8,15 @@ from src.detector import network, residuals
 from src.detector.engines.runtimes import ONNXRuntimeEngine, OpenVINOEngine
 from src.exporting import graphs, quantise
 
-SIZE = 71
+
+@pytest.fixture(scope="module")
+def images(rough_pictures):
+    return rough_pictures
 
 
 @pytest.fixture(scope="module")
-def images():
-    rng = np.random.default_rng(0)
-    slopes = np.linspace(0, 255, SIZE)[None, :, None, None] * np.ones((96, 1, SIZE, 3))
-    noise = rng.normal(0, 1, slopes.shape) * rng.uniform(0.2, 6, (96, 1, 1, 3))
-    return np.clip(slopes + noise, 0, 255).round().astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def model(images):
-    model = network.build(residuals.NAME, image_size=SIZE)
-    residuals.table_of(model).set_weights([residuals.components([images])])
-    return network.probability(model)
+def model(residual_network):
+    return network.probability(residual_network)
 
 
 @pytest.fixture(scope="module")
