@@ -103,7 +103,9 @@ def _evidence(
     detector: Detector,
 ) -> Iterator[Measurement]:
     """Say where the evidence lies: in which regions, where there is a face to draw them from."""
-    fake = prediction.p_fake >= 0.5
+    # The evidence is that for the verdict; without one, for what is likelier.
+    undecided = prediction.verdict == "inconclusive"
+    fake = prediction.p_fake >= 0.5 if undecided else prediction.verdict == "fake"
     face = view.face or _face(view, image, detector)
     # A face of a pixel or two has no regions.
     if face is not None and face_mask.is_face(face.landmarks):

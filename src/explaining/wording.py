@@ -13,10 +13,19 @@ from src.detector.prediction import Prediction
 from src.explaining import regions
 from src.explaining.file_facts import FileFacts
 from src.explaining.provenance import Credentials
-from src.explaining.regions import Lies
+from src.explaining.regions import Box, Lies
 from src.explaining.spectrum import UNUSUAL, Spectrum
 
-Box = tuple[int, int, int, int]
+# Where the evidence lies, in a sentence.
+_PLACES = {
+    regions.EYES: "at the eyes",
+    regions.NOSE: "at the nose",
+    regions.MOUTH: "at the mouth",
+    regions.FOREHEAD: "at the forehead",
+    regions.CHEEKS: "at cheeks and jaw",
+    regions.OUTSIDE: "around the face, in hair and background",
+    regions.FACE: "in the face itself",
+}
 
 
 @dataclass(frozen=True)
@@ -122,20 +131,30 @@ def of_stability(
 
 
 def of_regions(lies: Lies, box: Box, *, fake: bool) -> Iterator[Measurement]:
-    """Say which regions of the face hold most of the evidence."""
+    """Say which region of the face holds more of the evidence than its area would."""
     if not lies.shares:
         return
-    towards = "fake" if fake else "real"
-    (first, most), (second, more), *_ = sorted(lies.shares.items(), key=lambda item: -item[1])
-    cover = "cover" if first in regions.PLURAL else "covers"
-    sentence = (
-        f"Of the evidence for {towards}, {_percent(most, 0)} lies in the {first}, which {cover} "
-        f"{_percent(lies.areas[first], 0)} of the area"
-    )
-    if round(more, 2) > 0:
-        sentence += f"; another {_percent(more, 0)} lies in the {second}"
-    shares = {name: round(share, 4) for name, share in lies.shares.items()}
-    yield Measurement("evidence.where", {"for": towards, "shares": shares}, f"{sentence}.", box)
+    towards, region = "fake" if fake else "real", lies.strongest
+    rows, columns = lies.cells
+    seen = f"seen on a grid of {columns} × {rows} cells"
+    if lies.coarse:
+        seen += ", too coarse to tell eyes from mouth"
+    if region is None:
+        sentence = f"The evidence for {towards} is spread over face and surroundings, {seen}."
+    else:
+        sentence = (
+            f"The evidence for {towards} is strongest {_PLACES[region]}: "
+            f"{_percent(lies.shares[region], 0)} of it lies on {_percent(lies.areas[region], 0)} "
+            f"of the area, {seen}."
+        )
+    value = {
+        "for": towards,
+        "strongest": region,
+        "shares": {name: round(share, 4) for name, share in lies.shares.items()},
+        "areas": {name: round(area, 4) for name, area in lies.areas.items()},
+        "cells": [rows, columns],
+    }
+    yield Measurement("evidence.where", value, sentence, lies.boxes[region] if region else box)
 
 
 def of_concentration(half: float | None, box: Box, *, fake: bool) -> Iterator[Measurement]:

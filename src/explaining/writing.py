@@ -11,11 +11,11 @@ from src.explaining.wording import Measurement
 
 # Notes that an explanation cites, and how many are looked at for each question.
 NOTES, LOOKED_AT = 4, 5
-# By the region that holds most of the evidence.
+# By the region where the evidence for fake is strongest.
 _ABOUT_REGION = {
     "eyes": "eyes, pupils and reflections in generated faces",
     "nose": "texture of the inner face, small patches give a fake away",
-    "mouth": "movement and artefacts of the mouth",
+    "mouth": "small patches of a picture give a fake away",
     "forehead": "blending boundary around a swapped face",
     "cheeks and jaw": "blending boundary around a swapped face",
     "hair and background": "shortcut learning: a network goes by the background",
@@ -77,9 +77,11 @@ def _about_score(values: Mapping[str, Any]) -> Iterator[Question]:
     if "faces" in values:
         yield "faces", "On judging several at once", "several tests at once, false discoveries"
     if "evidence.where" in values:
-        shares = values["evidence.where"]["shares"]
-        region = max(shares, key=shares.__getitem__)
-        yield "evidence.where", f"On evidence in the {region}", _ABOUT_REGION[region]
+        where = values["evidence.where"]
+        region = where["strongest"]
+        # The notes on regions are on what betrays a fake.
+        if where["for"] == "fake" and region in _ABOUT_REGION:
+            yield "evidence.where", f"On evidence in the {region}", _ABOUT_REGION[region]
 
 
 def _about_verdict(values: Mapping[str, Any]) -> Iterator[Question]:

@@ -16,6 +16,7 @@ from src.detector.framing import FACES
 from src.explaining import measurements, wording
 from src.explaining.measurements import measure
 from src.explaining.provenance import Credentials
+from src.explaining.regions import Lies
 from src.explaining.spectrum import Spectrum
 
 # Landmarks of a face whose box is the unit square.
@@ -172,7 +173,7 @@ def test_several_faces_and_the_most_suspicious_of_them(make, content):
     left, top, width, height = found.measurements["face.size"].box
     x, y = np.array(highest.landmarks).mean(0)
     assert left < x < left + width and top < y < top + height
-    assert found.measurements["evidence.where"].box == found.measurements["face.size"].box
+    assert found.measurements["evidence.concentration"].box == found.measurements["face.size"].box
     backwards = measure(content, "x", make(*boxes[::-1]))
     alone = measure(content, "x", make(highest.box))
     for other in (backwards, alone):
@@ -188,12 +189,57 @@ def test_no_face(make, content):
     assert "faces" not in said(found)
 
 
-def test_shares_of_the_evidence_are_those_that_are_said(detector, content):
+def lies(shares, side=10):
+    areas = {"mouth": 0.1, "hair and background": 0.9}
+    if side < 7:
+        areas = {"face": 0.4, "hair and background": 0.6}
+    boxes = {name: (1, 2, 3, 4) for name in areas}
+    return Lies(dict(zip(areas, shares, strict=True)), areas, boxes, (side, side))
+
+
+@pytest.mark.parametrize(
+    ("shares", "side", "sentence"),
+    [
+        ((0.4, 0.6), 10,
+         "The evidence for fake is strongest at the mouth: 40 % of it lies on 10 % of the area, "
+         "seen on a grid of 10 × 10 cells."),
+        ((0.11, 0.89), 10,
+         "The evidence for fake is spread over face and surroundings, seen on a grid of 10 × 10 "
+         "cells."),
+        ((0.6, 0.4), 3,
+         "The evidence for fake is strongest in the face itself: 60 % of it lies on 40 % of the "
+         "area, seen on a grid of 3 × 3 cells, too coarse to tell eyes from mouth."),
+        ((0.4, 0.6), 3,
+         "The evidence for fake is spread over face and surroundings, seen on a grid of 3 × 3 "
+         "cells, too coarse to tell eyes from mouth."),
+    ],
+)  # fmt: skip
+def test_where_the_evidence_lies_with_the_grid_that_shows_it(shares, side, sentence):
+    found = lies(shares, side)
+    (one,) = wording.of_regions(found, (0, 0, 100, 100), fake=True)
+    assert one.sentence == sentence
+    named = "strongest at" in sentence or "strongest in" in sentence
+    assert one.box == ((1, 2, 3, 4) if named else (0, 0, 100, 100))
+    assert (one.value["for"], one.value["strongest"]) == ("fake", found.strongest)
+
+
+def test_shares_of_the_evidence_sum_to_one(detector, content):
     one = measure(content, "x", detector).measurements["evidence.where"]
-    shares = sorted(one.value["shares"].values(), reverse=True)
-    assert sum(shares) == pytest.approx(1, abs=1e-3)
-    assert f"{100 * shares[0]:.0f} % lies in the " in one.sentence
-    assert f"Of the evidence for {one.value['for']}, " in one.sentence
+    assert sum(one.value["shares"].values()) == pytest.approx(1, abs=1e-3)
+    assert sum(one.value["areas"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_evidence_is_that_for_the_verdict_whatever_the_probability(make, content):
+    boxes = (20.0, 10.0, 60.0, 60.0)
+    logit = measure(content, "x", make(boxes)).prediction.logit
+    for word, (low, high) in {"fake": (-3, -1), "real": (1, 3)}.items():
+        # A threshold of fake far below a probability of a half, or of real far above it.
+        known = calibrated(logit + low, logit + high)
+        found = measure(content, "x", make(boxes, calibration=known)).measurements
+        assert found["verdict"].value == word
+        if "evidence.where" in found:
+            assert found["evidence.where"].value["for"] == word
+        assert f"evidence for {word} " in found["evidence.concentration"].sentence
 
 
 def test_where_landmarks_are_the_regions_follow_them(detector, content, monkeypatch):

@@ -26,6 +26,10 @@ def first(**values):
     return writing.look_up(measured(**values), NOTES, 1)[0].note.id
 
 
+def lies(region, towards="fake"):
+    return {"evidence.where": {"for": towards, "strongest": region}}
+
+
 @pytest.mark.parametrize(
     ("values", "note"),
     [
@@ -43,14 +47,19 @@ def first(**values):
         ({"reason.no_face": "no_face"}, "noise-hides-face"),
         ({"stability": {"same": 3, "of": 4}}, "unseen-changes"),
         ({"faces": 3}, "several-at-once"),
-        ({"evidence.where": {"shares": {"nose": 0.2, "eyes": 0.5}}}, "pupil-shape"),
-        ({"evidence.where": {"shares": {"mouth": 0.7, "eyes": 0.3}}}, "mouth-movement"),
-        ({"evidence.where": {"shares": {"cheeks and jaw": 1.0}}}, "blending-boundary"),
-        ({"evidence.where": {"shares": {"hair and background": 1.0}}}, "shortcut-learning"),
+        (lies("eyes"), "pupil-shape"),
+        (lies("mouth"), "patches-betray"),
+        (lies("cheeks and jaw"), "blending-boundary"),
+        (lies("hair and background"), "shortcut-learning"),
     ],
 )
 def test_each_finding_asks_for_the_note_on_it(values, note):
     assert first(**values) == note
+
+
+@pytest.mark.parametrize("where", [lies("eyes", "real"), lies("face"), lies(None)])
+def test_regions_are_asked_about_only_where_they_speak_for_fake(where):
+    assert first(**where) == "base-rate"
 
 
 def test_an_ordinary_spectrum_asks_nothing():
@@ -65,7 +74,7 @@ def test_a_detector_without_calibration_gets_the_note_on_that():
 def test_no_note_is_cited_twice_and_no_more_than_asked_for():
     many = measured(
         spectrum={"as_high": 0.0}, faces=3, file__before=50, stability={"same": 0, "of": 4},
-        evidence__where={"shares": {"forehead": 1.0}},
+        **lies("forehead"),
     )  # fmt: skip
     found = writing.look_up(many, NOTES)
     assert len({one.note.id for one in found}) == len(found) == writing.NOTES
