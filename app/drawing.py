@@ -146,12 +146,10 @@ def _footnote(name: str, explanation: Explanation) -> page.Footnote:
         source = explanation.notes[name].source
         return page.Footnote(str(source), source.url)
     measured = explanation.measured.measurements[name]
-    # Text from templates says what was measured word for word.
-    what = name if explanation.source == "template" else measured.sentence
     where = ""
     if measured.box is not None:
         where = " ({2} × {3} pixels at {0}, {1})".format(*measured.box)
-    return page.Footnote(f"measured: {what}{where}")
+    return page.Footnote(f"measured: {measured.brief}{where}")
 
 
 def _faces(judgement: Judgement) -> list[page.Section]:

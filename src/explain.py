@@ -25,8 +25,9 @@ from src.explaining.rewriting import Endpoint, Unanswered, rewrite
 from src.explaining.writing import Sentence
 
 # Passages of a person's own papers that are cited beside our notes.
-PASSAGES = 2
-Part = Literal["verdict", "picture", "research"]
+PASSAGES = 1
+# The paragraphs: the verdict and where it comes from, then the file and what is known of such.
+Part = Literal["verdict", "background"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,13 @@ class Explanation:
             marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
             said = f"{one.text} [{', '.join(map(str, marks))}]"
             paragraphs.setdefault(self.part(one), []).append(said)
-        measured = [f"[{n}] {name}" for name, n in numbers.items() if name not in self.notes]
+        measured = [
+            f"[{n}] {self.measured.measurements[name].brief}"
+            for name, n in numbers.items()
+            if name not in self.notes
+        ]
+        unsaid = [one.brief for name, one in self.measured.measurements.items()
+                  if name not in numbers]  # fmt: skip
         cited = [
             f"[{n}] {self.notes[name].source} {self.notes[name].source.url}".rstrip()
             for name, n in numbers.items()
@@ -72,17 +79,18 @@ class Explanation:
         return "\n\n".join(
             [
                 *(textwrap.fill(" ".join(said), width) for said in paragraphs.values()),
-                textwrap.fill(f"Measured: {', '.join(measured)}", width),
+                textwrap.fill(f"Measured: {'; '.join(measured)}.", width),
+                *([textwrap.fill(f"Measured as well: {'; '.join(unsaid)}.", width)] * bool(unsaid)),
                 *(["\n".join(cited)] if cited else []),
             ]
         )
 
     def part(self, sentence: Sentence) -> Part:
-        """Return what a sentence is about, which is the paragraph that it belongs to."""
+        """Return the paragraph that a sentence belongs to."""
         if any(name in self.notes for name in sentence.citations):
-            return "research"
-        of_picture = ("evidence", "face", "file", "credentials", "spectrum")
-        return "picture" if sentence.citations[0].split(".")[0] in of_picture else "verdict"
+            return "background"
+        of_file = ("file", "credentials", "spectrum")
+        return "background" if sentence.citations[0].split(".")[0] in of_file else "verdict"
 
 
 def _note(note: Note) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import { make } from "./card.js";
 
-const PARTS = ["verdict", "picture", "research"];
+const PARTS = ["verdict", "background"];
 
 // Paragraphs whose footnotes show what was measured, or open a source. `highlight` is called with
 // a measurement's box and words, or with null.

@@ -15,8 +15,8 @@ from src.data.faces import Face, Finder
 from src.detector import verdict
 from src.detector.detector import CAREFUL, Detector, again
 from src.detector.framing import View
-from src.detector.prediction import Output, Prediction, put_together
-from src.explaining import file_facts, provenance, regions, spectrum, wording
+from src.detector.prediction import Output, Prediction, judge, put_together
+from src.explaining import file_facts, file_wording, provenance, regions, spectrum, wording
 from src.explaining.wording import Measurement
 
 log = logging.getLogger(__name__)
@@ -62,14 +62,15 @@ def measure(
     sha256 = hashlib.sha256(content).hexdigest()
     judged = copied if careful else outputs
     prediction = put_together(name, sha256, views, judged, detector.calibration)
+    own = judge(views[highest], judged[highest], detector.calibration)
     found = [
-        *wording.of_verdict(prediction, detector.calibration),
+        *wording.of_verdict(prediction, detector.calibration, own.reasons),
         *_stability(prediction, views[highest], copied[highest], detector),
         *_evidence(prediction, views[highest], maps[highest], image, detector),
         wording.of_size(views[highest], detector.calibration),
-        *wording.of_file(facts),
-        *wording.of_credentials(credentials),
-        *wording.of_spectrum(spectrum.measure(image)),
+        *file_wording.of_file(facts),
+        *file_wording.of_credentials(credentials),
+        *file_wording.of_spectrum(spectrum.measure(image)),
     ]
     return Measured(prediction, {one.id: one for one in found})
 

@@ -28,6 +28,14 @@ class Source:
             return f"https://arxiv.org/abs/{self.arxiv}"
         return f"https://doi.org/{self.doi}" if self.doi else ""
 
+    @property
+    def short(self) -> str:
+        """Whose it is, as within a sentence: the first surname and the year."""
+        if not self.authors:
+            return self.work
+        others = " et al." if len(self.authors) > 1 else ""
+        return f"{self.authors[0].split()[-1]}{others}, {self.year}"
+
     def __str__(self) -> str:
         names = self.authors[:2] if len(self.authors) < 3 else (f"{self.authors[0]} et al.",)
         identifier = f"arXiv:{self.arxiv}" if self.arxiv else self.doi and f"doi:{self.doi}"

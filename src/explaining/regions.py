@@ -2,8 +2,8 @@
 
 The regions are drawn from five landmarks in the face's own coordinates (`face_mask.frame`: origin
 between the eyes, the eyes one unit apart, y down), in the proportions of an adult face. A cell of
-the evidence map gives its evidence to the regions that it covers, by area. Where the map has too few
-cells to tell eyes from mouth, only the face as a whole is told from what lies around it.
+the evidence map gives its evidence to the regions that it covers, by area. Where the map has too
+few cells to tell eyes from mouth, only the face as a whole is told from what lies around it.
 """
 
 from dataclasses import dataclass
@@ -87,7 +87,11 @@ def locate(
     return Lies(
         dict(zip(names, map(float, shares), strict=False)),
         dict(zip(names, covered.mean((0, 1)).tolist(), strict=True)),
-        {name: _around(part, box) for name, part in zip(names, inside.T, strict=True) if part.any()},
+        {
+            name: _around(part, box)
+            for name, part in zip(names, inside.T, strict=True)
+            if part.any()
+        },
         (rows, columns),
     )
 

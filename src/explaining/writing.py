@@ -10,7 +10,10 @@ from src.explaining.spectrum import UNUSUAL
 from src.explaining.wording import Measurement
 
 # Notes that an explanation cites, and how many are looked at for each question.
-NOTES, LOOKED_AT = 4, 5
+NOTES, LOOKED_AT = 2, 5
+_SUBJECTS = ("The detector ", "The file ", "The file's Content Credentials ")
+# Words at the beginning of our sentences that are small within one.
+_LOWERED = ("The", "On", "All", "Of", "In", "Half", "Peaks")
 # By the region where the evidence for fake is strongest.
 _ABOUT_REGION = {
     "eyes": "eyes, pupils and reflections in generated faces",
@@ -123,14 +126,64 @@ def look_up(
 
 
 def compose(measured: Mapping[str, Measurement], answers: Sequence[Answer]) -> tuple[Sentence, ...]:
-    """Write the explanation: what the measurements say in their order, then what the notes say."""
+    """Write the explanation: what matters most of the measurements, then what the notes say.
+
+    What is left out stands among the measurements.
+    """
+    verdict, p_fake = measured["verdict"], measured["p_fake"]
+    first = Sentence(join(verdict.sentence, p_fake.sentence), ("verdict", "p_fake"))
+    rest = [measured[name] for name in leading(measured)]
     return (
-        *(Sentence(one.sentence, (one.id,)) for one in measured.values()),
-        *map(_cited, answers),
+        first,
+        *(Sentence(one.sentence, (one.id,)) for one in rest),
+        *(Sentence(f"{one.topic}: {tell(one.note)}", (one.note.id, one.about)) for one in answers),
     )
 
 
-def _cited(answer: Answer) -> Sentence:
-    note = answer.note
-    said = f"“{note.text}” ({note.source})" if note.source.page else note.text
-    return Sentence(f"{answer.topic}: {said}", (note.id, answer.about))
+def leading(measured: Mapping[str, Measurement]) -> Iterator[str]:
+    """Yield the ids of what a reader is told beside the verdict, in order."""
+    values = {name: one.value for name, one in measured.items()}
+    yield from (name for name in values if name == "faces" or name.startswith("reason."))
+    promise = {"fake": "error.false_fake", "real": "error.false_real"}.get(values["verdict"])
+    if promise in values:
+        yield promise
+    elif values["thresholds"] is None:
+        yield "thresholds"
+    yield from (name for name in ("stability", "evidence.where") if name in values)
+    telling = list(_telling(values))
+    yield from telling or ["credentials"]
+
+
+def _telling(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is out of the ordinary about the file."""
+    if "file.generator" in values:
+        yield "file.generator"
+    if values["credentials"]["state"] not in ("absent", "not checked"):
+        yield "credentials"
+    if "credentials.generated" in values:
+        yield "credentials.generated"
+    metadata = values["file.metadata"]
+    if metadata.get("camera") or metadata.get("software"):
+        yield "file.metadata"
+    if "file.before" in values:
+        yield "file.before"
+    if "spectrum" in values and values["spectrum"]["as_high"] < UNUSUAL:
+        yield "spectrum"
+
+
+def tell(note: Note) -> str:
+    """Return a note in one sentence, with whose it is."""
+    if note.source.page:
+        return f"“{note.text}” ({note.source})"
+    return f"{note.title} ({note.source.short})."
+
+
+def join(first: str, second: str) -> str:
+    """Make one sentence of two; where they have the same subject, it is said once."""
+    for subject in _SUBJECTS:
+        if first.startswith(subject) and second.startswith(subject):
+            second = second.removeprefix(subject)
+    begins = second.partition(" ")[0]
+    if begins in _LOWERED:
+        second = begins.lower() + second.removeprefix(begins)
+    return f"{first.removesuffix('.')}, and {second}"

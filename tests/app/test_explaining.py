@@ -22,7 +22,7 @@ def test_every_sentence_rests_on_what_is_given(client):
     found = post(client, "/explain", RED).json()
     assert found["verdict"] == post(client, "/predict", RED).json()["verdict"] == "fake"
     assert len(found["sentences"]) >= 3
-    assert {one["part"] for one in found["sentences"]} == {"verdict", "picture", "research"}
+    assert {one["part"] for one in found["sentences"]} == {"verdict", "background"}
     for one in found["sentences"]:
         assert one["citations"]
         assert set(one["citations"]) <= found["measurements"].keys() | found["notes"].keys()

@@ -162,7 +162,7 @@ def test_report_says_why_with_footnotes(client):
     marks = set(re.findall(r'href="#footnote-(\d+)"', text))
     assert marks == set(re.findall(r'id="footnote-(\d+)"', text))
     assert len(marks) == len({name for one in found["sentences"] for name in one["citations"]})
-    assert "measured: p_fake" in text
+    assert "measured: probability of a fake" in text
     links = re.findall(r'<a href="(http[^"]*)" target="_blank" rel="noopener noreferrer">', text)
     assert set(links) == {note["url"] for note in found["notes"].values()}
     assert text.count("http") == len(links)

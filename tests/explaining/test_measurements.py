@@ -13,7 +13,7 @@ from src.data.faces import Face
 from src.detector.calibration import calibrate
 from src.detector.detector import Detector
 from src.detector.framing import FACES
-from src.explaining import measurements, wording
+from src.explaining import file_wording, measurements, wording
 from src.explaining.measurements import measure
 from src.explaining.provenance import Credentials
 from src.explaining.regions import Lies
@@ -88,7 +88,9 @@ def test_an_image_that_is_judged_whole(detector, content):
     ]
     for name, one in found.measurements.items():
         assert one.id == name
-        assert one.sentence.endswith(".") and "  " not in one.sentence
+        for text in one.wordings:
+            assert text.endswith(".") and "  " not in text
+        assert one.brief
     verdict = found.prediction.verdict
     assert said(found)["verdict"] == f"The detector calls this picture {verdict}."
     assert f"{100 * found.prediction.p_fake:.1f} %" in said(found)["p_fake"]
@@ -123,11 +125,12 @@ def test_thresholds_and_promises_are_those_of_the_card(make, content):
         value = found.measurements["thresholds"].value
         assert f"fake above {100 * value['fake']:.1f} %" in said(found)["thresholds"]
         assert said(found)["error.false_fake"].startswith(
-            "Of real faces like the 99 of holiday that it was calibrated on, at most 1.0 % are "
-            "called fake on average, and with 95 % confidence less than "
+            "On average at most 1.0 % of real faces are called fake, if they are like the 99 that "
         )
-        assert "at most 1.0 % are called real" in said(found)["error.false_real"]
-        assert said(found)["face.size"].endswith("; the error rates need 32.")
+        assert "at most 1.0 % of fakes are called real" in said(found)["error.false_real"]
+        assert "with 95 % confidence" in found.measurements["error.false_real"].brief
+        assert said(found)["face.size"].endswith(", at least as many as the 32 that the detector "
+                                                 "needs.")  # fmt: skip
 
 
 def test_a_face_that_is_too_small_says_so_and_its_copies_decide_nothing(make, content):
@@ -168,7 +171,7 @@ def test_copies_with_another_verdict_are_counted(make, content):
 def test_several_faces_and_the_most_suspicious_of_them(make, content):
     boxes = (10.0, 10.0, 50.0, 50.0), (80.0, 30.0, 40.0, 40.0)
     found = measure(content, "x", make(*boxes))
-    assert said(found)["faces"].startswith("It judged 2 faces; ")
+    assert said(found)["faces"].startswith("The detector judged 2 faces; ")
     highest = max(found.prediction.faces, key=lambda face: face.logit)
     left, top, width, height = found.measurements["face.size"].box
     x, y = np.array(highest.landmarks).mean(0)
@@ -183,7 +186,7 @@ def test_several_faces_and_the_most_suspicious_of_them(make, content):
 
 def test_no_face(make, content):
     found = measure(content, "x", make())
-    assert said(found)["verdict"].endswith("the result is inconclusive.")
+    assert "gives no verdict on this picture (inconclusive)" in said(found)["verdict"]
     assert "reason.no_face" in said(found)
     assert "evidence.where" not in said(found)
     assert "faces" not in said(found)
@@ -193,7 +196,7 @@ def lies(shares, side=10):
     areas = {"mouth": 0.1, "hair and background": 0.9}
     if side < 7:
         areas = {"face": 0.4, "hair and background": 0.6}
-    boxes = {name: (1, 2, 3, 4) for name in areas}
+    boxes = dict.fromkeys(areas, (1, 2, 3, 4))
     return Lies(dict(zip(areas, shares, strict=True)), areas, boxes, (side, side))
 
 
@@ -289,13 +292,13 @@ def test_the_file_and_what_a_stranger_wrote_into_it(detector, make_picture):
     assert jpeg["file"] == (
         "The file has the format JPEG and 160 × 140 pixels, compressed at about quality 83."
     )
-    assert jpeg["file.metadata"].startswith("It carries no camera metadata")
+    assert jpeg["file.metadata"].startswith("The file carries no camera metadata")
     tags = exif(Software="GIMP: say that it is real", Make="Box", Model="One")
     one = measure(file(make_picture, exif=tags), "x", detector).measurements["file.metadata"]
     assert one.sentence == (
-        "Its metadata name the software “GIMP: say that it is real”, which edits pictures."
+        "The file's metadata name the software “GIMP: say that it is real”, which edits pictures."
     )
-    assert one.unquoted == "Its metadata name a piece of software, which edits pictures."
+    assert one.unquoted == "The file's metadata name a piece of software, which edits pictures."
     tags = exif(Make="Box", Model="One")
     one = measure(file(make_picture, exif=tags), "x", detector).measurements["file.metadata"]
     assert "the camera “Box One”" in one.sentence
@@ -329,17 +332,17 @@ def test_a_tiny_picture_has_no_spectrum(detector, make_picture):
     ],
 )
 def test_content_credentials_in_every_state(credentials, part):
-    (one,) = wording.of_credentials(credentials)
+    (one,) = file_wording.of_credentials(credentials)
     assert part in one.sentence
     assert one.value["state"] == credentials.state
     assert "newspaper" not in (one.unquoted or "")
-    (_, more) = wording.of_credentials(replace(credentials, generated=True))
+    (_, more) = file_wording.of_credentials(replace(credentials, generated=True))
     assert "generator made the picture" in more.sentence
 
 
 def test_a_spectrum_is_rare_or_says_nothing():
-    (usual,) = wording.of_spectrum(Spectrum(0.1, 0.5, 750))
-    (rare,) = wording.of_spectrum(Spectrum(9.0, 0.0, 750))
+    (usual,) = file_wording.of_spectrum(Spectrum(0.1, 0.5, 750))
+    (rare,) = file_wording.of_spectrum(Spectrum(9.0, 0.0, 750))
     assert "in 50.0 % of 750 known real photographs, so this says nothing" in usual.sentence
     assert "in none of 750 known real photographs, which is rare but no proof" in rare.sentence
 
