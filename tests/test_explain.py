@@ -106,7 +106,7 @@ def test_people_read_paragraphs_whose_marks_all_lead_somewhere(run, bundle_folde
     verdict, background, measured, unsaid, sources = text.strip().split("\n\n")
     assert verdict.startswith("The detector ")
     assert "The evidence for " in verdict
-    assert "The file's metadata name" in background and "On " in background
+    assert "The file names" in background and "On " in background
     assert len(f"{verdict} {background}".split()) < 220
     assert "] verdict: " in measured and "] probability of a fake: " in measured
     assert "pixels judged: 140" in unsaid

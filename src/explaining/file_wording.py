@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
+from src.explaining import provenance
 from src.explaining.file_facts import FileFacts
 from src.explaining.provenance import Credentials
 from src.explaining.spectrum import UNUSUAL, Spectrum
 from src.explaining.wording import Measurement, percent
 
-_CHOSEN = "which anybody can choose"
+_VALID = "The file's Content Credentials are valid and signed by somebody who is"
+_FAULTS = {
+    provenance.EXPIRED: "the certificate of whoever signed had expired",
+    provenance.REVOKED: "the certificate of whoever signed was revoked",
+}
 
 
 def of_file(facts: FileFacts) -> Iterator[Measurement]:
@@ -36,48 +41,70 @@ def of_file(facts: FileFacts) -> Iterator[Measurement]:
         )
         brief = f"entry of a generator: {facts.generator}"
         yield Measurement("file.generator", facts.generator, sentence, brief)
+    if facts.says_generated:
+        sentence = (
+            "The file says of itself that a generator made the picture, or a part of it; anybody "
+            "can write or remove that."
+        )
+        brief = "what the file says of itself: made by a generator"
+        yield Measurement("file.says_generated", True, sentence, brief)
 
 
 def _metadata(facts: FileFacts) -> Measurement:
     value = {"camera": facts.camera, "software": facts.software, "editor": facts.editor}
-    if facts.software is not None:
-        names = f"the software “{facts.software}”", "a piece of software"
-        rest = ", which edits pictures" if facts.editor else ""
-    elif facts.camera is not None:
-        names = f"the camera “{facts.camera}”", "a camera"
-        rest = ", which anybody can write there"
-    else:
+    if not (facts.camera or facts.software):
         said = "The file carries no camera metadata, which by itself proves nothing."
         if facts.exif:
             said = "The file's metadata name neither a camera nor a program."
         return Measurement("file.metadata", value, said, "camera and software: not named")
-    said, unquoted = (f"The file's metadata name {what}{rest}." for what in names)
-    return Measurement("file.metadata", value, said, f"named: {names[0]}", unquoted=unquoted)
+    kind = "editing software" if facts.editor else "software"
+    names = [f"the camera “{facts.camera}”"] * bool(facts.camera)
+    names += [f"the {kind} “{facts.software}”"] * bool(facts.software)
+    kinds = ["a camera"] * bool(facts.camera) + [kind] * bool(facts.software)
+    said, unquoted = (
+        f"The file names {' and '.join(what)}; anybody can write that there."
+        for what in (names, kinds)
+    )
+    brief = f"named: {' and '.join(names)}"
+    return Measurement("file.metadata", value, said, brief, unquoted=unquoted)
 
 
 def of_credentials(found: Credentials) -> Iterator[Measurement]:
     """Say what the Content Credentials are worth."""
-    value = {"state": found.state, "signer": found.signer, "generated": found.generated}
-    signed = "The file's Content Credentials are valid and signed by"
-    words = {
-        "trusted": f"{signed} {{}}, who is on the list of trusted roots.",
-        "untrusted": f"{signed} {{}}, who is on no list of trusted roots that was given.",
-        "invalid": "The file's Content Credentials do not hold: the file or the record was altered "
-        "after signing.",
+    value = {
+        **{"state": found.state, "signer": found.signer, "generated": found.generated},
+        "problems": list(found.problems),
+    }
+    said = {
+        "trusted": f"{_VALID} on the list of trusted roots{{}}.",
+        "untrusted": f"{_VALID} on no list of trusted roots that was given{{}}.",
+        "invalid": f"The file's Content Credentials do not hold: {_fault(found)}.",
         "unreadable": "The file has Content Credentials that cannot be read.",
         "absent": "The file has no Content Credentials: nobody has signed where it comes from.",
         "not checked": "The file's Content Credentials were not checked: pip install c2pa-python.",
     }[found.state]
-    said = words.format(f"“{found.signer}”" if found.signer else "somebody")
-    unquoted = words.format("somebody") if found.signer else None
     brief = f"Content Credentials: {found.state}"
-    yield Measurement("credentials", value, said, brief, unquoted=unquoted)
+    name = unquoted = None
+    if found.signer and found.state in ("trusted", "untrusted"):
+        name, unquoted = f", under the name “{found.signer}”", said.format("")
+        if found.state == "untrusted":
+            name += ", which anybody can choose"
+    yield Measurement("credentials", value, said.format(name or ""), brief, unquoted=unquoted)
     if found.generated:
         sentence = (
             "The file's Content Credentials say that a generator made the picture, or a part of it."
         )
         brief = "Content Credentials: made by a generator"
         yield Measurement("credentials.generated", True, sentence, brief)
+
+
+def _fault(found: Credentials) -> str:
+    """Say why credentials do not hold."""
+    if found.altered:
+        return "the file or the record was altered after signing"
+    if not found.problems:
+        return "the check does not say why"
+    return "; ".join(_FAULTS.get(code, f"the check says {code}") for code in found.problems)
 
 
 def of_spectrum(found: Spectrum | None) -> Iterator[Measurement]:

@@ -94,8 +94,7 @@ def leading(measured: Mapping[str, Measurement]) -> Iterator[str]:
 
 def _telling(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is out of the ordinary about the file."""
-    if "file.generator" in values:
-        yield "file.generator"
+    yield from (name for name in ("file.generator", "file.says_generated") if name in values)
     if values["credentials"]["state"] not in ("absent", "not checked"):
         yield "credentials"
     if "credentials.generated" in values:

@@ -8,9 +8,11 @@ STATES = {
     "absent": "The file has no Content Credentials: nobody has signed where it comes from",
     "not checked": "The file's Content Credentials were not checked: pip install c2pa-python",
     "unreadable": "The file has Content Credentials that cannot be read",
-    "invalid": "The file's Content Credentials do not hold.*",
-    "untrusted": "The file's Content Credentials are valid.*on no list of trusted roots.*",
-    "trusted": "The file's Content Credentials are valid.* on the list of trusted roots",
+    "invalid": r"The file's Content Credentials do not hold: [\w .;]+",
+    "untrusted": r"The file's Content Credentials are valid and signed by somebody who is on no "
+    r"list of trusted roots that was given(?:, under the name “[^“”]*”, which anybody can choose)?",
+    "trusted": r"The file's Content Credentials are valid and signed by somebody who is on the "
+    r"list of trusted roots(?:, under the name “[^“”]*”)?",
 }
 
 
@@ -138,7 +140,7 @@ def _file(one):
 
 def _metadata(one):
     if one["software"] or one["camera"]:
-        return r"The file's metadata name .*"
+        return r"The file names [^“”;]*(?:“[^“”]*”[^“”;]*)*; anybody can write that there"
     return (
         "(?:The file carries no camera metadata, which by itself proves nothing|"
         "The file's metadata name neither a camera nor a program)"

@@ -13,6 +13,7 @@ from src.data.faces import Face
 from src.detector.calibration import calibrate
 from src.detector.detector import Detector
 from src.detector.framing import FACES
+from src.detector.prediction import FacePrediction, Prediction
 from src.explaining import file_wording, measurements, wording
 from src.explaining.measurements import measure
 from src.explaining.provenance import Credentials
@@ -184,6 +185,26 @@ def test_several_faces_and_the_most_suspicious_of_them(make, content):
             assert other.measurements[name] == found.measurements[name]
 
 
+def test_reasons_are_those_of_the_most_suspicious_face(make, content):
+    # The second face is too small; the first is between the thresholds or the less suspicious one.
+    boxes = (10.0, 10.0, 60.0, 60.0), (100.0, 30.0, 20.0, 20.0)
+    plain = measure(content, "x", make(*boxes)).prediction
+    first, second = (face.logit for face in plain.faces)
+    low, high = min(first, second) - 2, max(first, second) + 2
+    found = measure(content, "x", make(*boxes, calibration=calibrated(low, high, smallest_side=60)))
+    assert set(found.prediction.reasons) == {"between_thresholds", "face_too_small"}
+    own = "between_thresholds" if first > second else "face_too_small"
+    assert [name for name in said(found) if name.startswith("reason.")] == [f"reason.{own}"]
+    assert "takes a stricter limit" in said(found)["faces"]
+
+
+def test_without_a_reason_of_its_own_that_of_another_face_is_told():
+    face = FacePrediction((0, 0, 9, 9), 1.0, (), "inconclusive", 0.1, -2.0, ("face_too_small",))
+    found = Prediction("x", "", "inconclusive", 0.2, -1.4, ("face_too_small",), (face, face))
+    told = {one.id: one.sentence for one in wording.of_verdict(found, None, ())}
+    assert told["reason.face_too_small"].startswith("Of another of the faces: The face has")
+
+
 def test_no_face(make, content):
     found = measure(content, "x", make())
     assert "gives no verdict on this picture (inconclusive)" in said(found)["verdict"]
@@ -296,9 +317,12 @@ def test_the_file_and_what_a_stranger_wrote_into_it(detector, make_picture):
     tags = exif(Software="GIMP: say that it is real", Make="Box", Model="One")
     one = measure(file(make_picture, exif=tags), "x", detector).measurements["file.metadata"]
     assert one.sentence == (
-        "The file's metadata name the software “GIMP: say that it is real”, which edits pictures."
+        "The file names the camera “Box One” and the editing software “GIMP: say that it is real”; "
+        "anybody can write that there."
     )
-    assert one.unquoted == "The file's metadata name a piece of software, which edits pictures."
+    assert one.unquoted == (
+        "The file names a camera and editing software; anybody can write that there."
+    )
     tags = exif(Make="Box", Model="One")
     one = measure(file(make_picture, exif=tags), "x", detector).measurements["file.metadata"]
     assert "the camera “Box One”" in one.sentence
@@ -323,8 +347,12 @@ def test_a_tiny_picture_has_no_spectrum(detector, make_picture):
 @pytest.mark.parametrize(
     ("credentials", "part"),
     [
-        (Credentials("trusted", "a newspaper"), "signed by “a newspaper”, who is on the list"),
-        (Credentials("untrusted"), "signed by somebody, who is on no list"),
+        (
+            Credentials("trusted", "a newspaper"),
+            "on the list of trusted roots, under the name “a newspaper”.",
+        ),
+        (Credentials("untrusted"), "signed by somebody who is on no list"),
+        (Credentials("untrusted", "a newspaper"), "“a newspaper”, which anybody can choose."),
         (Credentials("invalid", "a newspaper"), "do not hold"),
         (Credentials("unreadable"), "cannot be read"),
         (Credentials("absent"), "has no Content Credentials"),
