@@ -287,14 +287,32 @@ def test_the_endpoint_may_come_from_the_environment(tell, photo, monkeypatch):
     assert (headers["authorization"], request["model"]) == ("Bearer mine", "the-model")
 
 
+def test_a_key_that_was_set_for_another_server_is_not_told(tell, photo, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "mine")
+    with serve(well) as server:
+        tell(photo, "--llm", "--llm-model", "m", "--llm-url", server.url)
+        monkeypatch.setenv("DEEPFAKE_LLM_KEY", "its own")
+        tell(photo, "--llm", "--llm-model", "m", "--llm-url", server.url)
+    keys = [headers["authorization"] for _, headers, _ in server.requests]
+    assert keys == ["Bearer none", "Bearer its own"]
+
+
+def test_what_cannot_be_read_ends_nothing_for_the_others(run, bundle_folder, photos, tmp_path):
+    (tmp_path / "letter.jpg").write_text("Dear Sir or Madam")
+    paths = [tmp_path / "letter.jpg", tmp_path / "missing.jpg", photos[0]]
+    result = run("explain", *paths, "--model", bundle_folder, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["path"] == str(photos[0])
+    assert "letter.jpg" in result.stderr and "missing.jpg" in result.stderr
+
+
 def test_own_papers_are_cited_beside_the_notes(tell, photo, tmp_path):
-    write_pdf(tmp_path / "mine.pdf", "False alarms outnumber true ones where fakes are rare, and "
-              "tiny changes fool detectors.")  # fmt: skip
+    write_pdf(tmp_path / "mine.pdf", "False headers of a file outnumber true ones.")
     (tmp_path / "broken.pdf").write_text("no paper")
     found, stderr = tell(photo, "--papers", tmp_path)
     assert found["notes"]["paper-1"]["source"] == "mine.pdf, page 1"
     (quoted,) = (one for one in found["sentences"] if "paper-1" in one["citations"])
-    assert "“False alarms outnumber" in quoted["text"] and "mine.pdf, page 1" in quoted["text"]
+    assert "“False headers of a file" in quoted["text"] and "mine.pdf, page 1" in quoted["text"]
     assert len(found["notes"]) == 3
     assert "skipped" in stderr and "broken.pdf" in stderr
 
@@ -308,12 +326,13 @@ def test_notes_and_papers_are_searched_by_meaning_where_asked(tell, photo, tmp_p
 
     monkeypatch.setattr(retrieval, "encoder", lambda: encode)
     tell(photo, "--dense")
-    assert "detectors fail on methods that they have not seen in training" in asked
+    assert "headers of a file: Photoshop or the original of a camera" in asked
     write_pdf(tmp_path / "mine.pdf", "Owls turn their heads.")
     found, _ = tell(photo, "--dense", "--papers", tmp_path)
     assert any("Owls turn" in text for text in asked)
     assert any(text.startswith("Where the sought is rare") for text in asked)
-    assert "paper-1" in found["notes"]
+    # Whatever its meaning is near to, it shares no two words with a question.
+    assert "paper-1" not in found["notes"]
     assert unsupported(found) == []
 
 

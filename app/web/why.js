@@ -37,6 +37,8 @@ export function explanation(say, found, highlight) {
     ...(say.language === "en" ? [] : [make("p", { className: "soft" }, say("in_english"))]),
     ...PARTS.flatMap(paragraph),
     ...(notes.length ? [make("h4", {}, say("sources")), make("ol", {}, ...notes)] : []),
+    make("h4", {}, say("measured.all")),
+    make("ul", { lang: "en" }, ...Object.values(found.measurements).map(({ brief }) => make("li", {}, brief))),
     make("p", { className: "soft" }, say(`written.${found.source}`, found)),
   ];
 }

@@ -145,7 +145,6 @@ def _ask(prompt: str, endpoint: Endpoint) -> str:
         with client:
             answer = client.chat.completions.create(
                 model=endpoint.model,
-                temperature=0,
                 messages=[
                     {"role": "system", "content": SYSTEM},
                     {"role": "user", "content": prompt},

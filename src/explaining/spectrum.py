@@ -78,11 +78,7 @@ def score(image: np.ndarray) -> float | None:
 def _power(residual: np.ndarray) -> np.ndarray:
     """Return the mean power spectrum of overlapping tiles, each brought to one variance."""
     window = np.outer(np.hanning(TILE), np.hanning(TILE)).astype(np.float32)
-    tiles = [
-        residual[top : top + TILE, left : left + TILE]
-        for top in _STARTS
-        for left in _STARTS
-    ]
+    tiles = [residual[top : top + TILE, left : left + TILE] for top in _STARTS for left in _STARTS]
     powers = [np.abs(np.fft.fft2(window * (t - t.mean()) / (t.std() + 1e-3))) ** 2 for t in tiles]
     return np.mean(powers, 0)
 

@@ -72,7 +72,7 @@ def test_a_preprint_is_of_the_year_that_its_identifier_starts_with():
 
 
 @pytest.mark.parametrize("note", NOTES, ids=lambda note: note.id)
-def test_every_note_is_found_first_by_its_own_title(note):
+def test_every_title_is_a_claim_of_its_own(note):
     assert Library(NOTES).search(note.title, 1)[0] is note
 
 
