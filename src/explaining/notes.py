@@ -30,11 +30,12 @@ class Source:
 
     @property
     def short(self) -> str:
-        """Whose it is, as within a sentence: the first surname and the year."""
+        """Whose it is, as within a sentence: surnames and year."""
         if not self.authors:
             return self.work
-        others = " et al." if len(self.authors) > 1 else ""
-        return f"{self.authors[0].split()[-1]}{others}, {self.year}"
+        names = [name.split()[-1] for name in self.authors]
+        said = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
+        return f"{said}, {self.year}"
 
     def __str__(self) -> str:
         names = self.authors[:2] if len(self.authors) < 3 else (f"{self.authors[0]} et al.",)

@@ -1,12 +1,13 @@
 """What a picture makes one want to know: questions out of what was measured of it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from src.explaining.spectrum import UNUSUAL
 
 # The id of the measurement that asks, what introduces the answer, and what is searched for.
 Question = tuple[str, str, str]
+Asked = TypeVar("Asked")
 
 # By the region where the evidence for fake is strongest: these are on what betrays a fake.
 _REGIONS = {
@@ -16,33 +17,32 @@ _REGIONS = {
     "forehead": "blending boundary around a swapped face",
     "cheeks and jaw": "blending boundary around a swapped face",
     "hair and background": "shortcut learning: a network goes by the background",
-    "face": "fitting a small generated face to a head, warping traces",
 }
 # Strong compression, and a score that is as good as certain; the rest is between.
 _STRONG, _SURE = 60, 0.99
 # What readers ask of detectors in general.
 _GENERAL = (
-    ("On comparing tools", "published accuracies of detectors are not comparable"),
-    ("On what was learnt", "largest competition Kaggle DFDC left detection unsolved"),
-    ("On footnotes", "citations by chatbots do not hold, invented references"),
-    ("On this text", "language model given retrieved passages is more factual"),
-    ("On people and fakes", "can people tell a generated portrait from a photograph"),
-    ("On one's own eyes", "people overconfident that they would notice deepfakes"),
-    ("On person and machine", "person and machine together second opinion journalist"),
-    ("On software and the eye", "trained software beats human observers"),
-    ("On the network", "Xception separable convolution architecture"),
-    ("On heatmaps", "Grad-CAM gradient last convolutional layer shows where answer comes from"),
-    ("On heatmaps", "Grad-CAM highlights wrong places that the model did not use"),
-    ("On heatmaps", "heatmap sanity random weights"),
-    ("On explanations", "is an explanation faithful to the model"),
-    ("On groups of people", "error rates differ between groups by race and gender"),
-    ("On learning to detect", "self-blended images training from real photographs alone"),
-    ("On evidence in court", "detectors lack reliability as evidence in court"),
-    ("On promised error rates", "conformal prediction guaranteed error rate of choice"),
-    ("On new kinds of forgery", "detectors weaken on methods that they have not seen"),
-    ("On newer fakes", "second generation of deepfake databases error"),
-    ("On fakes in circulation", "academic benchmark scores drop on deepfakes in circulation"),
-    ("On films", "mouth movement lip reading in forged videos"),
+    "published accuracies of detectors are not comparable",
+    "largest competition Kaggle DFDC left detection unsolved",
+    "citations by chatbots do not hold, invented references",
+    "language model given retrieved passages is more factual",
+    "can people tell a generated portrait from a photograph",
+    "people overconfident that they would notice deepfakes",
+    "person and machine together second opinion journalist",
+    "trained software beats human observers",
+    "Xception separable convolution architecture",
+    "Grad-CAM gradient last convolutional layer shows where answer comes from",
+    "Grad-CAM highlights wrong places that the model did not use",
+    "heatmap sanity random weights",
+    "is an explanation faithful to the model",
+    "error rates differ between groups by race and gender",
+    "self-blended images training from real photographs alone",
+    "detectors lack reliability as evidence in court",
+    "conformal prediction guaranteed error rate of choice",
+    "detectors weaken on methods that they have not seen",
+    "second generation of deepfake databases error",
+    "academic benchmark scores drop on deepfakes in circulation",
+    "mouth movement lip reading in forged videos",
 )
 _OF_FAKES = (
     ("On false alarms", "false alarms and the base rate"),
@@ -51,6 +51,7 @@ _OF_FAKES = (
     ("On kinds of generators", "detectors of GANs miss diffusion images"),
     ("On traces of generators", "each generator leaves a fingerprint"),
     ("On where fakes show", "attention map of altered region helps detection"),
+    ("On swapped faces", "fitting a small generated face to a head leaves warping traces"),
     ("On eyes", "reflections and highlights in the two eyes disagree"),
 )
 _OF_REALS = (
@@ -84,8 +85,7 @@ def ask(values: Mapping[str, Any]) -> Iterator[Question]:
 
 def ask_in_general(values: Mapping[str, Any]) -> Question:
     """Return a question on detectors as such; which one goes by the score's last digit."""
-    topic, query = _one_of(_GENERAL, values)
-    return "verdict", topic, query
+    return "verdict", "Also good to know", _one_of(_GENERAL, values)
 
 
 def _about_verdict(values: Mapping[str, Any]) -> Iterator[Question]:
@@ -96,7 +96,7 @@ def _about_verdict(values: Mapping[str, Any]) -> Iterator[Question]:
         yield "verdict", topic, query
 
 
-def _one_of(several: tuple[tuple[str, str], ...], values: Mapping[str, Any]) -> tuple[str, str]:
+def _one_of(several: tuple[Asked, ...], values: Mapping[str, Any]) -> Asked:
     return several[round(10_000 * values["p_fake"]) % len(several)]
 
 
@@ -151,7 +151,7 @@ def _about_score(values: Mapping[str, Any]) -> Iterator[Question]:
     if "faces" in values:
         yield "faces", "On judging several at once", "several tests at once, false discoveries"
     where = values.get("evidence.where")
-    if where and where["for"] == "fake" and where["strongest"]:
+    if where and where["for"] == "fake" and where["strongest"] in _REGIONS:
         topic = f"On evidence in the {where['strongest']}"
         yield "evidence.where", topic, _REGIONS[where["strongest"]]
 

@@ -4,6 +4,8 @@ import re
 
 from src.detector import verdict
 
+# What introduces a note.
+TOPIC = r"(?:On [\w ]+|Also good to know)"
 STATES = {
     "absent": "The file has no Content Credentials: nobody has signed where it comes from",
     "not checked": "The file's Content Credentials were not checked: pip install c2pa-python",
@@ -151,8 +153,8 @@ def unsupported(found):
     """Return the sentences of an answer that do not rest on what they cite."""
     known = facts({name: one["value"] for name, one in found["measurements"].items()})
     for name, one in found["notes"].items():
-        known[name] = [rf"(?:On [\w ]+: )?{re.escape(one['title'])} \([\w\- .]+, \d{{4}}\)",
-                       rf"(?:On [\w ]+: )?“{re.escape(one['text'])}” \(.*\)"]  # fmt: skip
+        known[name] = [rf"(?:{TOPIC}: )?{re.escape(one['title'])} \([\w\- .]+, \d{{4}}\)",
+                       rf"(?:{TOPIC}: )?“{re.escape(one['text'])}” \(.*\)"]  # fmt: skip
     return [one["text"] for one in found["sentences"] if not _rests(one, known)]
 
 

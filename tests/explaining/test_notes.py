@@ -98,6 +98,7 @@ def test_a_note_is_read_with_its_lines_joined(tmp_path):
     note = notes.read(write(tmp_path, GOOD))
     assert (note.id, note.text) == ("rain", "Water falls from clouds.")
     assert note.source.url == "https://arxiv.org/abs/2001.00001"
+    assert note.source.short == "Cloud et al., 2020"
     assert str(note.source) == "Ada Cloud et al., On Rain: A Study, 2020, arXiv:2001.00001"
 
 

@@ -67,7 +67,7 @@ def test_each_finding_asks_for_the_note_on_it(values, note):
     assert first(**values) == note
 
 
-@pytest.mark.parametrize("where", [lies("eyes", "real"), lies(None)])
+@pytest.mark.parametrize("where", [lies("eyes", "real"), lies(None), lies("face")])
 def test_regions_are_asked_about_only_where_they_speak_for_fake(where):
     assert first(p_fake=0.98, **where) == "base-rate"
 
