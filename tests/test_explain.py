@@ -313,7 +313,7 @@ def test_own_papers_are_cited_beside_the_notes(tell, photo, tmp_path):
     assert found["notes"]["paper-1"]["source"] == "mine.pdf, page 1"
     (quoted,) = (one for one in found["sentences"] if "paper-1" in one["citations"])
     assert "“False headers of a file" in quoted["text"] and "mine.pdf, page 1" in quoted["text"]
-    assert len(found["notes"]) == 3
+    assert len(found["notes"]) == 4
     assert "skipped" in stderr and "broken.pdf" in stderr
 
 
