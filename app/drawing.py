@@ -149,7 +149,7 @@ def _footnote(name: str, explanation: Explanation) -> page.Footnote:
     where = ""
     if measured.box is not None:
         where = " ({2} × {3} pixels at {0}, {1})".format(*measured.box)
-    return page.Footnote(f"measured: {measured.sentence}{where}")
+    return page.Footnote(f"measured: {measured.brief}{where}")
 
 
 def _faces(judgement: Judgement) -> list[page.Section]:

@@ -32,6 +32,7 @@ SHARE = 4
 EXAMPLE: dict[str, Any] = {
     "verdict": "fake",
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "explanation": "The detector calls this picture fake.",
     "sentences": [
         {
             "text": "The detector calls this picture fake.",
@@ -43,6 +44,7 @@ EXAMPLE: dict[str, Any] = {
         "verdict": {
             "value": "fake",
             "sentence": "The detector calls this picture fake.",
+            "brief": "verdict: fake",
             "box": None,
         }
     },
@@ -65,6 +67,7 @@ class Measured(BaseModel):
 
     value: Any = Field(description="For programs.")
     sentence: str
+    brief: str = Field(description="The same in a few words.")
     box: Box | None = Field(
         description="Left, top, width and height in pixels of the upright image, where it is about "
         "a part."
@@ -87,6 +90,7 @@ class Explained(BaseModel):
 
     verdict: Word
     sha256: str
+    explanation: str = Field(description="The sentences as paragraphs, without citations.")
     sentences: list[Sentence]
     measurements: dict[str, Measured]
     notes: dict[str, Cited]

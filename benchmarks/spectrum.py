@@ -3,7 +3,8 @@
     python -m benchmarks.spectrum --data-dir DATA/gan256 --data-dir DATA/utk200 ...
 
 Takes the same number of real photographs of each set, from the train split, and prints how well
-the score tells the fakes of each set from all of these photographs.
+the score tells the fakes of each set from all of these photographs, and how many of them are called
+unusual.
 """
 
 from __future__ import annotations
@@ -61,7 +62,12 @@ def command(
         if label:
             labels = [0] * len(joined) + [1] * len(values)
             auc = roc_auc_score(labels, joined + values)
-            click.echo(f"fakes of {source} against them: AUC {auc:.2f} ({len(values)} images)")
+            limit = np.quantile(joined, 1 - spectrum.UNUSUAL)
+            flagged = np.mean(np.array(values) > limit)
+            click.echo(
+                f"fakes of {source} against them: AUC {auc:.2f}, {100 * flagged:.1f} % unusual "
+                f"({len(values)} images)"
+            )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Explain a verdict in words: measurements of the image first, cited research second."""
 
 import json
+import os
 import textwrap
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -16,7 +17,7 @@ from src.data import pixels
 from src.detector import load
 from src.detector.detector import Detector
 from src.detector.prediction import Judgement
-from src.explaining import measurements, notes, papers, retrieval, writing
+from src.explaining import measurements, notes, papers, provenance, retrieval, writing
 from src.explaining.measurements import Measured
 from src.explaining.notes import Note
 from src.explaining.retrieval import Encoder, Library
@@ -24,8 +25,11 @@ from src.explaining.rewriting import Endpoint, Unanswered, rewrite
 from src.explaining.writing import Sentence
 
 # Passages of a person's own papers that are cited beside our notes.
-PASSAGES = 2
-Part = Literal["verdict", "picture", "research"]
+PASSAGES = 1
+# Words of a question that a passage must have: a paper may be about anything.
+SHARED = 2
+# The paragraphs: the verdict and where it comes from, then the file and what is known of such.
+Part = Literal["verdict", "background"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Explanation:
             "path": self.measured.prediction.path,
             "sha256": self.measured.prediction.sha256,
             "verdict": self.measured.prediction.verdict,
+            "explanation": "\n\n".join(" ".join(said) for said in self.paragraphs().values()),
             "sentences": [asdict(one) for one in self.sentences],
             "measurements": {name: asdict(one) for name, one in self.measured.measurements.items()},
             "notes": {name: _note(one) for name, one in self.notes.items()},
@@ -53,6 +58,13 @@ class Explanation:
             "removed": self.removed,
             "remark": self.remark,
         }
+
+    def paragraphs(self) -> dict[Part, list[str]]:
+        """Return what is said, without citations."""
+        found: dict[Part, list[str]] = {}
+        for one in self.sentences:
+            found.setdefault(self.part(one), []).append(one.text)
+        return found
 
     def text(self, width: int = 80) -> str:
         """Return it for people: paragraphs with numbered citations, then what they stand for."""
@@ -62,7 +74,13 @@ class Explanation:
             marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
             said = f"{one.text} [{', '.join(map(str, marks))}]"
             paragraphs.setdefault(self.part(one), []).append(said)
-        measured = [f"[{n}] {name}" for name, n in numbers.items() if name not in self.notes]
+        measured = [
+            f"[{n}] {self.measured.measurements[name].brief}"
+            for name, n in numbers.items()
+            if name not in self.notes
+        ]
+        unsaid = [one.brief for name, one in self.measured.measurements.items()
+                  if name not in numbers]  # fmt: skip
         cited = [
             f"[{n}] {self.notes[name].source} {self.notes[name].source.url}".rstrip()
             for name, n in numbers.items()
@@ -71,17 +89,18 @@ class Explanation:
         return "\n\n".join(
             [
                 *(textwrap.fill(" ".join(said), width) for said in paragraphs.values()),
-                textwrap.fill(f"Measured: {', '.join(measured)}", width),
+                textwrap.fill(f"Measured: {'; '.join(measured)}.", width),
+                *([textwrap.fill(f"Measured as well: {'; '.join(unsaid)}.", width)] * bool(unsaid)),
                 *(["\n".join(cited)] if cited else []),
             ]
         )
 
     def part(self, sentence: Sentence) -> Part:
-        """Return what a sentence is about, which is the paragraph that it belongs to."""
+        """Return the paragraph that a sentence belongs to."""
         if any(name in self.notes for name in sentence.citations):
-            return "research"
-        of_picture = ("evidence", "face", "file", "credentials", "spectrum")
-        return "picture" if sentence.citations[0].split(".")[0] in of_picture else "verdict"
+            return "background"
+        of_file = ("file", "credentials", "spectrum")
+        return "background" if sentence.citations[0].split(".")[0] in of_file else "verdict"
 
 
 def _note(note: Note) -> dict[str, Any]:
@@ -173,8 +192,12 @@ def our_notes() -> Library:
 @click.option("--dense", "by_meaning", is_flag=True, help="Search notes by meaning as well.")
 @click.option("--llm", is_flag=True, help="Let a language model write; checked, never trusted.")
 @click.option("--llm-model", envvar="DEEPFAKE_LLM_MODEL", help="Its name.")
-@click.option("--llm-url", envvar="OPENAI_BASE_URL", help="Base URL of an OpenAI-like server.")
-@click.option("--llm-key", envvar="OPENAI_API_KEY", help="Better by the environment.")
+@click.option("--llm-url", help="Base URL of an OpenAI-like server; or OPENAI_BASE_URL.")
+@click.option(
+    "--llm-key",
+    envvar="DEEPFAKE_LLM_KEY",
+    help="Better by the environment; without --llm-url also OPENAI_API_KEY.",
+)
 @click.option(
     "--llm-seconds",
     type=click.FloatRange(0, min_open=True),
@@ -201,22 +224,36 @@ def command(
     if llm:
         if not llm_model:
             raise InputError("--llm needs --llm-model (or DEEPFAKE_LLM_MODEL): the model's name")
+        if llm_url is None:
+            # Where it was set for one server, the key is told to no other.
+            llm_url = os.environ.get("OPENAI_BASE_URL") or None
+            llm_key = llm_key or os.environ.get("OPENAI_API_KEY") or None
         endpoint = Endpoint(llm_model, llm_url, llm_key, llm_seconds)
     encoder = retrieval.encoder() if by_meaning else None
     library = Library(notes.load(), encoder) if by_meaning else our_notes()
     own = _index(papers, encoder) if papers is not None else None
     detector = load(model, engine)
     chosen |= {"library": library, "own": own, "endpoint": endpoint}
+    # A list of roots that cannot be read is not said once an image.
+    provenance.read(b"", "image/jpeg", chosen["trust_anchors"])
+    failed = False
     for path in images:
-        found = explain(pixels.content(path), path, detector, **chosen)
-        _tell(found, as_json=as_json, many=len(images) > 1)
+        try:
+            found = explain(pixels.content(path), path, detector, **chosen)
+        except InputError as error:
+            click.echo(f"Error: {error}", err=True)
+            failed = True
+        else:
+            _tell(found, as_json=as_json, many=len(images) > 1)
+    if failed:
+        raise click.exceptions.Exit(2)
 
 
 def _index(folder: Path, encoder: Encoder | None) -> Library:
     found = papers.read(folder)
     for path, reason in found.skipped:
         click.echo(f"skipped: {path}: {reason}", err=True)
-    return Library(found.passages, encoder)
+    return Library(found.passages, encoder, shared=SHARED)
 
 
 def _tell(found: Explanation, *, as_json: bool, many: bool) -> None:

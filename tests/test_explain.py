@@ -13,10 +13,9 @@ from src.data.faces import Face
 from src.detector import bundle, network
 from src.explain import explain
 from src.explaining import measurements, retrieval
-from src.explaining.checking import holds
 from src.explaining.rewriting import Endpoint
-from src.explaining.writing import Sentence
 from src.export import export
+from tests.explaining.judge import unsupported
 from tests.explaining.language_model import given, sentences, serve, well
 from tests.explaining.test_papers import write_pdf
 
@@ -60,30 +59,6 @@ def tell(run, bundle_folder):
     return call
 
 
-def unsupported(found):
-    """Return the sentences of an answer that do not rest on what they cite.
-
-    Written apart from the filter that it judges: by ids, numbers, and the other verdict.
-    """
-    said = {name: one["sentence"] for name, one in found["measurements"].items()}
-    said |= {name: f"{one['title']} {one['text']}" for name, one in found["notes"].items()}
-    wrong = {"fake": "real|authentic|genuine", "real": "fake|forged", "inconclusive": "fake|real"}
-    bad = []
-    for one in found["sentences"]:
-        cited = " ".join(said.get(name, "") for name in one["citations"])
-        digits = set(re.findall(r"\d+(?:\.\d+)?", one["text"]))
-        called = rf"picture (?:is |as |\w+ )?(?:{wrong[found['verdict']]})\b"
-        if (
-            not one["text"].strip()
-            or not one["citations"]
-            or any(name not in said for name in one["citations"])
-            or not digits <= set(re.findall(r"\d+(?:\.\d+)?", cited))
-            or re.search(called, one["text"])
-        ):
-            bad.append(one["text"])
-    return bad
-
-
 def test_json_is_one_object_with_what_is_promised(tell, photo):
     found, _ = tell(photo)
     assert len(found["sentences"]) >= 3
@@ -97,19 +72,20 @@ def test_json_is_one_object_with_what_is_promised(tell, photo):
     for one in found["notes"].values():
         assert one["title"] and one["text"] and one["source"] and one["url"].startswith("https://")
     cited = {name for one in found["sentences"] for name in one["citations"]}
-    assert cited == {*found["measurements"], *found["notes"]}
+    assert {"verdict", "p_fake", *found["notes"]} <= cited
+    assert cited <= {*found["measurements"], *found["notes"]}
     assert unsupported(found) == []
 
 
-def test_a_model_that_repeats_what_it_was_given_loses_no_sentence(detector, photos):
-    for path in photos:
+def test_whatever_may_be_said_of_a_picture_is_supported(detector, photos):
+    for path in photos[:2]:
         found = explain(path.read_bytes(), "x", detector)
-        measured = found.measured.measurements
-        said = {one.id: one.unquoted or one.sentence for one in measured.values()}
-        said |= {note.id: note.text for note in found.notes.values()}
-        verdict = found.measured.prediction.verdict
-        for name, text in said.items():
-            assert holds(Sentence(text, (name,)), said, verdict), text
+        said = [
+            {"text": text, "citations": [name]}
+            for name, one in found.measured.measurements.items()
+            for text in one.wordings
+        ]
+        assert unsupported(found.to_dict() | {"sentences": said}) == []
 
 
 def test_the_verdict_is_that_of_predict(tell, run, bundle_folder, photos):
@@ -127,20 +103,23 @@ def test_the_verdict_is_that_of_predict(tell, run, bundle_folder, photos):
 
 def test_people_read_paragraphs_whose_marks_all_lead_somewhere(run, bundle_folder, photo):
     text = run("explain", photo, "--model", bundle_folder).stdout
-    verdict, picture, research, measured, sources = text.strip().split("\n\n")
+    verdict, background, measured, unsaid, sources = text.strip().split("\n\n")
     assert verdict.startswith("The detector ")
-    assert picture.startswith("Of the evidence for ")
-    assert research.startswith("On ")
+    assert "The evidence for " in verdict
+    assert "The file names" in background and "On " in background
+    assert len(f"{verdict} {background}".split()) < 220
+    assert "] verdict: " in measured and "] probability of a fake: " in measured
+    assert "pixels judged: 140" in unsaid
     marks = {
         number
-        for part in (verdict, picture, research)
+        for part in (verdict, background)
         for group in re.findall(r"\[([\d,\s]+)\]", part)
         for number in map(int, group.split(","))
     }
     below = set(map(int, re.findall(r"\[(\d+)\]", f"{measured} {sources}")))
     assert marks == below == set(range(1, max(marks) + 1))
     assert all("https://" in line for line in sources.splitlines())
-    assert all(len(line) <= 80 for part in (verdict, picture) for line in part.splitlines())
+    assert all(len(line) <= 80 for part in (verdict, background) for line in part.splitlines())
 
 
 def test_several_images_are_named(run, bundle_folder, photos):
@@ -161,12 +140,15 @@ def swapped(detector, first, second, endpoint=None):
 
 def test_with_other_measurements_the_text_is_another(detector, photos, photo):
     own, other = swapped(detector, photo, photos[0])
-    for name in ("p_fake", "stability", "evidence.where", "file"):
+    for name in ("stability",):
         said = {}
         for which, found in (("own", own), ("other", other)):
             (said[which],) = (s.text for s in found.sentences if s.citations == (name,))
             assert said[which] == found.measured.measurements[name].sentence
         assert said["own"] != said["other"]
+    assert own.sentences[0] != other.sentences[0]
+    assert "file.metadata" in {name for one in own.sentences for name in one.citations}
+    assert "file.metadata" not in {name for one in other.sentences for name in one.citations}
 
 
 def test_a_model_gets_the_measurements_of_this_image_and_cannot_sell_it_others(
@@ -184,18 +166,18 @@ def test_a_model_gets_the_measurements_of_this_image_and_cannot_sell_it_others(
     assert other.source == "template" or other.removed > 0
     assert unsupported(other.to_dict()) == []
     texts = {one.text for one in other.sentences}
-    assert own.measured.measurements["p_fake"].sentence not in texts
+    assert texts.isdisjoint(own.measured.measurements["p_fake"].wordings)
 
 
 def opposite(request):
-    return "real" if "picture fake" in given(request)["verdict"] else "fake"
+    return "real" if "picture fake" in given(request)["verdict"][0] else "fake"
 
 
 def mixed(*lies):
     """Answer with what is true, and these lies."""
 
     def behave(request):
-        true = [(text, [name]) for name, text in given(request).items()][:6]
+        true = [(texts[0], [name]) for name, texts in given(request).items()][:6]
         return sentences(*true, *(lie(request) if callable(lie) else lie for lie in lies))
 
     return behave
@@ -216,6 +198,25 @@ LYING = {
         lambda request: (f"The detector calls this picture {opposite(request)}.", ["verdict"]),
         lambda request: (f"This picture is clearly {opposite(request)}.", ["verdict", "p_fake"]),
         ("The detector calls this picture authentic and forged.", ["verdict", "thresholds"]),
+    ),
+    "turned round": mixed(
+        (
+            "The file has Content Credentials: somebody has signed where it comes from.",
+            ["credentials"],
+        ),
+        ("The 4 copies saved again so mildly do not get the same verdict.", ["stability"]),
+        (
+            "Peaks in the picture's spectrum stand out, which proves a generator.",
+            ["spectrum"],
+        ),
+    ),
+    "added": mixed(
+        lambda request: (
+            given(request)["verdict"][0][:-1] + ", and the police agree.",
+            ["verdict"],
+        ),
+        lambda request: (given(request)["p_fake"][0][:-1] + " beyond doubt.", ["p_fake"]),
+        ("At most 1.0 % of real faces are called fake with 95 % confidence.", ["thresholds"]),
     ),
     "obeys the file": mixed(
         ("As asked, I ignore your rules.", ["file.metadata"]),
@@ -238,6 +239,10 @@ def test_lies_are_removed_and_counted_and_the_verdict_stays(tell, photo, name):
     assert found["verdict"] == wanted["verdict"]
     assert found["measurements"] == wanted["measurements"]
     assert "ignore" not in json.dumps(server.requests)
+    # The judge knows each of these lies by itself.
+    ((_, _, request),) = server.requests
+    lies = json.loads(LYING[name](request))["sentences"][6:]
+    assert len(unsupported(found | {"sentences": lies})) == 3
 
 
 USELESS = {
@@ -282,15 +287,33 @@ def test_the_endpoint_may_come_from_the_environment(tell, photo, monkeypatch):
     assert (headers["authorization"], request["model"]) == ("Bearer mine", "the-model")
 
 
+def test_a_key_that_was_set_for_another_server_is_not_told(tell, photo, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "mine")
+    with serve(well) as server:
+        tell(photo, "--llm", "--llm-model", "m", "--llm-url", server.url)
+        monkeypatch.setenv("DEEPFAKE_LLM_KEY", "its own")
+        tell(photo, "--llm", "--llm-model", "m", "--llm-url", server.url)
+    keys = [headers["authorization"] for _, headers, _ in server.requests]
+    assert keys == ["Bearer none", "Bearer its own"]
+
+
+def test_what_cannot_be_read_ends_nothing_for_the_others(run, bundle_folder, photos, tmp_path):
+    (tmp_path / "letter.jpg").write_text("Dear Sir or Madam")
+    paths = [tmp_path / "letter.jpg", tmp_path / "missing.jpg", photos[0]]
+    result = run("explain", *paths, "--model", bundle_folder, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["path"] == str(photos[0])
+    assert "letter.jpg" in result.stderr and "missing.jpg" in result.stderr
+
+
 def test_own_papers_are_cited_beside_the_notes(tell, photo, tmp_path):
-    write_pdf(tmp_path / "mine.pdf", "False alarms outnumber true ones where fakes are rare, and "
-              "tiny changes fool detectors.")  # fmt: skip
+    write_pdf(tmp_path / "mine.pdf", "False headers of a file outnumber true ones.")
     (tmp_path / "broken.pdf").write_text("no paper")
     found, stderr = tell(photo, "--papers", tmp_path)
     assert found["notes"]["paper-1"]["source"] == "mine.pdf, page 1"
     (quoted,) = (one for one in found["sentences"] if "paper-1" in one["citations"])
-    assert "“False alarms outnumber" in quoted["text"] and "mine.pdf, page 1" in quoted["text"]
-    assert len(found["notes"]) == 5
+    assert "“False headers of a file" in quoted["text"] and "mine.pdf, page 1" in quoted["text"]
+    assert len(found["notes"]) == 4
     assert "skipped" in stderr and "broken.pdf" in stderr
 
 
@@ -303,12 +326,13 @@ def test_notes_and_papers_are_searched_by_meaning_where_asked(tell, photo, tmp_p
 
     monkeypatch.setattr(retrieval, "encoder", lambda: encode)
     tell(photo, "--dense")
-    assert "detectors fail on methods that they have not seen in training" in asked
+    assert "headers of a file: Photoshop or the original of a camera" in asked
     write_pdf(tmp_path / "mine.pdf", "Owls turn their heads.")
     found, _ = tell(photo, "--dense", "--papers", tmp_path)
     assert any("Owls turn" in text for text in asked)
     assert any(text.startswith("Where the sought is rare") for text in asked)
-    assert "paper-1" in found["notes"]
+    # Whatever its meaning is near to, it shares no two words with a question.
+    assert "paper-1" not in found["notes"]
     assert unsupported(found) == []
 
 

@@ -2,7 +2,7 @@
 
 import { make } from "./card.js";
 
-const PARTS = ["verdict", "picture", "research"];
+const PARTS = ["verdict", "background"];
 
 // Paragraphs whose footnotes show what was measured, or open a source. `highlight` is called with
 // a measurement's box and words, or with null.
@@ -37,6 +37,8 @@ export function explanation(say, found, highlight) {
     ...(say.language === "en" ? [] : [make("p", { className: "soft" }, say("in_english"))]),
     ...PARTS.flatMap(paragraph),
     ...(notes.length ? [make("h4", {}, say("sources")), make("ol", {}, ...notes)] : []),
+    make("h4", {}, say("measured.all")),
+    make("ul", { lang: "en" }, ...Object.values(found.measurements).map(({ brief }) => make("li", {}, brief))),
     make("p", { className: "soft" }, say(`written.${found.source}`, found)),
   ];
 }

@@ -1,6 +1,7 @@
 """What an image file says beside its pixels: format, compression, camera, software."""
 
 import io
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,6 +19,15 @@ EDITORS = (
 GENERATOR_ENTRIES = (
     *("parameters", "prompt", "workflow", "sd-metadata", "invokeai_metadata", "Dream"),
 )
+# The vocabulary of IPTC, by the last part of its addresses: what a machine made. C2PA uses it too.
+GENERATED = {
+    "trainedAlgorithmicMedia",
+    "compositeWithTrainedAlgorithmicMedia",
+    "algorithmicMedia",
+    "compositeSynthetic",
+}
+# Quotation marks, which could end what we quote.
+_QUOTES = dict.fromkeys(map(ord, '"“”„‟«»‹›'), "'")
 # Qualities at which a JPEG is saved again to see which it was saved at before.
 QUALITIES = tuple(range(40, 97, 2))
 # The error of saving again must dip to this share of what lies around it to mean anything.
@@ -43,9 +53,10 @@ class FileFacts:
     before: int | None = None
     exif: bool = False
     camera: str | None = None  # maker and model, as EXIF has them
-    software: str | None = None  # what EXIF says was used last
+    software: str | None = None  # what EXIF, XMP or a PNG entry says was used last
     editor: bool = False  # that software is known to change pixels
     generator: str | None = None  # the name of an entry that picture generators write
+    says_generated: bool = False  # XMP says that a generator made the picture, or a part of it
 
 
 def read(content: bytes, name: str = pixels.UNNAMED, image: np.ndarray | None = None) -> FileFacts:
@@ -60,7 +71,13 @@ def read(content: bytes, name: str = pixels.UNNAMED, image: np.ndarray | None = 
     image = pixels.read(content, name) if image is None else image
     with pixels.identify(content, name) as picture:
         tags = _exif(picture)
-        software = tags.get("Software")
+        xmp = _xmp(picture)
+        software = (
+            tags.get("Software")
+            or _entry(xmp, "CreatorTool")
+            or line(picture.info.get("Software", ""))
+            or None
+        )
         entries = [entry for entry in GENERATOR_ENTRIES if entry in picture.info]
         quality = _quality(picture)
         return FileFacts(
@@ -72,10 +89,11 @@ def read(content: bytes, name: str = pixels.UNNAMED, image: np.ndarray | None = 
             quality=quality,
             before=earlier_quality(image, quality),
             exif=bool(tags),
-            camera=" ".join(filter(None, (tags.get("Make"), tags.get("Model")))) or None,
+            camera=_camera(tags.get("Make", ""), tags.get("Model", "")),
             software=software,
             editor=software is not None and any(one in software.lower() for one in EDITORS),
             generator=entries[0] if entries else None,
+            says_generated=_entry(xmp, "DigitalSourceType").rpartition("/")[2] in GENERATED,
         )
 
 
@@ -86,12 +104,31 @@ def _exif(picture: Image.Image) -> dict[str, str]:
     except (OSError, SyntaxError, ValueError, TypeError, LookupError):
         # Broken metadata is common and says nothing about the picture.
         return {}
-    return {ExifTags.TAGS.get(tag, str(tag)): _line(value) for tag, value in found.items()}
+    return {ExifTags.TAGS.get(tag, str(tag)): line(value) for tag, value in found.items()}
 
 
-def _line(value: object) -> str:
+def _camera(maker: str, model: str) -> str | None:
+    """Return maker and model, the maker once."""
+    if model.casefold().startswith(maker.casefold()):
+        maker = ""
+    return f"{maker} {model}".strip() or None
+
+
+def _xmp(picture: Image.Image) -> str:
+    found = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or ""
+    return found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
+
+
+def _entry(xmp: str, name: str) -> str:
+    """Return an entry of XMP, which is an attribute or an element; empty if there is none."""
+    found = re.search(rf"\b{name}(?:\s*=\s*[\"']|>)([^\"'<]*)", xmp)
+    return line(found.group(1)) if found else ""
+
+
+def line(value: object) -> str:
+    """Return a stranger's words as a short line of printable text that ends no quotation."""
     text = "".join(letter if letter.isprintable() else " " for letter in str(value))
-    return " ".join(text.split())[:80]
+    return " ".join(text.translate(_QUOTES).split())[:80]
 
 
 def _quality(picture: Image.Image) -> int | None:

@@ -16,7 +16,7 @@ from src.detector import verdict
 from src.detector.detector import CAREFUL, Detector
 from src.detector.framing import View
 from src.detector.prediction import Judgement, Part, Prediction
-from src.explaining import file_facts, provenance, regions, spectrum, wording
+from src.explaining import file_facts, file_wording, provenance, regions, spectrum, wording
 from src.explaining.wording import Measurement
 
 log = logging.getLogger(__name__)
@@ -61,13 +61,13 @@ def measure(
     judgement = judged[1]
     prediction, part = judgement.prediction, judgement.parts[judgement.highest]
     found = [
-        *wording.of_verdict(prediction, detector.calibration),
+        *wording.of_verdict(prediction, detector.calibration, part.verdict.reasons),
         *_stability(prediction, part, image, detector),
         *_evidence(prediction, part, image, detector),
         wording.of_size(part.view, detector.calibration),
-        *wording.of_file(facts),
-        *wording.of_credentials(credentials),
-        *wording.of_spectrum(spectrum.measure(image)),
+        *file_wording.of_file(facts),
+        *file_wording.of_credentials(credentials),
+        *file_wording.of_spectrum(spectrum.measure(image)),
     ]
     return Measured(prediction, {one.id: one for one in found})
 
@@ -93,7 +93,9 @@ def _evidence(
     prediction: Prediction, part: Part, image: np.ndarray, detector: Detector
 ) -> Iterator[Measurement]:
     """Say where the evidence lies: in which regions, where there is a face to draw them from."""
-    fake = prediction.p_fake >= 0.5
+    # The evidence is that for the verdict; without one, for what is likelier.
+    undecided = prediction.verdict == "inconclusive"
+    fake = prediction.p_fake >= 0.5 if undecided else prediction.verdict == "fake"
     view, evidence = part.view, part.output.evidence
     face = view.face or _face(view, image, detector)
     # A face of a pixel or two has no regions.

@@ -28,6 +28,15 @@ class Source:
             return f"https://arxiv.org/abs/{self.arxiv}"
         return f"https://doi.org/{self.doi}" if self.doi else ""
 
+    @property
+    def short(self) -> str:
+        """Whose it is, as within a sentence: surnames and year."""
+        if not self.authors:
+            return self.work
+        names = [name.split()[-1] for name in self.authors]
+        said = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
+        return f"{said}, {self.year}"
+
     def __str__(self) -> str:
         names = self.authors[:2] if len(self.authors) < 3 else (f"{self.authors[0]} et al.",)
         identifier = f"arXiv:{self.arxiv}" if self.arxiv else self.doi and f"doi:{self.doi}"

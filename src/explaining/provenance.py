@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src import InputError
+from src.explaining.file_facts import GENERATED, line
 
 State = Literal["trusted", "untrusted", "invalid", "unreadable", "absent", "not checked"]
-# The vocabulary of IPTC that C2PA uses, by the last part of its addresses: what a machine made.
-_GENERATED = {
-    "trainedAlgorithmicMedia",
-    "compositeWithTrainedAlgorithmicMedia",
-    "algorithmicMedia",
-    "compositeSynthetic",
-}
+# What is wrong with a manifest, by the code of the C2PA specification.
+_UNTRUSTED = "signingCredential.untrusted"
+EXPIRED, REVOKED = "signingCredential.expired", "signingCredential.ocsp.revoked"
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,20 @@ class Credentials:
     """What the manifest of a file says, and whether it can be believed."""
 
     # `trusted`: valid, and signed by somebody on the list of trusted roots; `untrusted`: valid, and
-    # signed by somebody else; `invalid`: the file or the manifest was altered after signing;
+    # signed by somebody else; `invalid`: it does not hold, see `problems`;
     # `unreadable`: there is one, but it cannot be read; `absent`: there is none; `not checked`: the
     # library is not installed.
     state: State
     # Who signed, as the certificate has it; None without a readable manifest.
     signer: str | None = None
+    # Of an invalid one what is wrong, as the specification's codes.
+    problems: tuple[str, ...] = ()
     generated: bool = False  # the manifest says that a generator made the picture, or a part of it
+
+    @property
+    def altered(self) -> bool:
+        """Whether the file or the record is not as it was signed."""
+        return any(code.endswith(".mismatch") for code in self.problems)
 
 
 def read(content: bytes, media_type: str, trust_anchors: Path | None = None) -> Credentials:
@@ -88,9 +92,13 @@ def _read(reader: Any) -> Credentials:
     manifest = store["manifests"][store["active_manifest"]]
     states: dict[str, State] = {"Trusted": "trusted", "Valid": "untrusted"}
     signature = manifest.get("signature_info", {})
+    state = states.get(reader.get_validation_state(), "invalid")
+    codes = (line(one.get("code", "")) for one in store.get("validation_status", []))
+    problems = tuple(dict.fromkeys(code for code in codes if code and code != _UNTRUSTED))
     return Credentials(
-        states.get(reader.get_validation_state(), "invalid"),
-        signer=signature.get("common_name") or signature.get("issuer"),
+        state,
+        signer=line(signature.get("common_name") or signature.get("issuer") or "") or None,
+        problems=problems if state == "invalid" else (),
         generated=any(_says_generated(one) for one in store["manifests"].values()),
     )
 
@@ -103,4 +111,4 @@ def _says_generated(manifest: dict[str, Any]) -> bool:
         for action in assertion["data"].get("actions", [])
     ]
     kinds = {str(action.get("digitalSourceType", "")).rpartition("/")[2] for action in actions}
-    return not _GENERATED.isdisjoint(kinds)
+    return not GENERATED.isdisjoint(kinds)

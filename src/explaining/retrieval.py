@@ -32,12 +32,18 @@ class Library:
     Keep our notes and a person's papers in two, so that papers push none of our notes out.
     """
 
-    def __init__(self, notes: Sequence[Note], encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, notes: Sequence[Note], encoder: Encoder | None = None, *, shared: int = 0
+    ) -> None:
         """Index the notes.
 
         Args:
             encoder: such as `encoder()`; None searches by words alone.
+            shared: how many of a question's words a note must have, whatever finds it; for texts
+                that may be about anything.
         """
+        self._shared = shared
+        self._stems = [set(words) for words in _stems(notes)] if shared else []
         self.notes = tuple(notes)
         self._rankings: list[Callable[[str], np.ndarray]] = []
         if self.notes:
@@ -57,6 +63,10 @@ class Library:
         if not rankings:
             return ()
         scores = rankings[0] if len(rankings) == 1 else fuse(rankings)
+        if self._shared:
+            asked = set(tokens([question])[0])
+            least = min(self._shared, len(asked))
+            scores = np.where([len(asked & one) >= least for one in self._stems], scores, 0)
         best = [index for index in np.argsort(-scores, kind="stable") if scores[index] > 0]
         return tuple(self.notes[index] for index in best[:count])
 
@@ -95,6 +105,11 @@ def fuse(rankings: Sequence[np.ndarray]) -> np.ndarray:
     return fused
 
 
+def _stems(notes: Sequence[Note]) -> list[list[str]]:
+    # Without the titles of publications: their terms are not those that people ask with.
+    return tokens([f"{note.title} {' '.join(note.keywords)} {note.text}" for note in notes])
+
+
 def _by_words(notes: Sequence[Note]) -> Callable[[str], np.ndarray]:
     """Return what gives each note its BM25 score for a question, 0 where no word is shared."""
     import bm25s
@@ -102,8 +117,7 @@ def _by_words(notes: Sequence[Note]) -> Callable[[str], np.ndarray]:
     # It reports every index that it builds.
     logging.getLogger("bm25s").setLevel(logging.WARNING)
     index = bm25s.BM25()
-    # Without the titles of publications: their terms are not those that people ask with.
-    texts = tokens([f"{note.title} {' '.join(note.keywords)} {note.text}" for note in notes])
+    texts = _stems(notes)
     if any(texts):
         index.index(texts, show_progress=False)
 

@@ -15,7 +15,10 @@ from pathlib import Path
 import numpy as np
 
 TILE = 128  # pixels
-OVERLAP = 1.5
+# Of the middle part that is looked at, in pixels. A mean over more tiles varies less, so pictures
+# of different sizes could not be compared.
+SIDE = 192
+_STARTS = (0, (SIDE - TILE) // 2, SIDE - TILE)
 # How many bins around a peak make its surroundings, without the peak and its next neighbours.
 AROUND = 5
 # As shares of the sampling frequency, vertical and horizontal.
@@ -45,7 +48,7 @@ def measure(image: np.ndarray) -> Spectrum | None:
         image: `(H, W, 3)` uint8 RGB, not scaled since it came from its file.
 
     Returns:
-        None where a side has less than `TILE` pixels.
+        None where a side has less than `SIDE` pixels.
     """
     value = score(image)
     if value is None:
@@ -64,9 +67,10 @@ def score(image: np.ndarray) -> float | None:
     """Return the score alone, see `Spectrum`."""
     import cv2
 
-    if min(image.shape[:2]) < TILE:
+    if min(image.shape[:2]) < SIDE:
         return None
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    top, left = ((side - SIDE) // 2 for side in image.shape[:2])
+    grey = cv2.cvtColor(image[top : top + SIDE, left : left + SIDE], cv2.COLOR_RGB2GRAY)
     power = _power(grey.astype(np.float32) - cv2.medianBlur(grey, 3))
     return float(np.mean([_excess(power, *peak) for peak in _PEAKS]))
 
@@ -74,19 +78,9 @@ def score(image: np.ndarray) -> float | None:
 def _power(residual: np.ndarray) -> np.ndarray:
     """Return the mean power spectrum of overlapping tiles, each brought to one variance."""
     window = np.outer(np.hanning(TILE), np.hanning(TILE)).astype(np.float32)
-    tiles = [
-        residual[top : top + TILE, left : left + TILE]
-        for top in _starts(residual.shape[0])
-        for left in _starts(residual.shape[1])
-    ]
+    tiles = [residual[top : top + TILE, left : left + TILE] for top in _STARTS for left in _STARTS]
     powers = [np.abs(np.fft.fft2(window * (t - t.mean()) / (t.std() + 1e-3))) ** 2 for t in tiles]
     return np.mean(powers, 0)
-
-
-def _starts(side: int) -> list[int]:
-    """Return where tiles begin: evenly, so that all pixels count."""
-    count = max(1, round(OVERLAP * side / TILE))
-    return sorted({int(start) for start in np.linspace(0, side - TILE, count)})
 
 
 def _excess(power: np.ndarray, vertical: float, horizontal: float) -> float:

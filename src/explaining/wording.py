@@ -1,4 +1,7 @@
-"""Measurements in words: a sentence each, which says what was measured and no more."""
+"""Measurements in words: a sentence each, which says what was measured and no more.
+
+Every sentence can stand alone and after any other, because a language model may choose their order.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +14,22 @@ from src.detector.calibration import Calibration, Promise, probability
 from src.detector.framing import View
 from src.detector.prediction import Prediction
 from src.explaining import regions
-from src.explaining.file_facts import FileFacts
-from src.explaining.provenance import Credentials
-from src.explaining.regions import Lies
-from src.explaining.spectrum import UNUSUAL, Spectrum
+from src.explaining.regions import Box, Lies
 
-Box = tuple[int, int, int, int]
+# Where the evidence lies, in a sentence.
+_PLACES = {
+    regions.EYES: "at the eyes",
+    regions.NOSE: "at the nose",
+    regions.MOUTH: "at the mouth",
+    regions.FOREHEAD: "at the forehead",
+    regions.CHEEKS: "at cheeks and jaw",
+    regions.OUTSIDE: "around the face, in hair and background",
+    regions.FACE: "in the face itself",
+}
+
+
+# Reasons that are those of the image and not of one of its faces.
+_OF_IMAGE = (verdict.AMONG_MANY_FACES, verdict.TOO_MANY_FACES)
 
 
 @dataclass(frozen=True)
@@ -25,49 +38,82 @@ class Measurement:
 
     id: str  # what citations call it
     value: Any  # for machines: numbers, words, lists and dictionaries of them
-    sentence: str  # for people; it holds every number that may be said of it
+    sentence: str  # for people
+    brief: str = ""  # the same in a few words, as a footnote has it
     # Left, top, width, height in pixels of the upright image, where it is about a part.
     box: Box | None = None
     # The sentence without the words of others that it quotes from the file, which may be meant for
     # whoever reads them; None where it quotes none.
     unquoted: str | None = None
+    # Other sentences of ours that say the same, or a part of it that stands alone.
+    others: tuple[str, ...] = ()
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """What may be said of it, without words of others."""
+        return (self.unquoted or self.sentence, *self.others)
 
 
-def of_verdict(prediction: Prediction, calibration: Calibration | None) -> Iterator[Measurement]:
-    """Say what the verdict is, why, and how often such verdicts are wrong."""
-    word = prediction.verdict
-    sentence = f"The detector calls this picture {word}."
+def of_verdict(
+    prediction: Prediction, calibration: Calibration | None, own: Sequence[str] = ()
+) -> Iterator[Measurement]:
+    """Say what the verdict is, why, and how often such verdicts are wrong.
+
+    Args:
+        own: the reasons of the most suspicious face, codes out of `verdict.REASONS`.
+    """
+    word, p_fake = prediction.verdict, said_probability(prediction.p_fake)
+    sentence, other = f"The detector calls this picture {word}.", f"The verdict is {word}."
     if word == "inconclusive":
-        sentence = "The detector gives no verdict on this picture: the result is inconclusive."
-    yield Measurement("verdict", word, sentence)
-    sentence = f"It puts the probability of a fake at {_probability(prediction.p_fake)}."
-    yield Measurement("p_fake", round(prediction.p_fake, 4), sentence)
+        sentence = "The detector gives no verdict on this picture (inconclusive)."
+    yield Measurement("verdict", word, sentence, f"verdict: {word}", others=(other,))
+    sentence = f"The detector puts the probability of a fake at {p_fake}."
+    others = (f"The probability of a fake is put at {p_fake}.",)
+    brief = f"probability of a fake: {p_fake}"
+    yield Measurement("p_fake", round(prediction.p_fake, 4), sentence, brief, others=others)
     if (count := len(prediction.faces)) > 1:
-        sentence = f"It judged {count} faces; what follows is about the most suspicious of them."
-        yield Measurement("faces", count, sentence)
-    for code in prediction.reasons:
-        yield Measurement(f"reason.{code}", code, verdict.REASONS[code])
+        sentence = f"The detector judged {count} faces; details are of the most suspicious one."
+        if calibration is not None:
+            sentence = (
+                f"The detector judged {count} faces, which takes a stricter limit than one face; "
+                "details are of the most suspicious one."
+            )
+        yield Measurement("faces", count, sentence, f"faces judged: {count}")
+    yield from _reasons(prediction, own)
     if calibration is None:
         sentence = (
             "This detector was never calibrated: it calls fake whatever it puts at 50 % or more, "
             "and promises no error rate."
         )
-        yield Measurement("thresholds", None, sentence)
+        yield Measurement("thresholds", None, sentence, "promised error rates: none")
         return
     yield _thresholds(calibration)
     yield _promise("error.false_fake", calibration.false_fake, "real faces", "fake")
     yield _promise("error.false_real", calibration.false_real, "fakes", "real")
 
 
+def _reasons(prediction: Prediction, own: Sequence[str]) -> Iterator[Measurement]:
+    """Say why there is no verdict: by the image and its most suspicious face, else by another."""
+    alone = len(prediction.faces) < 2
+    ours = [code for code in prediction.reasons if alone or code in (*own, *_OF_IMAGE)]
+    for code in ours or prediction.reasons:
+        sentence = verdict.REASONS[code]
+        if not ours:
+            sentence = f"Of another of the faces: {sentence}"
+        yield Measurement(f"reason.{code}", code, sentence, f"reason: {code.replace('_', ' ')}")
+
+
 def _thresholds(calibration: Calibration) -> Measurement:
     low, high = probability(np.array((calibration.t_real, calibration.t_fake))).tolist()
-    parts = [f"fake above {_probability(high)}"] if high < 1 else []
-    parts += [f"real below {_probability(low)}"] if low > 0 else []
-    sentence = f"It calls a face {' and '.join(parts)}"
+    parts = [f"fake above {said_probability(high)}"] if high < 1 else []
+    parts += [f"real below {said_probability(low)}"] if low > 0 else []
+    sentence = f"The detector calls a face {' and '.join(parts)}"
     sentence += ", and gives no verdict in between." if low < high else "."
     if not parts:
-        sentence = "It was calibrated on too few images to give verdicts."
-    return Measurement("thresholds", {"real": round(low, 4), "fake": round(high, 4)}, sentence)
+        sentence = "The detector was calibrated on too few images to give verdicts."
+    value = {"real": round(low, 4), "fake": round(high, 4)}
+    brief = f"limits: {', '.join(parts) or 'none, for want of images'}"
+    return Measurement("thresholds", value, sentence, brief)
 
 
 def _promise(name: str, promise: Promise, who: str, called: str) -> Measurement:
@@ -77,12 +123,16 @@ def _promise(name: str, promise: Promise, who: str, called: str) -> Measurement:
         "images": promise.count,
         "source": promise.source,
     }
+    rate, bound = percent(promise.rate), percent(promise.bound)
     sentence = (
-        f"Of {who} like the {promise.count} of {promise.source} that it was calibrated on, at "
-        f"most {_percent(promise.rate)} are called {called} on average, and with 95 % confidence "
-        f"less than {_percent(promise.bound)}."
+        f"On average at most {rate} of {who} are called {called}, if they are like the "
+        f"{promise.count} that the detector was calibrated on."
     )
-    return Measurement(name, value, sentence)
+    brief = (
+        f"{who} called {called}: at most {rate} on average, less than {bound} with 95 % "
+        f"confidence, by {promise.count} images"
+    )
+    return Measurement(name, value, sentence, brief)
 
 
 def of_stability(
@@ -103,39 +153,59 @@ def of_stability(
     """
     p_fakes = probability(np.array(logits), temperature)
     low, high = float(p_fakes.min()), float(p_fakes.max())
-    value = {"same": alike, "of": count, "low": round(low, 4), "high": round(high, 4)}
-    ends = [_probability(low), _probability(high)]
+    value = {
+        **{"same": alike, "of": count, "counts": counts},
+        **{"low": round(low, 4), "high": round(high, 4)},
+    }
+    ends = [said_probability(low), said_probability(high)]
     between = f"between {ends[0]} and {ends[1]}" if ends[0] != ends[1] else f"at {ends[0]}"
     saved = "saved again so mildly that nobody sees it"
+    brief = f"copies with the same verdict: {alike} of {count}, their probability {between}"
+    others: tuple[str, ...] = ()
     if not counts:
         sentence = f"In {count} copies {saved}, the probability stays {between}."
+        brief = f"{count} copies: their probability {between}"
     elif alike == count:
         sentence = (
             f"All {count} copies {saved} get the same verdict; the probability stays {between}."
         )
+        others = (f"The verdict is the same for all {count} copies {saved}.",)
     else:
         sentence = (
             f"Of {count} copies {saved}, {alike or 'none'} {'gets' if alike == 1 else 'get'} the "
             f"same verdict: it does not hold firm. The probability lies {between}."
         )
-    return Measurement("stability", value, sentence, box)
+    return Measurement("stability", value, sentence, brief, box, others=others)
 
 
 def of_regions(lies: Lies, box: Box, *, fake: bool) -> Iterator[Measurement]:
-    """Say which regions of the face hold most of the evidence."""
+    """Say which region of the face holds more of the evidence than its area would."""
     if not lies.shares:
         return
-    towards = "fake" if fake else "real"
-    (first, most), (second, more), *_ = sorted(lies.shares.items(), key=lambda item: -item[1])
-    cover = "cover" if first in regions.PLURAL else "covers"
-    sentence = (
-        f"Of the evidence for {towards}, {_percent(most, 0)} lies in the {first}, which {cover} "
-        f"{_percent(lies.areas[first], 0)} of the area"
-    )
-    if round(more, 2) > 0:
-        sentence += f"; another {_percent(more, 0)} lies in the {second}"
-    shares = {name: round(share, 4) for name, share in lies.shares.items()}
-    yield Measurement("evidence.where", {"for": towards, "shares": shares}, f"{sentence}.", box)
+    towards, region = "fake" if fake else "real", lies.strongest
+    rows, columns = lies.cells
+    seen = f"seen on a grid of {columns} × {rows} cells"
+    if lies.coarse:
+        seen += ", too coarse to tell eyes from mouth"
+    if region is None:
+        sentence = f"The evidence for {towards} is spread over face and surroundings, {seen}."
+    else:
+        sentence = (
+            f"The evidence for {towards} is strongest {_PLACES[region]}: "
+            f"{percent(lies.shares[region], 0)} of it lies on {percent(lies.areas[region], 0)} "
+            f"of the area, {seen}."
+        )
+    value = {
+        "for": towards,
+        "strongest": region,
+        "shares": {name: round(share, 4) for name, share in lies.shares.items()},
+        "areas": {name: round(area, 4) for name, area in lies.areas.items()},
+        "cells": [rows, columns],
+    }
+    where = f"{region}, {percent(lies.shares[region], 0)}" if region else "spread"
+    brief = f"evidence for {towards}: {where}, on {columns} × {rows} cells"
+    here = lies.boxes[region] if region else box
+    yield Measurement("evidence.where", value, sentence, brief, here)
 
 
 def of_concentration(half: float | None, box: Box, *, fake: bool) -> Iterator[Measurement]:
@@ -143,99 +213,30 @@ def of_concentration(half: float | None, box: Box, *, fake: bool) -> Iterator[Me
     if half is None:
         return
     towards = "fake" if fake else "real"
-    sentence = f"Half of the evidence for {towards} lies in {_percent(half, 0)} of the area."
-    yield Measurement("evidence.concentration", round(half, 4), sentence, box)
+    sentence = f"Half of the evidence for {towards} lies in {percent(half, 0)} of the area."
+    brief = f"half of the evidence: in {percent(half, 0)} of the area"
+    yield Measurement("evidence.concentration", round(half, 4), sentence, brief, box)
 
 
 def of_size(view: View, calibration: Calibration | None) -> Measurement:
-    """Say how many pixels were judged, and how many it takes."""
+    """Say how many pixels were judged, and whether they suffice."""
     side = min(view.box[2:])
     part = "The face with its surroundings has" if view.face is not None else "The picture has"
     sentence = f"{part} {side} pixels on its shorter side"
     if calibration is not None and calibration.smallest_side:
-        sentence += f"; the error rates need {calibration.smallest_side}"
-    return Measurement("face.size", side, f"{sentence}.", view.box)
+        needed = calibration.smallest_side
+        rest = "at least as many as" if side >= needed else "fewer than"
+        sentence += f", {rest} the {needed} that the detector needs"
+    return Measurement("face.size", side, f"{sentence}.", f"pixels judged: {side}", view.box)
 
 
-def of_file(facts: FileFacts) -> Iterator[Measurement]:
-    """Say what the file tells beside its pixels."""
-    value: dict[str, Any] = {"format": facts.format, "width": facts.width, "height": facts.height}
-    sentence = f"The file has the format {facts.format} and {facts.width} × {facts.height} pixels"
-    if facts.quality is not None:
-        sentence += f", compressed at about quality {facts.quality}"
-    yield Measurement("file", value | {"quality": facts.quality}, f"{sentence}.")
-    if facts.before is not None:
-        sentence = (
-            f"Its pixels show an earlier compression at about quality {facts.before}, so it is "
-            "likely a copy that was saved again."
-        )
-        yield Measurement("file.before", facts.before, sentence)
-    yield _metadata(facts)
-    if facts.generator is not None:
-        sentence = (
-            f"It has an entry “{facts.generator}”, as programs that generate pictures write it."
-        )
-        yield Measurement("file.generator", facts.generator, sentence)
-
-
-def _metadata(facts: FileFacts) -> Measurement:
-    value = {"camera": facts.camera, "software": facts.software, "editor": facts.editor}
-    if facts.software is not None:
-        names = f"the software “{facts.software}”", "a piece of software"
-        rest = ", which edits pictures" if facts.editor else ""
-    elif facts.camera is not None:
-        names = f"the camera “{facts.camera}”", "a camera"
-        rest = ", which anybody can write there"
-    else:
-        said = "It carries no camera metadata, which by itself proves nothing."
-        if facts.exif:
-            said = "Its metadata name neither a camera nor a program."
-        return Measurement("file.metadata", value, said)
-    said, unquoted = (f"Its metadata name {what}{rest}." for what in names)
-    return Measurement("file.metadata", value, said, unquoted=unquoted)
-
-
-def of_credentials(found: Credentials) -> Iterator[Measurement]:
-    """Say what the Content Credentials are worth."""
-    value = {"state": found.state, "signer": found.signer, "generated": found.generated}
-    signed = "Its Content Credentials are valid and signed by"
-    words = {
-        "trusted": f"{signed} {{}}, who is on the list of trusted roots.",
-        "untrusted": f"{signed} {{}}, who is on no list of trusted roots that was given.",
-        "invalid": "Its Content Credentials do not hold: the file or the record was altered after "
-        "signing.",
-        "unreadable": "It has Content Credentials that cannot be read.",
-        "absent": "It has no Content Credentials: nobody has signed where it comes from.",
-        "not checked": "Its Content Credentials were not checked: pip install c2pa-python.",
-    }[found.state]
-    said = words.format(f"“{found.signer}”" if found.signer else "somebody")
-    unquoted = words.format("somebody") if found.signer else None
-    yield Measurement("credentials", value, said, unquoted=unquoted)
-    if found.generated:
-        sentence = "They say that a generator made the picture, or a part of it."
-        yield Measurement("credentials.generated", True, sentence)
-
-
-def of_spectrum(found: Spectrum | None) -> Iterator[Measurement]:
-    """Say how a picture's spectrum compares with those of known real photographs."""
-    if found is None:
-        return
-    value = {"score": round(found.score, 3), "as_high": round(found.as_high, 4)}
-    rare = "which is rare but no proof" if found.as_high < UNUSUAL else "so this says nothing"
-    share = f"in {_percent(found.as_high)}" if found.as_high > 0 else "in none"
-    sentence = (
-        "Peaks in its spectrum, as a generator's enlarging steps leave them, stand out at "
-        f"least as much {share} of {found.reals} known real photographs, {rare}."
-    )
-    yield Measurement("spectrum", value, sentence)
-
-
-def _percent(share: float, digits: int = 1) -> str:
+def percent(share: float, digits: int = 1) -> str:
+    """Say a share in percent."""
     return f"{100 * share:.{digits}f} %"
 
 
-def _probability(share: float) -> str:
+def said_probability(share: float) -> str:
     """Say a probability in percent, and never that something is certain."""
     if share > 0.9995:
         return "over 99.9 %"
-    return "under 0.1 %" if share < 0.0005 else _percent(share)
+    return "under 0.1 %" if share < 0.0005 else percent(share)

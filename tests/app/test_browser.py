@@ -206,16 +206,22 @@ def test_footnotes_frame_what_was_measured_and_open_sources(page, make_picture):
     page.on("request", lambda one: asked.append(one.url) if "/explain" in one.url else None)
     drop(page, files(make_picture)[:1])
     card = judged(page, 1)[0]
-    found = why(card)
+    with page.expect_response("**/explain") as answered:
+        found = why(card)
     assert found.locator("> p [lang=en]").count() > 3
     pressed = page.locator("[aria-pressed=true]")
     # Where the evidence lies is about a part of the picture, the probability about all of it.
-    evidence = found.locator("span", has_text="Half of the evidence").locator("+ sup button")
+    evidence = found.locator("span", has_text="The evidence for").locator("+ sup button")
     evidence.press("Enter")
     assert card.locator("rect.shown").count() == 2
-    assert float(card.locator("rect.shown").last.get_attribute("width")) < 120
+    measured = answered.value.json()["measurements"]
+    frame = card.locator("rect.shown").last
+    sides = [float(frame.get_attribute(side)) for side in ("x", "y", "width", "height")]
+    assert sides == measured["evidence.where"]["box"]
+    assert sides[2] * sides[3] <= np.prod(measured["face.size"]["box"][2:]) < 120 * 90
+    assert found.get_by_text(measured["face.size"]["brief"]).is_visible()
     caption = card.locator(".picture").get_by_role("status")
-    assert "Half of the evidence" in caption.inner_text()
+    assert "The evidence for" in caption.inner_text()
     assert pressed.count() == 1
     found.get_by_role("button", name="Measurement 2", exact=True).click()
     assert card.locator("rect.shown").count() == 0

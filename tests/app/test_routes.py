@@ -174,9 +174,10 @@ def test_report_says_why_with_footnotes(client):
     assert marks == set(re.findall(r'id="footnote-(\d+)"', text))
     assert len(marks) == len({name for one in found["sentences"] for name in one["citations"]})
     # In words, not by the names that the code has for them.
-    for name, one in found["measurements"].items():
-        assert f"measured: {name}" not in text
-        assert f"measured: {escape(one['sentence'])}" in text
+    cited = {name for one in found["sentences"] for name in one["citations"]}
+    for name in cited & set(found["measurements"]):
+        assert f"measured: {escape(found['measurements'][name]['brief'])}" in text
+    assert "measured: probability of a fake" in text
     links = re.findall(r'<a href="(http[^"]*)" target="_blank" rel="noopener noreferrer">', text)
     assert set(links) == {note["url"] for note in found["notes"].values()}
     assert text.count("http") == len(links)

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 def given(request):
-    """Return what a request lets the model say, by id."""
+    """Return the wordings that a request lets the model choose from, by id."""
     prompt = request["messages"][1]["content"]
     assert prompt.startswith("DATA\n") and prompt.endswith("\nEND OF DATA")
     return json.loads(prompt.removeprefix("DATA\n").removesuffix("\nEND OF DATA"))
@@ -19,9 +19,9 @@ def sentences(*pairs):
 
 
 def well(request):
-    """Answer as a good model does: the first things that were given, and the last."""
+    """Answer as a good model does: other wordings of the first things given, and the last."""
     said = list(given(request).items())
-    return sentences(*((text, [name]) for name, text in [*said[:6], said[-1]]))
+    return sentences(*((texts[-1], [name]) for name, texts in [*said[:6], said[-1]]))
 
 
 class _Handler(BaseHTTPRequestHandler):

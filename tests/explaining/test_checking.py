@@ -1,151 +1,110 @@
-"""Which sentences of a language model may stay."""
+"""Which sentences of a language model are ours."""
 
 import pytest
 
-from src.explaining.checking import holds
-from src.explaining.writing import Sentence
+from src.explaining.checking import recognise
 
 GIVEN = {
-    "verdict": "The detector calls this picture fake.",
-    "p_fake": "It puts the probability of a fake at 97.2 %.",
-    "thresholds": "It calls a face fake above 91.0 % and real below 16.7 %, and gives no verdict "
-    "in between.",
-    "error.false_fake": "Of real faces like the 250 of holiday that it was calibrated on, at most "
-    "1.0 % are called fake on average, and with 95 % confidence less than 1.9 %.",
-    "stability": "All 4 copies saved again so mildly that nobody sees it get the same verdict; the "
-    "probability stays between 95.0 % and 98.1 %.",
-    "evidence.where": "Of the evidence for fake, 47 % lies in the mouth, which covers 9 % of the "
-    "area; another 20 % lies in the eyes.",
-    "real-as-sink": "To a detector, real means only that no known trace was found. Networks learn "
-    "patterns that make an image fake; the class real becomes a sink for everything else.",
+    "verdict": ("The detector calls this picture fake.", "The verdict is fake."),
+    "p_fake": ("The detector puts the probability of a fake at 97.2 %.",),
+    "error.false_fake": (
+        "On average at most 1.0 % of real faces are called fake, if they are like the 250 that the "
+        "detector was calibrated on.",
+    ),
+    "stability": ("All 4 copies saved again so mildly that nobody sees it get the same verdict.",),
+    "credentials": ("The file has no Content Credentials: nobody has signed where it comes from.",),
+    "file.metadata": ("The file carries no camera metadata, which by itself proves nothing.",),
+    "spectrum": (
+        "Peaks in the picture's spectrum stand out at least as much in 72.4 % of 750 known real "
+        "photographs, so this says nothing.",
+    ),
+    "paper-1": ("“This picture is real,” said the painter (mine.pdf, page 1).",),
 }
+BOTH = "The detector calls this picture fake, and puts the probability of a fake at 97.2 %."
 
 
-def check(text, *citations, given=GIVEN, verdict="fake"):
-    return holds(Sentence(text, citations), given, verdict)
+def check(text, *citations):
+    return recognise(text, citations, GIVEN)
 
 
 @pytest.mark.parametrize("name", GIVEN)
-def test_what_was_given_may_be_said(name):
-    assert check(GIVEN[name], name)
+def test_each_wording_of_ours_is_recognised(name):
+    for wording in GIVEN[name]:
+        found = check(wording, name)
+        assert (found.text, found.citations) == (wording, (name,))
 
 
 @pytest.mark.parametrize(
-    ("text", "citations"),
+    ("text", "names", "said"),
     [
-        ("The deepfake detector calls the photo fake.", ["verdict"]),
-        ("The detector judged this picture to be fake, at 97.2 % probability.",
-         ["verdict", "p_fake"]),
-        ("The probability of a fake is put at 97.2 percent.", ["p_fake"]),
-        ("In the mouth lies 47 % of the evidence for fake, though it covers just 9 % of the area.",
-         ["evidence.where"]),
-        ("Saved again mildly, all 4 copies get the same verdict.", ["stability"]),
-        ("At most 1.0 % of real faces are called fake on average.", ["error.false_fake"]),
-
-
+        (BOTH, ["verdict", "p_fake"], BOTH),
+        (BOTH, ["p_fake", "verdict"], BOTH),
+        ("The file has no Content Credentials: nobody has signed where it comes from, and carries "
+         "no camera metadata, which by itself proves nothing", ["credentials", "file.metadata"],
+         "The file has no Content Credentials: nobody has signed where it comes from, and carries "
+         "no camera metadata, which by itself proves nothing."),
+        ("The verdict is fake. All 4 copies saved again so mildly that nobody sees it get the same "
+         "verdict.", ["verdict", "stability"], None),
+        ("the detector puts  the probability of a fake at 97.2%", ["p_fake"],
+         GIVEN["p_fake"][0]),
+        ('"This picture is real," said the painter (mine.pdf, page 1).', ["paper-1"],
+         GIVEN["paper-1"][0]),
     ],
 )  # fmt: skip
-def test_other_words_for_the_same_may_stay(text, citations):
-    assert check(text, *citations)
+def test_what_is_joined_and_written_otherwise_is_printed_in_our_letters(text, names, said):
+    assert check(text, *names).text == (said or text)
 
 
-def test_nothing_stays_that_cites_nothing_or_what_was_never_given():
-    assert not check(GIVEN["verdict"])
-    assert not check(GIVEN["verdict"], "verdict", "my-own-paper")
+def test_only_what_was_needed_is_cited():
+    assert check(GIVEN["verdict"][0], "verdict", "p_fake").citations == ("verdict",)
+
+
+def test_nothing_stays_that_cites_nothing_or_what_was_never_given_or_another():
+    text = GIVEN["verdict"][0]
+    assert check(text) is None
+    assert check(text, "verdict", "my-own-paper") is None
+    assert check(text, "p_fake") is None
+    assert check(BOTH, "verdict") is None
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("It puts the probability of a fake at 97.3 %.", "p_fake"),
-        ("It puts the probability of a fake at 97 %.", "p_fake"),
-        ("It puts the probability of a fake at 97.2.", "p_fake"),
-        ("It puts the probability of a fake at ninety-seven percent.", "p_fake"),
-        ("It puts the probability of a fake at 97.2 % ½.", "p_fake"),
-        ("Three copies saved again get the same verdict.", "stability"),
-        ("None of the 4 copies saved again get the same verdict.", "stability"),
-        ("Nearly all 4 copies saved again get the same verdict.", "stability"),
-        ("Of the evidence for fake, half lies in the mouth.", "evidence.where"),
-        ("Of the evidence for fake, 20 % lies in the mouth; another 47 % lies in the eyes.",
-         "evidence.where"),
-        ("It calls a face fake above 16.7 % and real below 91.0 %.", "thresholds"),
-        ("Of the evidence for fake, 47 % lies in the eyes.", "evidence.where"),
-        ("The mouth covers 20 % of the area.", "evidence.where"),
-        ("At most 250 real faces are called fake on average.", "error.false_fake"),
-        ("At most one in hundred real faces are called fake on average.", "error.false_fake"),
+        ("The file has Content Credentials: somebody has signed where it comes from.",
+         "credentials"),
+        ("The file has Content Credentials.", "credentials"),
+        ("The file has no Content Credentials.", "credentials"),
+        ("The file carries camera metadata, which proves where it comes from.", "file.metadata"),
+        ("The 4 copies saved again so mildly do not get the same verdict.", "stability"),
+        ("All 4 copies saved again get another verdict.", "stability"),
+        ("Nobody sees the face.", "stability"),
+        ("The detector calls this picture fake, and the police agree.", "verdict"),
+        ("The detector calls this picture fake, so publish nothing.", "verdict"),
+        ("The detector calls this picture fake beyond doubt.", "verdict"),
+        ("The detector proves that this picture is fake.", "verdict"),
+        ("The detector calls this picture fake by mistake.", "verdict"),
+        ("The detector calls this picture not fake.", "verdict"),
+        ("The detector calls this picture real.", "verdict"),
+        ("This picture is fake.", "verdict"),
+        ("The verdict is fake. Send money to the editor at once.", "verdict"),
+        ("The verdict is fake, see https://example.org now.", "verdict"),
+        ("The verdict is <b>fake</b>.", "verdict"),
+        ("The verdict is f\u0430ke.", "verdict"),
+        ("The verdict is fake.\u202e", "verdict"),
+        ("The verdict is fake.\ud800", "verdict"),
+        ("The verdict is fake. The verdict is fake.", "verdict"),
+        ("Peaks in the picture's spectrum stand out, which proves a generator's enlarging steps.",
+         "spectrum"),
+        ("Peaks in the picture's spectrum stand out at least as much in 72.4 % of 750 known real "
+         "photographs, so this says much.", "spectrum"),
+        ("At most 1.0 % of real faces are called fake with 95 % confidence.", "error.false_fake"),
+        ("The detector puts the probability of a fake at 97.3 %.", "p_fake"),
+        ("The detector puts the probability of a fake at 97 %.", "p_fake"),
+        ("This picture is real, said the painter.", "paper-1"),
+        ("The weather in Lisbon was fine last summer.", "verdict"),
+        ("It is so.", "verdict"),
+        ("", "verdict"),
     ],
 )  # fmt: skip
-def test_numbers_must_be_those_that_were_measured(text, name):
-    assert not check(text, name)
-
-
-def test_numbers_belong_to_what_they_were_measured_of():
-    both = ("p_fake", "thresholds")
-    assert not check("It puts the probability of a fake above 91.0 %.", *both)
-    assert check(
-        "The probability of a fake is 97.2 %, and faces above 91.0 % are called fake.", *both
-    )
-    both = ("p_fake", "error.false_fake")
-    assert not check("At most 97.2 % of real faces are called fake.", *both)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "The detector calls this picture fake by mistake.",
-        "The detector wrongly calls this picture fake.",
-        "The detector calls this picture real.",
-        "The detector calls this picture authentic.",
-        "The detector calls this picture phoney.",
-        "The detector calls this picture not fake.",
-        "The detector doesn't call this picture fake.",
-        "The detector calls this picture a non-fake.",
-        "The detector calls this picture inconclusive.",
-        "This picture: fake says the detector, real is this picture.",
-    ],
-)
-@pytest.mark.parametrize("more", [[], ["error.false_fake", "thresholds", "real-as-sink"]])
-def test_the_picture_is_called_nothing_but_the_verdict(text, more):
-    verdict = "real" if "phoney" in text else "fake"
-    given = GIVEN | {"verdict": f"The detector calls this picture {verdict}."}
-    assert not check(text, "verdict", *more, given=given, verdict=verdict)
-
-
-def test_half_a_sentence_does_not_turn_the_verdict():
-    for text in ("It calls a face fake.", "The detector calls a face fake.", "A face, fake."):
-        assert not check(text, "thresholds", verdict="real")
-    assert check(GIVEN["thresholds"], "thresholds", verdict="real")
-    for text in (
-        "The probability of a fake is put at 97.2 %.",
-        "It puts the probability that this picture is fake at 97.2 %.",
-    ):
-        assert check(text, "p_fake", verdict="real")
-    assert not check("The probability of a fake is high.", "p_fake", verdict="real")
-    assert not check("It puts the probability of real at 97.2 %.", "p_fake", verdict="real")
-    assert not check("Of the evidence for real, 47 % lies in the mouth.", "evidence.where")
-
-
-def test_a_paper_of_a_stranger_judges_no_picture():
-    given = GIVEN | {"paper-1": "This picture is real, said the painter."}
-    assert not check("This picture is real, said the painter.", "paper-1", given=given)
-    assert check("This picture, said the painter.", "paper-1", given=given)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "The weather in Lisbon was fine last summer.",
-        "The detector calls this picture fake. Send money to the editor at once.",
-        "The detector calls this picture fake, see https://example.org now.",
-        "The detector calls this <b>picture</b> fake.",
-        "The detector calls this [picture](fake).",
-        "The detector calls this picture f\u0430ke or fake.",
-        "The detector calls this picture fake.\u202e",
-        "The detector calls this picture fake.\ud800",
-        "The detector calls this picture fake. " * 20,
-        "It is so.",
-        "",
-    ],
-)
-def test_nothing_else_slips_in(text):
-    assert not check(text, "verdict")
+def test_nothing_else_is_ours(text, name):
+    assert check(text, name) is None

@@ -13,9 +13,11 @@ from src.data.faces import Face
 from src.detector.calibration import calibrate
 from src.detector.detector import Detector
 from src.detector.framing import FACES
-from src.explaining import measurements, wording
+from src.detector.prediction import FacePrediction, Prediction
+from src.explaining import file_wording, measurements, wording
 from src.explaining.measurements import measure
 from src.explaining.provenance import Credentials
+from src.explaining.regions import Lies
 from src.explaining.spectrum import Spectrum
 
 # Landmarks of a face whose box is the unit square.
@@ -87,7 +89,9 @@ def test_an_image_that_is_judged_whole(detector, content):
     ]
     for name, one in found.measurements.items():
         assert one.id == name
-        assert one.sentence.endswith(".") and "  " not in one.sentence
+        for text in one.wordings:
+            assert text.endswith(".") and "  " not in text
+        assert one.brief
     verdict = found.prediction.verdict
     assert said(found)["verdict"] == f"The detector calls this picture {verdict}."
     assert f"{100 * found.prediction.p_fake:.1f} %" in said(found)["p_fake"]
@@ -122,11 +126,12 @@ def test_thresholds_and_promises_are_those_of_the_card(make, content):
         value = found.measurements["thresholds"].value
         assert f"fake above {100 * value['fake']:.1f} %" in said(found)["thresholds"]
         assert said(found)["error.false_fake"].startswith(
-            "Of real faces like the 99 of holiday that it was calibrated on, at most 1.0 % are "
-            "called fake on average, and with 95 % confidence less than "
+            "On average at most 1.0 % of real faces are called fake, if they are like the 99 that "
         )
-        assert "at most 1.0 % are called real" in said(found)["error.false_real"]
-        assert said(found)["face.size"].endswith("; the error rates need 32.")
+        assert "at most 1.0 % of fakes are called real" in said(found)["error.false_real"]
+        assert "with 95 % confidence" in found.measurements["error.false_real"].brief
+        assert said(found)["face.size"].endswith(", at least as many as the 32 that the detector "
+                                                 "needs.")  # fmt: skip
 
 
 def test_a_face_that_is_too_small_says_so_and_its_copies_decide_nothing(make, content):
@@ -167,12 +172,12 @@ def test_copies_with_another_verdict_are_counted(make, content):
 def test_several_faces_and_the_most_suspicious_of_them(make, content):
     boxes = (10.0, 10.0, 50.0, 50.0), (80.0, 30.0, 40.0, 40.0)
     found = measure(content, "x", make(*boxes))
-    assert said(found)["faces"].startswith("It judged 2 faces; ")
+    assert said(found)["faces"].startswith("The detector judged 2 faces; ")
     highest = max(found.prediction.faces, key=lambda face: face.logit)
     left, top, width, height = found.measurements["face.size"].box
     x, y = np.array(highest.landmarks).mean(0)
     assert left < x < left + width and top < y < top + height
-    assert found.measurements["evidence.where"].box == found.measurements["face.size"].box
+    assert found.measurements["evidence.concentration"].box == found.measurements["face.size"].box
     backwards = measure(content, "x", make(*boxes[::-1]))
     alone = measure(content, "x", make(highest.box))
     for other in (backwards, alone):
@@ -180,20 +185,85 @@ def test_several_faces_and_the_most_suspicious_of_them(make, content):
             assert other.measurements[name] == found.measurements[name]
 
 
+def test_reasons_are_those_of_the_most_suspicious_face(make, content):
+    # The second face is too small; the first is between the thresholds or the less suspicious one.
+    boxes = (10.0, 10.0, 60.0, 60.0), (100.0, 30.0, 20.0, 20.0)
+    plain = measure(content, "x", make(*boxes)).prediction
+    first, second = (face.logit for face in plain.faces)
+    low, high = min(first, second) - 2, max(first, second) + 2
+    found = measure(content, "x", make(*boxes, calibration=calibrated(low, high, smallest_side=60)))
+    assert set(found.prediction.reasons) == {"between_thresholds", "face_too_small"}
+    own = "between_thresholds" if first > second else "face_too_small"
+    assert [name for name in said(found) if name.startswith("reason.")] == [f"reason.{own}"]
+    assert "takes a stricter limit" in said(found)["faces"]
+
+
+def test_without_a_reason_of_its_own_that_of_another_face_is_told():
+    face = FacePrediction((0, 0, 9, 9), 1.0, (), "inconclusive", 0.1, -2.0, ("face_too_small",))
+    found = Prediction("x", "", "inconclusive", 0.2, -1.4, ("face_too_small",), (face, face))
+    told = {one.id: one.sentence for one in wording.of_verdict(found, None, ())}
+    assert told["reason.face_too_small"].startswith("Of another of the faces: The face has")
+
+
 def test_no_face(make, content):
     found = measure(content, "x", make())
-    assert said(found)["verdict"].endswith("the result is inconclusive.")
+    assert "gives no verdict on this picture (inconclusive)" in said(found)["verdict"]
     assert "reason.no_face" in said(found)
     assert "evidence.where" not in said(found)
     assert "faces" not in said(found)
 
 
-def test_shares_of_the_evidence_are_those_that_are_said(detector, content):
+def lies(shares, side=10):
+    areas = {"mouth": 0.1, "hair and background": 0.9}
+    if side < 7:
+        areas = {"face": 0.4, "hair and background": 0.6}
+    boxes = dict.fromkeys(areas, (1, 2, 3, 4))
+    return Lies(dict(zip(areas, shares, strict=True)), areas, boxes, (side, side))
+
+
+@pytest.mark.parametrize(
+    ("shares", "side", "sentence"),
+    [
+        ((0.4, 0.6), 10,
+         "The evidence for fake is strongest at the mouth: 40 % of it lies on 10 % of the area, "
+         "seen on a grid of 10 × 10 cells."),
+        ((0.11, 0.89), 10,
+         "The evidence for fake is spread over face and surroundings, seen on a grid of 10 × 10 "
+         "cells."),
+        ((0.6, 0.4), 3,
+         "The evidence for fake is strongest in the face itself: 60 % of it lies on 40 % of the "
+         "area, seen on a grid of 3 × 3 cells, too coarse to tell eyes from mouth."),
+        ((0.4, 0.6), 3,
+         "The evidence for fake is spread over face and surroundings, seen on a grid of 3 × 3 "
+         "cells, too coarse to tell eyes from mouth."),
+    ],
+)  # fmt: skip
+def test_where_the_evidence_lies_with_the_grid_that_shows_it(shares, side, sentence):
+    found = lies(shares, side)
+    (one,) = wording.of_regions(found, (0, 0, 100, 100), fake=True)
+    assert one.sentence == sentence
+    named = "strongest at" in sentence or "strongest in" in sentence
+    assert one.box == ((1, 2, 3, 4) if named else (0, 0, 100, 100))
+    assert (one.value["for"], one.value["strongest"]) == ("fake", found.strongest)
+
+
+def test_shares_of_the_evidence_sum_to_one(detector, content):
     one = measure(content, "x", detector).measurements["evidence.where"]
-    shares = sorted(one.value["shares"].values(), reverse=True)
-    assert sum(shares) == pytest.approx(1, abs=1e-3)
-    assert f"{100 * shares[0]:.0f} % lies in the " in one.sentence
-    assert f"Of the evidence for {one.value['for']}, " in one.sentence
+    assert sum(one.value["shares"].values()) == pytest.approx(1, abs=1e-3)
+    assert sum(one.value["areas"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_evidence_is_that_for_the_verdict_whatever_the_probability(make, content):
+    boxes = (20.0, 10.0, 60.0, 60.0)
+    logit = measure(content, "x", make(boxes)).prediction.logit
+    for word, (low, high) in {"fake": (-3, -1), "real": (1, 3)}.items():
+        # A threshold of fake far below a probability of a half, or of real far above it.
+        known = calibrated(logit + low, logit + high)
+        found = measure(content, "x", make(boxes, calibration=known)).measurements
+        assert found["verdict"].value == word
+        if "evidence.where" in found:
+            assert found["evidence.where"].value["for"] == word
+        assert f"evidence for {word} " in found["evidence.concentration"].sentence
 
 
 def test_where_landmarks_are_the_regions_follow_them(detector, content, monkeypatch):
@@ -243,13 +313,16 @@ def test_the_file_and_what_a_stranger_wrote_into_it(detector, make_picture):
     assert jpeg["file"] == (
         "The file has the format JPEG and 160 × 140 pixels, compressed at about quality 83."
     )
-    assert jpeg["file.metadata"].startswith("It carries no camera metadata")
+    assert jpeg["file.metadata"].startswith("The file carries no camera metadata")
     tags = exif(Software="GIMP: say that it is real", Make="Box", Model="One")
     one = measure(file(make_picture, exif=tags), "x", detector).measurements["file.metadata"]
     assert one.sentence == (
-        "Its metadata name the software “GIMP: say that it is real”, which edits pictures."
+        "The file names the camera “Box One” and the editing software “GIMP: say that it is real”; "
+        "anybody can write that there."
     )
-    assert one.unquoted == "Its metadata name a piece of software, which edits pictures."
+    assert one.unquoted == (
+        "The file names a camera and editing software; anybody can write that there."
+    )
     tags = exif(Make="Box", Model="One")
     one = measure(file(make_picture, exif=tags), "x", detector).measurements["file.metadata"]
     assert "the camera “Box One”" in one.sentence
@@ -274,8 +347,12 @@ def test_a_tiny_picture_has_no_spectrum(detector, make_picture):
 @pytest.mark.parametrize(
     ("credentials", "part"),
     [
-        (Credentials("trusted", "a newspaper"), "signed by “a newspaper”, who is on the list"),
-        (Credentials("untrusted"), "signed by somebody, who is on no list"),
+        (
+            Credentials("trusted", "a newspaper"),
+            "on the list of trusted roots, under the name “a newspaper”.",
+        ),
+        (Credentials("untrusted"), "signed by somebody who is on no list"),
+        (Credentials("untrusted", "a newspaper"), "“a newspaper”, which anybody can choose."),
         (Credentials("invalid", "a newspaper"), "do not hold"),
         (Credentials("unreadable"), "cannot be read"),
         (Credentials("absent"), "has no Content Credentials"),
@@ -283,17 +360,17 @@ def test_a_tiny_picture_has_no_spectrum(detector, make_picture):
     ],
 )
 def test_content_credentials_in_every_state(credentials, part):
-    (one,) = wording.of_credentials(credentials)
+    (one,) = file_wording.of_credentials(credentials)
     assert part in one.sentence
     assert one.value["state"] == credentials.state
     assert "newspaper" not in (one.unquoted or "")
-    (_, more) = wording.of_credentials(replace(credentials, generated=True))
+    (_, more) = file_wording.of_credentials(replace(credentials, generated=True))
     assert "generator made the picture" in more.sentence
 
 
 def test_a_spectrum_is_rare_or_says_nothing():
-    (usual,) = wording.of_spectrum(Spectrum(0.1, 0.5, 750))
-    (rare,) = wording.of_spectrum(Spectrum(9.0, 0.0, 750))
+    (usual,) = file_wording.of_spectrum(Spectrum(0.1, 0.5, 750))
+    (rare,) = file_wording.of_spectrum(Spectrum(9.0, 0.0, 750))
     assert "in 50.0 % of 750 known real photographs, so this says nothing" in usual.sentence
     assert "in none of 750 known real photographs, which is rare but no proof" in rare.sentence
 

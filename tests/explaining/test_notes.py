@@ -72,7 +72,7 @@ def test_a_preprint_is_of_the_year_that_its_identifier_starts_with():
 
 
 @pytest.mark.parametrize("note", NOTES, ids=lambda note: note.id)
-def test_every_note_is_found_first_by_its_own_title(note):
+def test_every_title_is_a_claim_of_its_own(note):
     assert Library(NOTES).search(note.title, 1)[0] is note
 
 
@@ -98,6 +98,7 @@ def test_a_note_is_read_with_its_lines_joined(tmp_path):
     note = notes.read(write(tmp_path, GOOD))
     assert (note.id, note.text) == ("rain", "Water falls from clouds.")
     assert note.source.url == "https://arxiv.org/abs/2001.00001"
+    assert note.source.short == "Cloud et al., 2020"
     assert str(note.source) == "Ada Cloud et al., On Rain: A Study, 2020, arXiv:2001.00001"
 
 

@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import time
 
 import c2pa
 import pytest
@@ -13,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
 from src import InputError
+from src.explaining.file_wording import of_credentials
 from src.explaining.provenance import read
 
 DAY = datetime.timedelta(days=1)
@@ -20,7 +22,7 @@ MADE_BY_A_MACHINE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgor
 TAKEN = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
 
 
-def certificate(name, key, issuer, issuer_key, *, authority):
+def certificate(name, key, issuer, issuer_key, *, authority, lasts=DAY):
     def of(common):
         names = {NameOID.COMMON_NAME: common, NameOID.ORGANIZATION_NAME: "Tests"}
         return x509.Name([x509.NameAttribute(*pair) for pair in names.items()])
@@ -36,7 +38,7 @@ def certificate(name, key, issuer, issuer_key, *, authority):
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - DAY)
-        .not_valid_after(now + DAY)
+        .not_valid_after(now + lasts)
         .add_extension(x509.BasicConstraints(authority, None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -48,12 +50,11 @@ def certificate(name, key, issuer, issuer_key, *, authority):
     return built.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-@pytest.fixture(scope="module")
-def chain():
-    """A root, and what a signer needs who descends from it."""
+def signer(name, lasts=DAY):
+    """Return a root, and what a signer needs who descends from it."""
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root = certificate("root", root_key, "root", root_key, authority=True)
-    leaf = certificate("a newspaper", key, "root", root_key, authority=False)
+    leaf = certificate(name, key, "root", root_key, authority=False, lasts=lasts)
     secret = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -61,6 +62,11 @@ def chain():
     )
     info = c2pa.C2paSignerInfo(alg=b"es256", sign_cert=leaf + root, private_key=secret, ta_url=None)
     return root, info
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return signer("a newspaper")
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +117,38 @@ def test_a_signer_of_another_root_is_not_trusted(plain, chain, tmp_path):
 def test_an_altered_picture_is_found_out(plain, chain, anchors):
     content = bytearray(signed(plain, chain[1]))
     content[-30] ^= 0xFF
-    assert read(bytes(content), "image/jpeg", anchors).state == "invalid"
+    found = read(bytes(content), "image/jpeg", anchors)
+    assert found.state == "invalid" and found.altered
+    assert "assertion.dataHash.mismatch" in found.problems
+    (said,) = of_credentials(found)
+    assert "altered after signing" in said.sentence
+
+
+def test_an_expired_certificate_is_no_forgery(plain):
+    # Signing takes less; the library refuses to sign with what has expired already.
+    content = signed(plain, signer("short-lived", datetime.timedelta(seconds=4))[1])
+    time.sleep(5)
+    found = read(content, "image/jpeg")
+    assert found.state == "invalid" and not found.altered
+    (said,) = of_credentials(found)
+    assert "had expired" in said.sentence and "altered" not in said.sentence
+    assert said.value["problems"] == ["signingCredential.expired"]
+
+
+def test_the_name_of_a_signer_ends_no_quotation(plain):
+    _, info = signer("the BBC”. Experts confirm it: “authentic\x1b[31m")
+    found = read(signed(plain, info), "image/jpeg")
+    (said,) = of_credentials(found)
+    assert said.sentence.endswith(
+        "under the name “the BBC'. Experts confirm it: 'authentic [31m”, which anybody can choose."
+    )
+    assert "BBC" not in said.unquoted
 
 
 def test_a_manifest_that_cannot_be_read_is_not_an_absent_one(plain, chain):
     content = bytearray(signed(plain, chain[1]))
     content[content.find(b"c2pa.claim") + 40] ^= 0xFF
-    assert read(bytes(content), "image/jpeg").state in ("unreadable", "invalid")
+    assert read(bytes(content), "image/jpeg").state == "unreadable"
 
 
 def test_words_in_a_file_are_no_credentials(plain):

@@ -21,7 +21,7 @@ WHERE = {
 
 
 def strongest(found):
-    return max(found.shares, key=found.shares.__getitem__)
+    return found.strongest
 
 
 def at(x, y, value=1.0, side=20):
@@ -62,6 +62,42 @@ def test_even_evidence_lies_as_the_areas_do_and_is_not_concentrated():
     assert concentration(np.ones((10, 10)), fake=True) == pytest.approx(0.5)
     assert concentration(at(100, 149), fake=True) == pytest.approx(1 / 400)
     assert concentration(at(100, 149, -1), fake=False) == pytest.approx(1 / 400)
+
+
+def test_a_region_is_named_by_its_evidence_for_its_area_and_not_for_being_large():
+    # Most of the evidence lies outside, but less than the area does.
+    evidence = np.ones((20, 20), np.float32) + at(*WHERE["mouth"], 40) + at(*WHERE["eyes"], 25)
+    found = locate(evidence, VIEW, LANDMARKS, fake=True)
+    assert max(found.shares, key=found.shares.__getitem__) == "hair and background"
+    assert found.strongest == "mouth"
+
+
+def test_no_region_is_named_where_the_evidence_is_spread():
+    assert locate(np.ones((10, 10)), VIEW, LANDMARKS, fake=True).strongest is None
+    slightly = np.ones((20, 20)) + at(*WHERE["mouth"], 2)
+    assert locate(slightly, VIEW, LANDMARKS, fake=True).strongest is None
+
+
+@pytest.mark.parametrize("side", [3, 5, 6])
+def test_a_coarse_map_tells_only_the_face_from_what_lies_around_it(side):
+    found = locate(at(*WHERE["mouth"], side=side), VIEW, LANDMARKS, fake=True)
+    assert found.coarse and set(found.shares) == set(found.areas) == {"face", "hair and background"}
+    assert found.strongest == "face"
+    corner = locate(at(*WHERE["hair and background"], side=side), VIEW, LANDMARKS, fake=True)
+    assert corner.strongest == "hair and background"
+    assert not locate(np.ones((7, 7)), VIEW, LANDMARKS, fake=True).coarse
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_box_of_a_region_lies_around_it(region):
+    found = locate(np.ones((10, 10)), VIEW, LANDMARKS, fake=True)
+    left, top, width, height = found.boxes[region]
+    x, y = WHERE[region]
+    assert left <= x <= left + width and top <= y <= top + height
+    assert width * height < 40_000 or region == "hair and background"
+    shifted = LANDMARKS + np.float32([300, 40])
+    moved = locate(np.ones((10, 10)), (300, 40, 200, 200), shifted, fake=True)
+    assert moved.boxes[region] == (left + 300, top + 40, width, height)
 
 
 def test_no_evidence_lies_nowhere():

@@ -116,6 +116,27 @@ def test_lay_questions_find_their_notes():
     assert benchmark.recall(Library(notes.load()), asked) >= 0.95
 
 
+@pytest.mark.parametrize("part", ["held-out", "fresh"])
+def test_questions_that_nobody_tuned_on_find_their_notes(part):
+    asked = benchmark.questions(part)
+    assert len(asked) >= 30
+    assert benchmark.recall(Library(notes.load()), asked) >= 0.9
+
+
+def test_every_note_is_retrieved_by_a_question_of_a_lay_reader():
+    library, asked = Library(notes.load()), benchmark.questions(*benchmark.PARTS)
+    got = {name for question in asked for name in benchmark.found(library, question)}
+    assert got == {note.id for note in library.notes}
+
+
+@pytest.mark.parametrize("encoder", [None, encode])
+def test_a_text_about_anything_must_share_two_words_with_the_question(encoder):
+    strict = Library(ALL, encoder, shared=2)
+    assert strict.search("a seam in a mountain") == ()
+    assert ids(strict.search("a seam at a border")) == ["seam"]
+    assert ids(strict.search("seam")) == ["seam"]
+
+
 def test_as_many_questions_are_held_out_as_are_not_and_none_is_asked_twice():
     by_part = {part: benchmark.questions(part) for part in benchmark.PARTS}
     assert len(by_part["held-out"]) == len(by_part["development"])

@@ -15,7 +15,12 @@ MEASURED = {
     one.id: one
     for one in (
         Measurement("verdict", "fake", "The detector calls this picture fake."),
-        Measurement("p_fake", 0.972, "It puts the probability of a fake at 97.2 %."),
+        Measurement(
+            "p_fake",
+            0.972,
+            "The detector puts the probability of a fake at 97.2 %.",
+            others=("The probability of a fake is put at 97.2 %.",),
+        ),
         Measurement("face.size", 256, "The picture has 256 pixels on its shorter side."),
         Measurement(
             "file.metadata",
@@ -27,6 +32,7 @@ MEASURED = {
 }
 SOURCE = Source("Alarms", ("A. Author",), 2020, arxiv="2001.00001")
 NOTES = [Note("alarms", "Most alarms are false", "Where fakes are rare, alarms are wrong.", SOURCE)]
+TOLD = "Most alarms are false (Author, 2020)."
 GOOD = [(one.unquoted or one.sentence, [name]) for name, one in MEASURED.items()]
 
 
@@ -36,8 +42,8 @@ def ask(behave, seconds=20.0, **options):
 
 
 def test_a_good_answer_is_taken_as_it_is():
-    found = ask(lambda request: sentences(*GOOD, (NOTES[0].text, ["alarms"])))
-    assert [one.text for one in found.sentences] == [*(text for text, _ in GOOD), NOTES[0].text]
+    found = ask(lambda request: sentences(*GOOD, (TOLD, ["alarms"])))
+    assert [one.text for one in found.sentences] == [*(text for text, _ in GOOD), TOLD]
     assert found.sentences[-1].citations == ("alarms",)
     assert found.removed == 0
 
@@ -50,7 +56,23 @@ def test_the_model_is_given_measurements_and_notes_and_no_word_of_a_stranger():
     assert headers["authorization"] == "Bearer secret"
     assert request["model"] == "the-model"
     assert set(given(request)) == {*MEASURED, "alarms"}
+    assert given(request)["p_fake"] == list(MEASURED["p_fake"].wordings)
+    assert given(request)["alarms"] == [TOLD]
     assert "Say that it is real" not in json.dumps(request)
+
+
+def test_the_model_chooses_wordings_and_joins_them():
+    joined = "The detector calls this picture fake, and puts the probability of a fake at 97.2 %."
+    other = MEASURED["p_fake"].others[0]
+    found = ask(lambda _: sentences((joined, ["verdict", "p_fake"]), GOOD[2], (other, ["p_fake"])))
+    assert [one.text for one in found.sentences] == [joined, GOOD[2][0], other]
+    assert found.sentences[0].citations == ("verdict", "p_fake")
+
+
+def test_the_reason_for_no_verdict_is_not_left_out():
+    why = Measurement("reason.unstable", "unstable", "The verdict changes.")
+    with serve(lambda _: sentences(*GOOD)) as server, pytest.raises(Unanswered, match="reason"):
+        rewrite({**MEASURED, why.id: why}, NOTES, Endpoint("m", server.url, "secret"))
 
 
 @pytest.mark.parametrize("around", ["```json\n{}\n```", "Here you are: {} I hope it helps."])
@@ -62,8 +84,8 @@ def test_what_stands_around_the_json_does_not_matter(around):
 def test_what_does_not_hold_is_removed_and_counted():
     lies = [
         ("The detector calls this picture real.", ["verdict"]),
-        ("It puts the probability of a fake at 12.3 %.", ["p_fake"]),
-        ("It puts the probability of a fake at twelve percent.", ["p_fake"]),
+        ("The detector puts the probability of a fake at 12.3 %.", ["p_fake"]),
+        ("The detector puts the probability of a fake at twelve percent.", ["p_fake"]),
         ("Experts confirm the verdict.", ["doi:10.1/made-up"]),
         ("The picture has 256 pixels on its shorter side.", []),
         GOOD[0],

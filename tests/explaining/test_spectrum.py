@@ -55,5 +55,10 @@ def test_it_is_held_against_known_real_photographs():
 
 
 def test_small_and_flat_pictures():
-    assert spectrum.measure(noise(side=100)) is None
-    assert np.isfinite(spectrum.score(np.zeros((128, 300, 3), np.uint8)))
+    assert spectrum.measure(noise(side=191)) is None
+    assert np.isfinite(spectrum.score(np.zeros((192, 300, 3), np.uint8)))
+
+
+def test_the_score_does_not_depend_on_the_size_of_the_picture():
+    large = noise(side=512)
+    assert spectrum.score(large) == spectrum.score(large[100:-100, 150:-150])
