@@ -61,7 +61,7 @@ class Track(BaseModel):
 
     id: int = Field(ge=1, description="In order of appearance.")
     verdict: Word
-    p_fake: float = Field(ge=0, le=1, description="By the mean logit, calibrated on stills.")
+    p_fake: float = Field(ge=0, le=1, description="Calibrated as `calibration` of the clip says.")
     reasons: list[str] = Field(description="Codes; `GET /` has their sentences.")
     moments: list[Moment] = Field(description="What carries it.")
     frames: list[Sighting]
