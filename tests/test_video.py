@@ -12,8 +12,10 @@ import pytest
 
 from src import video
 from src.data import footage
+from src.data.sampling import Sampling
 from src.detector import bundle, load, network
 from src.detector.calibration import calibrate
+from src.detector.persons import Sighting, Track
 
 SCHEMA = json.loads((Path(video.__file__).parent / "clip.schema.json").read_text())
 WRITTEN = {"clip.json", "clip.png", "clip.mp4", "clip.webm"}
@@ -64,6 +66,8 @@ def test_one_person_is_one_track_who_leaves_and_comes_back_too(judged):
     times = np.array([one.time for one in returning.sightings])
     assert len(times[times < 1.6]) == 3 and len(times[times > 4.2]) == 3
     assert len(times) == 6
+    assert judged.stretches(returning) == [(times[0], times[2]), (times[3], times[5])]
+    assert judged.stretches(staying) == [(staying.sightings[0].time, staying.sightings[-1].time)]
     lefts = [one.box[0] for one in staying.sightings]
     assert lefts == sorted(lefts) and lefts[-1] > lefts[0] + 80
     assert staying.sightings[-1].box[2] > 1.15 * staying.sightings[0].box[2]
@@ -81,7 +85,9 @@ def test_the_files_say_what_was_judged(judge, judged, clip, tmp_path):
     assert (said["verdict"], said["reasons"]) == ("fake", [])
     assert len(said["tracks"]) == 2
     for track, known in zip(said["tracks"], judged.tracks, strict=True):
-        assert set(track) == {"id", "verdict", "p_fake", "reasons", "moments", "frames"}
+        assert set(track) == {
+            *("id", "verdict", "p_fake", "reasons", "stretches", "moments", "frames")
+        }
         assert track["verdict"] == "fake" and track["p_fake"] == pytest.approx(known.p_fake)
         assert sum(moment["share"] for moment in track["moments"]) >= 0.5
         for frame, one in zip(track["frames"], known.sightings, strict=True):
@@ -123,6 +129,30 @@ def test_a_short_scene_is_not_passed_over_where_scenes_are_sampled(judge, tmp_pa
         )
         tracks = json.loads(result.stdout)["tracks"]
         assert [len(track["frames"]) for track in tracks] == frames
+
+
+def test_who_is_there_all_of_a_long_scene_is_so_where_scenes_are_sampled():
+    """Ten scenes, of 51 s and nine of 1 s: the long one has a frame each ten seconds."""
+    changes = np.zeros(1500, np.float32)
+    changes[[25 * (51 + scene) for scene in range(9)]] = 0.5
+    survey = footage.Survey(np.arange(1500) / 25, changes)
+    looked = survey.times[Sampling("scene").choose(survey)]
+    box, heat = (0.0, 0.0, 9.0, 9.0), np.ones((2, 2), np.float32)
+
+    def track(number, times):
+        return Track(number, "fake", 0.9, 1.0, (), (), tuple(
+            Sighting(float(time), box, box, 0.9, 1.0, heat) for time in times
+        ))  # fmt: skip
+
+    there, brief = track(1, looked[looked < 51]), track(2, looked[(looked > 51) & (looked < 52)])
+    clip = video.Clip("a", "", "fake", (), "", survey, tuple(looked), (there, brief))
+    assert len(there.sightings) < 20 < len(looked)
+    assert len(clip.stretches(there)) == 1
+    ids = {
+        round(time, 1): [one.id for one, _ in clip.shown(time)] for time in np.arange(0, 60, 0.5)
+    }
+    # Nobody stays longer than a short scene because another one is long.
+    assert ids == {time: [1] if time < 51 else [2] if time < 52 else [] for time in ids}
 
 
 def test_without_a_face_there_are_no_tracks(judge, tmp_path):

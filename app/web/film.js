@@ -95,7 +95,7 @@ function timeline(say, track, answer, known) {
     const [left, right] = [x(start) - EDGE, x(end) + EDGE];
     drawing.append(shape("rect", { class: "moment", x: left, width: right - left, y: HIGH - EDGE / 2, height: EDGE / 2 }));
   }
-  for (const run of runs(track.frames, answer.gap)) {
+  for (const run of runs(track)) {
     const points = run.map(({ time, p_fake }) => `${x(time)},${y(p_fake)}`).join(" ");
     drawing.append(shape("polyline", { points }));
   }
@@ -112,14 +112,9 @@ function timeline(say, track, answer, known) {
   return make("div", { className: "timeline", role: "img", ariaLabel: label }, sides, drawing, ends);
 }
 
-// Frames that follow each other; a person who was not seen for longer than `gap` was away.
-export function runs(frames, gap) {
-  const found = [];
-  frames.forEach((frame, i) => {
-    if (!i || frame.time - frames[i - 1].time > gap) found.push([]);
-    found.at(-1).push(frame);
-  });
-  return found;
+// The frames of each stretch in which the person was there.
+export function runs({ frames, stretches }) {
+  return stretches.map(({ start, end }) => frames.filter(({ time }) => time >= start && time <= end));
 }
 
 function shape(tag, attributes) {

@@ -158,8 +158,9 @@ def test_rates_of_stills_are_told_of_a_video_only_where_it_was_judged_by_them(ca
     }
     frames = [{"time": time, "p_fake": 0.9} for time in (0.5, 1.0)]
     track = {"id": 1, "verdict": "fake", "p_fake": 0.9, "reasons": [], "moments": []}
+    track["stretches"] = [{"start": 0.5, "end": 1.0}]
     answer = {
-        **{"verdict": "fake", "reasons": [], "calibration": calibrated, "duration": 2, "gap": 1},
+        **{"verdict": "fake", "reasons": [], "calibration": calibrated, "duration": 2},
         **{"sampled": 4, "frames": 50, "tracks": [{**track, "frames": frames}]},
     }
     program = f"""
