@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 # More persons than that would be too small to see: the longest seen are shown.
 MOST = 8
-# What a moment is wider than its frames, so that one of a single frame is seen; of the duration.
+# Seconds that are shown at least.
+SHORTEST = 1.0
+# What a moment is wider than its frames, so that one of a single frame is seen; of what is shown.
 MARGIN = 0.005
 
 
@@ -92,6 +94,8 @@ def timeline(lines: Sequence[Line], duration: float) -> Figure:
         lines: the persons; of many, the longest seen are shown. Without any it says so.
         duration: of the video in seconds.
     """
+    # A film of one frame lasts no time at all.
+    shown = max(duration, SHORTEST)
     chosen = sorted(sorted(lines, key=lambda line: -len(line.times))[:MOST], key=lines.index)
     drawn = figure(7.0, 1.1 + 1.5 * max(1, len(chosen)))
     rows = drawn.subplots(max(1, len(chosen)), sharex=True, squeeze=False)[:, 0]
@@ -101,9 +105,12 @@ def timeline(lines: Sequence[Line], duration: float) -> Figure:
     for axes, line in zip_longest(rows, chosen):
         title = ""
         if line is not None:
-            _draw_person(axes, line, duration)
+            _draw_person(axes, line, MARGIN * shown)
             title = f"{line.name}: {line.word}, p_fake {line.p_fake:.3f}"
-        axes.set(xlim=(0, max(duration, 1e-3)), ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
+            if line.moments:
+                answer = "fake" if line.p_fake >= 0.5 else "real"
+                title += f"; shaded: half of what speaks for {answer}"
+        axes.set(xlim=(0, shown), ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
         plain(axes, title, "Time (s)" if axes is rows[-1] else "", "p_fake")
     if len(chosen) < len(lines):
         drawn.supxlabel(
@@ -112,8 +119,8 @@ def timeline(lines: Sequence[Line], duration: float) -> Figure:
     return drawn
 
 
-def _draw_person(axes: Axes, line: Line, duration: float) -> None:
-    colour, margin = VERDICTS[line.word], MARGIN * duration
+def _draw_person(axes: Axes, line: Line, margin: float) -> None:
+    colour = VERDICTS[line.word]
     axes.axhline(0.5, color=FAINT, lw=0.8, ls=":")
     for start, end in line.moments:
         axes.axvspan(start - margin, end + margin, color=colour, alpha=0.18, lw=0)
