@@ -235,9 +235,11 @@ def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> N
 
     def marks(time: float) -> Iterator[film.Mark]:
         for track, shown in clip.shown(time):
-            text = f"{track.id}: {track.verdict} {shown.p_fake:.2f}"
+            text = f"{track.id}: {track.verdict} {track.p_fake:.2f}"
+            answer = "fake" if track.p_fake >= 0.5 else "real"
+            note = f"frame {shown.p_fake:.2f}, evidence for {answer}"
             heat = track.heat(shown) / highest
-            yield film.Mark(shown.box, shown.region, heat, text, track.verdict)
+            yield film.Mark(shown.box, shown.region, heat, text, note, track.verdict)
 
     def painted(step: Callable[[], None]) -> Generator[tuple[float, np.ndarray], None, None]:
         for number, image in footage.read(Path(clip.path), range(len(found.times))):

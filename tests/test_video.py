@@ -16,6 +16,7 @@ from src.data.sampling import Sampling
 from src.detector import bundle, load, network
 from src.detector.calibration import calibrate
 from src.detector.persons import Sighting, Track
+from src.report import film
 
 SCHEMA = json.loads((Path(video.__file__).parent / "clip.schema.json").read_text())
 WRITTEN = {"clip.json", "clip.png", "clip.mp4", "clip.webm"}
@@ -109,6 +110,27 @@ def test_the_annotated_video_shows_the_boxes_at_their_times(judge, clip, tmp_pat
             assert changed[20:150, 10:200].max() > 60
             # The second person is there at first, and away in the middle.
             assert (changed[20:130, 290:].max() > 60) == (number == 1)
+
+
+def test_the_heat_in_the_film_is_that_of_the_answer_and_the_film_says_of_which(
+    tmp_path, monkeypatch
+):
+    path = films.write(tmp_path / "clip.mp4", [films.composed()] * 5, rate=5)
+    survey, whole = footage.survey(path), (20.0, 40.0, 200.0, 160.0)
+    evidence = np.float32([[2, 0, -1]] * 3)
+    seen = Sighting(0.4, (60.0, 60.0, 80.0, 80.0), whole, 0.3, -0.8, evidence)
+    marks: list[film.Mark] = []
+    monkeypatch.setattr(film, "paint", lambda image, found: marks.extend(found) or image)
+    for p_fake, answer, heat in ((0.9, "fake", [1, 0, 0]), (0.1, "real", [0, 0, 1])):
+        track = Track(7, "inconclusive", p_fake, 1.0, (), (), (seen,))
+        clip = video.Clip(str(path), "", "fake", (), "", survey, (0.4,), (track,))
+        marks.clear()
+        video.annotate(clip, [tmp_path / "out.mp4"])
+        assert len(marks) == 5
+        for mark in marks:
+            np.testing.assert_array_equal(mark.heat, [heat] * 3)
+            assert mark.text == f"7: inconclusive {p_fake:.2f}"
+            assert mark.note == f"frame 0.30, evidence for {answer}"
 
 
 def test_json_on_stdout_is_the_file(judge, clip, tmp_path):
