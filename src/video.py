@@ -256,8 +256,11 @@ def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = F
     """Return the files that are written for a video, named after it.
 
     Raises:
-        InputError: one of them exists and `overwrite` is false, or is the video itself.
+        InputError: one of them exists and `overwrite` is false, or is the video itself; or
+            `output` is no folder.
     """
+    if output.exists() and not output.is_dir():
+        raise InputError(f"--output {output}: a folder was expected, but this is a file")
     suffixes = (".json", ".png", *(film.CODECS if annotated else ()))
     found = [output / f"{path.stem}{suffix}" for suffix in suffixes]
     for place in found:
@@ -281,7 +284,11 @@ def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = F
 @options.batch_size
 @options.engine
 @options.precision
-@click.option("--no-annotate", is_flag=True, help="Write no video, which takes longest.")
+@click.option(
+    "--no-annotate",
+    is_flag=True,
+    help="Leave the annotated videos out: most of the time goes into them.",
+)
 @options.overwrite("Replace existing files.")
 @options.as_json("The same JSON on stdout.")
 def command(
@@ -321,9 +328,13 @@ def _lines(clip: Clip) -> Iterator[str]:
         carried = ", ".join(f"{one.start:.1f}-{one.end:.1f} s" for one in track.moments)
         yield (
             f"  {track.verdict:<11} {track.p_fake:.3f}  person {track.id}: "
-            f"{len(track.sightings)} frames, {first:.1f}-{last:.1f} s"
+            f"{_counted(len(track.sightings))}, {first:.1f}-{last:.1f} s"
             + (f"; carried by {carried}" if carried else "")
         )
+
+
+def _counted(frames: int) -> str:
+    return f"{frames} frame{'' if frames == 1 else 's'}"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from src import video
+from src import InputError, video
 from src.data import footage
 from src.data.sampling import Sampling
 from src.detector import bundle, load, network
@@ -138,6 +138,8 @@ def test_json_on_stdout_is_the_file(judge, clip, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"clip.json", "clip.png"}
     assert json.loads(result.stdout) == json.loads((tmp_path / "out" / "clip.json").read_text())
     assert json.loads(result.stdout)["sampled"] == 2
+    once = judge(clip, "--no-annotate", "--frames", 1, "--overwrite")
+    assert "person 1: 1 frame, " in once.stdout
 
 
 def test_a_short_scene_is_not_passed_over_where_scenes_are_sampled(judge, tmp_path):
@@ -204,6 +206,12 @@ def test_nothing_is_overwritten_unasked(judge, clip, tmp_path):
     assert refused.exit_code == 2 and "--overwrite" in refused.stderr
     assert (tmp_path / "out" / "clip.json").read_bytes() == before
     assert judge(clip, "--no-annotate", "--frames", 2, "--overwrite").exit_code == 0
+
+
+def test_an_output_that_is_a_file_is_told_before_anything_is_judged(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(InputError, match="a folder was expected, but this is a file"):
+        video.places(Path("clip.mp4"), tmp_path / "out", overwrite=True)
 
 
 def test_the_video_itself_is_never_replaced(judge, clip):

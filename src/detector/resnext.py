@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "resnext50"
+IMAGE_SIZE = 224  # of the paper, and of torchvision's weights
 GROUPS, WIDTH = 32, 4
 BLOCKS = (3, 4, 6, 3)
 EXPANSION = 4

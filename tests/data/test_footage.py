@@ -72,7 +72,8 @@ def test_a_film_whose_index_was_cut_off_says_so(tmp_path):
         with pytest.raises(footage.VideoError, match=r"a\.mp4: cut off: its index"):
             attempt(path)
     path = films.write(tmp_path / "b.mp4", coded(9))
-    path.write_bytes(path.read_bytes().replace(b"mp4v", b"none").replace(b"vide", b"none"))
+    path.write_bytes(path.read_bytes().replace(b"vide", b"soun"))
+    # An .mp4 with sound alone.
     with pytest.raises(footage.VideoError, match=r"b\.mp4: damaged, without a picture"):
         footage.survey(path)
 
