@@ -153,7 +153,9 @@ def test_the_exported_file_runs_and_agrees(model, tmp_path, format):
     if format == "onnx":
         session = runtime.InferenceSession(path)
         names = [one.name for one in session.get_outputs()]
-        found = dict(zip(names, session.run(None, {session.get_inputs()[0].name: image})))
+        found = dict(
+            zip(names, session.run(None, {session.get_inputs()[0].name: image}), strict=True)
+        )
     else:
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
         said = runtime.Core().compile_model(path, "CPU", exact)(image)
