@@ -24,7 +24,7 @@ MAX_BYTES = 2 * 2**30
 # What the row of pickles begins with.
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
-_TYPES = {
+_TYPES: dict[str, np.dtype] = {
     "DoubleStorage": np.dtype("<f8"),
     "FloatStorage": np.dtype("<f4"),
     "HalfStorage": np.dtype("<f2"),
@@ -42,7 +42,7 @@ class _Storage(NamedTuple):
 
     key: str
     kind: str  # of `_TYPES`
-    count: int
+    length: int
 
     @property
     def dtype(self) -> np.dtype:
@@ -136,8 +136,8 @@ def _read_row(file: IO[bytes]) -> dict[str, np.ndarray]:
     for key in _Reader(file).load():
         storage = storages[key]
         (count,) = struct.unpack("<q", file.read(8))
-        if count != storage.count:
-            raise ValueError(f"storage {key} has {count} numbers where {storage.count} belong")
+        if count != storage.length:
+            raise ValueError(f"storage {key} has {count} numbers where {storage.length} belong")
         contents[key] = file.read(count * storage.dtype.itemsize)
     return _arrays(views, lambda storage: contents[storage.key])
 
@@ -161,7 +161,7 @@ class _Reader(pickle.Unpickler):
         storage = _Storage(str(key), numbers, int(count))
         if (
             not storage.key.isalnum()
-            or not 0 <= storage.count * storage.dtype.itemsize <= MAX_BYTES
+            or not 0 <= storage.length * storage.dtype.itemsize <= MAX_BYTES
         ):
             raise pickle.UnpicklingError(f"a storage {key!r} of {count} numbers is not allowed")
         return storage
@@ -209,7 +209,7 @@ def _arrays(
         if storage not in contents:
             contents[storage] = content_of(storage)
         content = contents[storage]
-        if len(content) != storage.count * storage.dtype.itemsize:
+        if len(content) != storage.length * storage.dtype.itemsize:
             raise ValueError(f"{name} has {len(content)} bytes, which are not its numbers")
         arrays[name] = view.array(content)
     return arrays

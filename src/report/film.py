@@ -54,7 +54,7 @@ def paint(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
         # No more of the frame than they cover: a whole one takes long.
         left, top, right, bottom = _around([box for _, box in group])
         part = painted[top:bottom, left:right]
-        moved = [(heat, (x - left, y - top, *size)) for heat, (x, y, *size) in group]
+        moved = [(heat, (x - left, y - top, w, h)) for heat, (x, y, w, h) in group]
         part[:] = blend(part, moved, outlined=False)
     for mark in marks:
         _outline(painted, mark)

@@ -200,7 +200,7 @@ def test_what_is_no_such_file_is_told(tmp_path, content):
 @pytest.mark.slow
 @pytest.mark.parametrize("zipped", [True, False])
 def test_files_of_pytorch_itself(tmp_path, zipped):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="pip install torch to read files of its own")
     state = OrderedDict(
         whole=torch.randn(3, 4),
         turned=torch.randn(4, 6)[:, ::2].t(),
