@@ -18,13 +18,13 @@ EXAMPLE: dict[str, Any] = {
     "duration": 1.0,
     "sampled": 2,
     "frames": 25,
-    "gap": 1.25,
     "tracks": [
         {
             "id": 1,
             "verdict": "fake",
             "p_fake": 0.973,
             "reasons": [],
+            "stretches": [{"start": 0.24, "end": 0.72}],
             "moments": [{"start": 0.24, "end": 0.24, "share": 0.52}],
             "frames": [
                 {"time": 0.24, "box": [61.0, 40.0, 128.0, 163.0], "p_fake": 0.981},
@@ -37,11 +37,16 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class Moment(BaseModel):
-    """A stretch of time that speaks strongly for the likelier answer."""
+class Stretch(BaseModel):
+    """A time in which a person was there."""
 
     start: float = Field(description="Of its first frame, in seconds.")
     end: float = Field(description="Of its last frame, in seconds.")
+
+
+class Moment(Stretch):
+    """A stretch of time that speaks strongly for the likelier answer."""
+
     share: float = Field(gt=0, le=1, description="Of all that speaks for that answer.")
 
 
@@ -61,8 +66,12 @@ class Track(BaseModel):
 
     id: int = Field(ge=1, description="In order of appearance.")
     verdict: Word
-    p_fake: float = Field(ge=0, le=1, description="By the mean logit, calibrated on stills.")
+    p_fake: float = Field(ge=0, le=1, description="Calibrated as `calibration` of the clip says.")
     reasons: list[str] = Field(description="Codes; `GET /` has their sentences.")
+    stretches: list[Stretch] = Field(
+        description="From when to when the person was there, by the frames that were looked at; "
+        "whoever is missing in one of them still is."
+    )
     moments: list[Moment] = Field(description="What carries it.")
     frames: list[Sighting]
 
@@ -80,9 +89,6 @@ class Clip(BaseModel):
     duration: float = Field(ge=0, description="In seconds.")
     sampled: int = Field(ge=1, description="Frames that were looked at.")
     frames: int = Field(ge=1, description="Frames that there are.")
-    gap: float = Field(
-        ge=0, description="In seconds; a person who was not seen for longer was away."
-    )
     tracks: list[Track] = Field(description="One a person; empty where no face was found.")
     model: Model
     milliseconds: float = Field(ge=0, description="From the end of the upload to the answer.")

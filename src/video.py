@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +22,7 @@ from src.data import footage, sampling
 from src.data.sampling import PER_SECOND, Sampling
 from src.detector import load, persons, verdict
 from src.detector.exports import sha256
-from src.detector.persons import Track
+from src.detector.persons import Sighting, Track
 from src.detector.watching import frames_of, watch
 from src.files import refuse_existing, write_text
 from src.report import film, plots
@@ -50,13 +53,56 @@ class Clip:
     reasons: tuple[str, ...]
     calibration: str  # what the error rates rest on, a sentence
     survey: footage.Survey  # when its frames are shown
-    sampled: int  # how many of them were looked at
+    looked: tuple[float, ...]  # when those are shown that were looked at, rising
     tracks: tuple[Track, ...]  # one a person, in order of appearance; empty where no face was found
 
     @property
-    def gap(self) -> float:
-        """Seconds; a person who was not seen for longer was away."""
-        return MISSED * self.survey.duration / self.sampled
+    def sampled(self) -> int:
+        """How many frames were looked at."""
+        return len(self.looked)
+
+    def shown(self, time: float) -> Iterator[tuple[Track, Sighting]]:
+        """Yield who is there at a time in seconds, and where; see `Track.at`.
+
+        Nobody goes on into a scene in which they were not seen.
+        """
+        scene = self._scene(time)
+        for parts in self._by_scene:
+            if (part := parts.get(scene)) and (found := part.at(time, self._gap(time))):
+                yield part, found
+
+    @cached_property
+    def _by_scene(self) -> list[dict[int, Track]]:
+        """The tracks, each cut into those of the scenes."""
+        parts = [groupby(one.sightings, lambda seen: self._scene(seen.time)) for one in self.tracks]
+        return [
+            {scene: replace(track, sightings=tuple(seen)) for scene, seen in found}
+            for track, found in zip(self.tracks, parts, strict=True)
+        ]
+
+    @cached_property
+    def _cuts(self) -> list[float]:
+        return self.survey.times[self.survey.cuts].tolist()
+
+    def _scene(self, time: float) -> int:
+        return bisect_right(self._cuts, time)
+
+    def _gap(self, time: float) -> float:
+        """Return the seconds after which who was not seen was away, at some time.
+
+        Where scenes are sampled, the steps from frame to frame are longer in a long one.
+        """
+        if len(self.looked) == 1:
+            return MISSED * self.survey.duration
+        after = min(max(1, bisect_right(self.looked, time)), len(self.looked) - 1)
+        return MISSED * (self.looked[after] - self.looked[after - 1])
+
+    def stretches(self, track: Track) -> list[tuple[float, float]]:
+        """Return from when to when a person was there, in seconds, each to the last frame."""
+        times = np.array([one.time for one in track.sightings])
+        steps = np.diff(np.searchsorted(self.looked, times))
+        parts = np.split(times, np.flatnonzero(steps > MISSED) + 1)
+        return [(float(part[0]), float(part[-1])) for part in parts]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for JSON."""
@@ -69,17 +115,17 @@ class Clip:
             "duration": round(self.survey.duration, 3),
             "sampled": self.sampled,
             "frames": len(self.survey.times),
-            "gap": round(self.gap, 3),
-            "tracks": [_track(track) for track in self.tracks],
+            "tracks": [_track(track, self.stretches(track)) for track in self.tracks],
         }
 
 
-def _track(track: Track) -> dict[str, Any]:
+def _track(track: Track, stretches: Sequence[tuple[float, float]]) -> dict[str, Any]:
     return {
         "id": track.id,
         "verdict": track.verdict,
         "p_fake": track.p_fake,
         "reasons": list(track.reasons),
+        "stretches": [{"start": round(start, 3), "end": round(end, 3)} for start, end in stretches],
         "moments": [
             {"start": round(one.start, 3), "end": round(one.end, 3), "share": one.share}
             for one in track.moments
@@ -145,7 +191,7 @@ def judge(
         reasons=decided.reasons,
         calibration=_rests_on(detector, sampled),
         survey=found,
-        sampled=len(chosen),
+        looked=tuple(found.times[list(chosen)].tolist()),
         tracks=tuple(tracks),
     )
 
@@ -167,11 +213,12 @@ def timeline(clip: Clip) -> Figure:
             track.p_fake,
             [one.time for one in track.sightings],
             [one.p_fake for one in track.sightings],
+            clip.stretches(track),
             [(one.start, one.end) for one in track.moments],
         )
         for track in clip.tracks
     ]
-    return plots.timeline(lines, clip.survey.duration, clip.gap)
+    return plots.timeline(lines, clip.survey.duration)
 
 
 def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> None:
@@ -187,11 +234,12 @@ def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> N
     highest = max(heats, default=0.0) or 1.0
 
     def marks(time: float) -> Iterator[film.Mark]:
-        for track in clip.tracks:
-            if (shown := track.at(time, clip.gap)) is not None:
-                text = f"{track.id}: {track.verdict} {shown.p_fake:.2f}"
-                heat = track.heat(shown) / highest
-                yield film.Mark(shown.box, shown.region, heat, text, track.verdict)
+        for track, shown in clip.shown(time):
+            text = f"{track.id}: {track.verdict} {track.p_fake:.2f}"
+            answer = "fake" if track.p_fake >= 0.5 else "real"
+            note = f"frame {shown.p_fake:.2f}, evidence for {answer}"
+            heat = track.heat(shown) / highest
+            yield film.Mark(shown.box, shown.region, heat, text, note, track.verdict)
 
     def painted(step: Callable[[], None]) -> Generator[tuple[float, np.ndarray], None, None]:
         for number, image in footage.read(Path(clip.path), range(len(found.times))):
@@ -208,8 +256,11 @@ def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = F
     """Return the files that are written for a video, named after it.
 
     Raises:
-        InputError: one of them exists and `overwrite` is false, or is the video itself.
+        InputError: one of them exists and `overwrite` is false, or is the video itself; or
+            `output` is no folder.
     """
+    if output.exists() and not output.is_dir():
+        raise InputError(f"--output {output}: a folder was expected, but this is a file")
     suffixes = (".json", ".png", *(film.CODECS if annotated else ()))
     found = [output / f"{path.stem}{suffix}" for suffix in suffixes]
     for place in found:
@@ -233,7 +284,11 @@ def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = F
 @options.batch_size
 @options.engine
 @options.precision
-@click.option("--no-annotate", is_flag=True, help="Write no video, which takes longest.")
+@click.option(
+    "--no-annotate",
+    is_flag=True,
+    help="Leave the annotated videos out: most of the time goes into them.",
+)
 @options.overwrite("Replace existing files.")
 @options.as_json("The same JSON on stdout.")
 def command(
@@ -273,9 +328,13 @@ def _lines(clip: Clip) -> Iterator[str]:
         carried = ", ".join(f"{one.start:.1f}-{one.end:.1f} s" for one in track.moments)
         yield (
             f"  {track.verdict:<11} {track.p_fake:.3f}  person {track.id}: "
-            f"{len(track.sightings)} frames, {first:.1f}-{last:.1f} s"
+            f"{_counted(len(track.sightings))}, {first:.1f}-{last:.1f} s"
             + (f"; carried by {carried}" if carried else "")
         )
+
+
+def _counted(frames: int) -> str:
+    return f"{frames} frame{'' if frames == 1 else 's'}"
 
 
 if __name__ == "__main__":

@@ -10,10 +10,13 @@ import jsonschema
 import numpy as np
 import pytest
 
-from src import video
+from src import InputError, video
 from src.data import footage
+from src.data.sampling import Sampling
 from src.detector import bundle, load, network
 from src.detector.calibration import calibrate
+from src.detector.persons import Sighting, Track
+from src.report import film
 
 SCHEMA = json.loads((Path(video.__file__).parent / "clip.schema.json").read_text())
 WRITTEN = {"clip.json", "clip.png", "clip.mp4", "clip.webm"}
@@ -64,6 +67,8 @@ def test_one_person_is_one_track_who_leaves_and_comes_back_too(judged):
     times = np.array([one.time for one in returning.sightings])
     assert len(times[times < 1.6]) == 3 and len(times[times > 4.2]) == 3
     assert len(times) == 6
+    assert judged.stretches(returning) == [(times[0], times[2]), (times[3], times[5])]
+    assert judged.stretches(staying) == [(staying.sightings[0].time, staying.sightings[-1].time)]
     lefts = [one.box[0] for one in staying.sightings]
     assert lefts == sorted(lefts) and lefts[-1] > lefts[0] + 80
     assert staying.sightings[-1].box[2] > 1.15 * staying.sightings[0].box[2]
@@ -81,7 +86,9 @@ def test_the_files_say_what_was_judged(judge, judged, clip, tmp_path):
     assert (said["verdict"], said["reasons"]) == ("fake", [])
     assert len(said["tracks"]) == 2
     for track, known in zip(said["tracks"], judged.tracks, strict=True):
-        assert set(track) == {"id", "verdict", "p_fake", "reasons", "moments", "frames"}
+        assert set(track) == {
+            *("id", "verdict", "p_fake", "reasons", "stretches", "moments", "frames")
+        }
         assert track["verdict"] == "fake" and track["p_fake"] == pytest.approx(known.p_fake)
         assert sum(moment["share"] for moment in track["moments"]) >= 0.5
         for frame, one in zip(track["frames"], known.sightings, strict=True):
@@ -105,11 +112,34 @@ def test_the_annotated_video_shows_the_boxes_at_their_times(judge, clip, tmp_pat
             assert (changed[20:130, 290:].max() > 60) == (number == 1)
 
 
+def test_the_heat_in_the_film_is_that_of_the_answer_and_the_film_says_of_which(
+    tmp_path, monkeypatch
+):
+    path = films.write(tmp_path / "clip.mp4", [films.composed()] * 5, rate=5)
+    survey, whole = footage.survey(path), (20.0, 40.0, 200.0, 160.0)
+    evidence = np.float32([[2, 0, -1]] * 3)
+    seen = Sighting(0.4, (60.0, 60.0, 80.0, 80.0), whole, 0.3, -0.8, evidence)
+    marks: list[film.Mark] = []
+    monkeypatch.setattr(film, "paint", lambda image, found: marks.extend(found) or image)
+    for p_fake, answer, heat in ((0.9, "fake", [1, 0, 0]), (0.1, "real", [0, 0, 1])):
+        track = Track(7, "inconclusive", p_fake, 1.0, (), (), (seen,))
+        clip = video.Clip(str(path), "", "fake", (), "", survey, (0.4,), (track,))
+        marks.clear()
+        video.annotate(clip, [tmp_path / "out.mp4"])
+        assert len(marks) == 5
+        for mark in marks:
+            np.testing.assert_array_equal(mark.heat, [heat] * 3)
+            assert mark.text == f"7: inconclusive {p_fake:.2f}"
+            assert mark.note == f"frame 0.30, evidence for {answer}"
+
+
 def test_json_on_stdout_is_the_file(judge, clip, tmp_path):
     result = judge(clip, "--json", "--no-annotate", "--frames", 2)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"clip.json", "clip.png"}
     assert json.loads(result.stdout) == json.loads((tmp_path / "out" / "clip.json").read_text())
     assert json.loads(result.stdout)["sampled"] == 2
+    once = judge(clip, "--no-annotate", "--frames", 1, "--overwrite")
+    assert "person 1: 1 frame, " in once.stdout
 
 
 def test_a_short_scene_is_not_passed_over_where_scenes_are_sampled(judge, tmp_path):
@@ -123,6 +153,30 @@ def test_a_short_scene_is_not_passed_over_where_scenes_are_sampled(judge, tmp_pa
         )
         tracks = json.loads(result.stdout)["tracks"]
         assert [len(track["frames"]) for track in tracks] == frames
+
+
+def test_who_is_there_all_of_a_long_scene_is_so_where_scenes_are_sampled():
+    """Ten scenes, of 51 s and nine of 1 s: the long one has a frame each ten seconds."""
+    changes = np.zeros(1500, np.float32)
+    changes[[25 * (51 + scene) for scene in range(9)]] = 0.5
+    survey = footage.Survey(np.arange(1500) / 25, changes)
+    looked = survey.times[Sampling("scene").choose(survey)]
+    box, heat = (0.0, 0.0, 9.0, 9.0), np.ones((2, 2), np.float32)
+
+    def track(number, times):
+        return Track(number, "fake", 0.9, 1.0, (), (), tuple(
+            Sighting(float(time), box, box, 0.9, 1.0, heat) for time in times
+        ))  # fmt: skip
+
+    there, brief = track(1, looked[looked < 51]), track(2, looked[(looked > 51) & (looked < 52)])
+    clip = video.Clip("a", "", "fake", (), "", survey, tuple(looked), (there, brief))
+    assert len(there.sightings) < 20 < len(looked)
+    assert len(clip.stretches(there)) == 1
+    ids = {
+        round(time, 1): [one.id for one, _ in clip.shown(time)] for time in np.arange(0, 60, 0.5)
+    }
+    # Nobody stays longer than a short scene because another one is long.
+    assert ids == {time: [1] if time < 51 else [2] if time < 52 else [] for time in ids}
 
 
 def test_without_a_face_there_are_no_tracks(judge, tmp_path):
@@ -152,6 +206,12 @@ def test_nothing_is_overwritten_unasked(judge, clip, tmp_path):
     assert refused.exit_code == 2 and "--overwrite" in refused.stderr
     assert (tmp_path / "out" / "clip.json").read_bytes() == before
     assert judge(clip, "--no-annotate", "--frames", 2, "--overwrite").exit_code == 0
+
+
+def test_an_output_that_is_a_file_is_told_before_anything_is_judged(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(InputError, match="a folder was expected, but this is a file"):
+        video.places(Path("clip.mp4"), tmp_path / "out", overwrite=True)
 
 
 def test_the_video_itself_is_never_replaced(judge, clip):

@@ -2,6 +2,9 @@
 
 import { make, rates, reason } from "./card.js";
 
+// What the service says of a detector that only stills calibrated; else the rates and shades of
+// stills mean nothing for a person in a video.
+const ON_STILLS = "calibrated on stills, not on video";
 const SVG = "http://www.w3.org/2000/svg";
 const NAMES = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|wmv|m?ts|m2ts|flv)$/i;
 // The timeline in its own units: the frames stand inside, dots and all.
@@ -27,32 +30,32 @@ export function player(say, source, name) {
 
 // What is said of the video and of each person in it.
 export function persons(say, answer, status) {
-  const { tracks } = answer;
+  const { tracks, calibration } = answer;
+  const stills = calibration === ON_STILLS ? status.calibration : null;
   const looked = say("looked", {
     sampled: answer.sampled, frames: answer.frames, duration: seconds(say, answer.duration),
   });
   const judged = [
     ...answer.reasons.map((code) => reason(say, code, status)),
-    ...rates(say, answer.verdict, status.calibration),
-    ...(status.calibration ? [say("stills")] : []),
+    ...(stills ? [...rates(say, answer.verdict, stills), say("stills")] : [say("rests", { calibration })]),
   ];
   const said = [...(tracks.length ? judged : [say("nobody")]), looked];
   return [
     make("p", { className: `verdict ${answer.verdict}` }, say(answer.verdict)),
     make("ul", {}, ...said.map((sentence) => make("li", {}, sentence))),
-    ...tracks.map((track) => person(say, track, answer, status)),
-    ...(tracks.length ? [make("p", { className: "soft" }, say(status.calibration ? "together" : "together.plain"))] : []),
+    ...tracks.map((track) => person(say, track, answer, status, stills)),
+    ...(tracks.length ? [make("p", { className: "soft" }, say(stills ? "together" : "together.plain"))] : []),
   ];
 }
 
-function person(say, track, answer, status) {
+function person(say, track, answer, status, stills) {
   const values = { number: track.id, verdict: say(track.verdict), p: say.number(track.p_fake) };
   // What was said of the video as a whole is not said again.
   const codes = track.reasons.filter((code) => !answer.reasons.includes(code));
   return make("section", { className: `track ${track.verdict}` },
     make("h4", {}, say("person", values)),
     ...codes.map((code) => make("p", {}, reason(say, code, status))),
-    timeline(say, track, answer, status),
+    timeline(say, track, answer, stills),
     make("p", { className: "soft" }, carried(say, track)),
     frames(say, track),
   );
@@ -71,7 +74,7 @@ function carried(say, track) {
 }
 
 // p_fake over time, in words for those who do not see it; every value stands in the table below.
-function timeline(say, track, answer, status) {
+function timeline(say, track, answer, known) {
   const values = track.frames.map((frame) => frame.p_fake);
   const times = track.frames.map((frame) => frame.time);
   const label = say("timeline", {
@@ -82,7 +85,6 @@ function timeline(say, track, answer, status) {
   const drawing = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" });
   const x = (time) => EDGE + (time / (answer.duration || 1)) * (WIDE - 2 * EDGE);
   const y = (p) => HIGH - EDGE - p * (HIGH - 2 * EDGE);
-  const known = status.calibration;
   if (known) {
     const zones = [["real", 0, known.t_real], ["inconclusive", known.t_real, known.t_fake], ["fake", known.t_fake, 1]];
     for (const [word, low, high] of zones) {
@@ -93,7 +95,7 @@ function timeline(say, track, answer, status) {
     const [left, right] = [x(start) - EDGE, x(end) + EDGE];
     drawing.append(shape("rect", { class: "moment", x: left, width: right - left, y: HIGH - EDGE / 2, height: EDGE / 2 }));
   }
-  for (const run of runs(track.frames, answer.gap)) {
+  for (const run of runs(track)) {
     const points = run.map(({ time, p_fake }) => `${x(time)},${y(p_fake)}`).join(" ");
     drawing.append(shape("polyline", { points }));
   }
@@ -110,14 +112,9 @@ function timeline(say, track, answer, status) {
   return make("div", { className: "timeline", role: "img", ariaLabel: label }, sides, drawing, ends);
 }
 
-// Frames that follow each other; a person who was not seen for longer than `gap` was away.
-export function runs(frames, gap) {
-  const found = [];
-  frames.forEach((frame, i) => {
-    if (!i || frame.time - frames[i - 1].time > gap) found.push([]);
-    found.at(-1).push(frame);
-  });
-  return found;
+// The frames of each stretch in which the person was there.
+export function runs({ frames, stretches }) {
+  return stretches.map(({ start, end }) => frames.filter(({ time }) => time >= start && time <= end));
 }
 
 function shape(tag, attributes) {

@@ -48,10 +48,13 @@ export const WORDS = {
       "The picture is unlike nearly all faces that the detector was calibrated on: its error rates need not hold.",
     "reason.too_few_for_video":
       "The detector is calibrated on stills, on too few to judge a person by many frames.",
+    "reason.seen_once":
+      "Seen in a single frame, where another person was seen in many: that may be no face, and does not count.",
     face: "Face {number}: {verdict}, probability of fake {p}",
     person: "Person {number}: {verdict}, probability of fake {p}",
     nobody: "No face was found in the frames that were looked at.",
     stills: "The detector is calibrated on stills, not on video.",
+    rests: "What its error rates rest on: {calibration}.",
     looked: "Looked at {sampled} of {frames} frames in {duration} s.",
     together: "Each dot is one frame, over the shades in which a still would be called real, inconclusive or fake. A person’s verdict is over all of its frames.",
     "together.plain": "Each dot is one frame. A person’s verdict is over all of its frames.",
@@ -160,10 +163,13 @@ export const WORDS = {
       "L’image ne ressemble guère aux visages de la calibration : les taux d’erreur peuvent ne pas valoir.",
     "reason.too_few_for_video":
       "Le détecteur est calibré sur des photos, trop peu pour juger une personne sur de nombreuses images.",
+    "reason.seen_once":
+      "Vue sur une seule image, alors qu’une autre personne l’est sur beaucoup : ce n’est peut-être pas un visage, et cela ne compte pas.",
     face: "Visage {number} : {verdict}, probabilité de faux {p}",
     person: "Personne {number} : {verdict}, probabilité de faux {p}",
     nobody: "Aucun visage n’a été trouvé dans les images regardées.",
     stills: "Le détecteur est calibré sur des photos, pas sur des vidéos.",
+    rests: "Ce sur quoi reposent ses taux d’erreur : {calibration}.",
     looked: "{sampled} images regardées sur {frames}, en {duration} s.",
     together: "Chaque point est une image, sur les teintes où une photo serait dite réelle, indécise ou fausse. Le verdict sur une personne porte sur toutes ses images.",
     "together.plain": "Chaque point est une image. Le verdict sur une personne porte sur toutes ses images.",

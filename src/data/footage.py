@@ -100,7 +100,8 @@ def survey(
 
     Args:
         step: called after each frame.
-        longest: seconds that it may last; a file that claims more is not gone through.
+        longest: seconds that it may last; a file that claims more is not gone through,
+            unless it is shorter than it says it is.
 
     Raises:
         VideoError: the file cannot be read as a video, or its stream has no time stamps.
@@ -113,7 +114,8 @@ def survey(
     before = None
     with _opened(path) as capture:
         rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        _require_short(path, count / rate if rate > 0 else 0.0, longest)
+        if not _cut_off(path):
+            _require_short(path, count / rate if rate > 0 else 0.0, longest)
         while capture.grab():
             now = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             times.append(max(now, times[-1]) if times else now)
@@ -189,7 +191,7 @@ def read(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, np.ndarray
 
 
 def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Read frames that are evenly spread over the length that a video claims.
+    """Read frames that are evenly spread over a video.
 
     Args:
         count: how many frames; all of them where the video has fewer.
@@ -197,7 +199,10 @@ def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
     Yields:
         What `read` yields.
     """
-    return read(path, set(_spread(claimed(path) or _counted(path), count)))
+    length = claimed(path)
+    if not length or _cut_off(path):
+        length = _counted(path)
+    return read(path, set(_spread(length, count)))
 
 
 def claimed(path: Path) -> int:
@@ -206,6 +211,14 @@ def claimed(path: Path) -> int:
 
     with _opened(path) as capture:
         return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
+
+def _cut_off(path: Path) -> bool:
+    """Tell whether a file is an .avi that says it is longer than it is: it claims too much."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    holds = int.from_bytes(start[4:8], "little")
+    return start[8:] == b"AVI " and path.stat().st_size < 8 + holds
 
 
 def _counted(path: Path) -> int:
@@ -231,18 +244,49 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
     _require_container(path)
-    # The same decoder on every system.
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    # The same decoder on every system; absolute, because it takes what stands before a colon for
+    # the name of a protocol.
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
-            raise VideoError(
-                f"{path}: damaged, without a picture, or in a format that cannot be read"
-            )
+            raise VideoError(f"{path}: {_reason(path)}")
         width, height = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         _require_small(path, int(capture.get(width)), int(capture.get(height)))
         yield capture
     finally:
         capture.release()
+
+
+def _reason(path: Path) -> str:
+    """Say why a file that begins as a video cannot be opened."""
+    with path.open("rb") as file:
+        boxed = file.read(8)[4:] in _BOXES
+    if boxed and not _has_index(path):
+        return (
+            "cut off: its index, which stands at its end, is missing, so that nothing of it can be "
+            "read; fetch the whole file"
+        )
+    return "damaged, without a picture, or in a format that cannot be read"
+
+
+def _has_index(path: Path) -> bool:
+    """Tell whether an .mp4 or .mov has the box that says where its frames are, whole."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        at = 0
+        while len(head := file.read(16)) >= 8:
+            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if length == 1:
+                length = int.from_bytes(head[8:], "big")
+            elif length == 0:
+                length = size - at
+            if length < 8:
+                return False
+            at += length
+            if kind == b"moov":
+                return at <= size
+            file.seek(at)
+    return False
 
 
 def _require_small(path: Path, width: int, height: int) -> None:
@@ -255,6 +299,8 @@ def _require_small(path: Path, width: int, height: int) -> None:
 
 def _require_container(path: Path) -> None:
     """Refuse what is no container of videos by its content, before a decoder sees it."""
+    if path.is_dir():
+        raise VideoError(f"{path}: one video was expected, but this is a folder")
     if not path.is_file() or path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is missing or empty")
     with path.open("rb") as file:

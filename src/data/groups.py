@@ -28,14 +28,14 @@ _NAMED = re.compile(r"(?<![A-Za-z0-9])id\d+")
 
 
 def read(root: Path, files: Sequence[DataFile]) -> dict[str, str] | None:
-    """Read which images belong together from the table in a data folder, if it has one.
+    """Read which files belong together from the table in a data folder, if it has one.
 
     Args:
         root: The folder where the layout starts. `groups.csv` there has the columns path and
             group, and `pairs.csv` the columns split, fake and original.
 
     Returns:
-        The group of each image that the table lists, by `DataFile.name`; None without a table.
+        The group of each file that the table lists, by `DataFile.name`; None without a table.
 
     Raises:
         InputError: If there are two tables, or one names what is not there or contradicts itself.
@@ -55,7 +55,7 @@ def _listed_groups(table: Path, files: Sequence[DataFile]) -> dict[str, str]:
     for where, path, group in _rows(table, ("path", "group")):
         name = _posix(path)
         if name not in names:
-            raise InputError(f"{where}: {path} is not among the images of {table.parent}")
+            raise InputError(f"{where}: {path} is not among the files of {table.parent}")
         if groups.setdefault(name, group) != group or not group:
             raise InputError(f"{where}: {path} needs one group, and not an empty one")
     return groups
@@ -82,7 +82,7 @@ def originals(root: Path, files: Iterable[DataFile]) -> dict[str, str]:
         name = names.get((meaning(split).split, class_name, _posix(path)))
         if name is None:
             raise InputError(
-                f"{where}: {path} is not among the {class_name} images of split {split!r}"
+                f"{where}: {path} is not among the {class_name} files of split {split!r}"
             )
         return name
 

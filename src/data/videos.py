@@ -1,6 +1,7 @@
 """Find the videos of a data set, as files or as frames, with class, split and group."""
 
 import json
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,12 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from src import InputError
-from src.data import folders, layout
+from src.data import folders, groups, layout
 from src.data.groups import NUMBER, representatives, source_ids
 from src.data.layout import CLASSES, SPLITS, DataFile
 from src.data.splits import Sample
 
-_SUFFIXES = "mp4 avi mov mkv webm m4v mpg mpeg wmv"
+log = logging.getLogger(__name__)
+
+_SUFFIXES = "mp4 avi mov mkv webm m4v mpg mpeg wmv ts mts m2ts flv ogv"
 EXTENSIONS = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 # The two halves of a FaceForensics++ tree, by label.
 _FACEFORENSICS = ("original_sequences", "manipulated_sequences")
@@ -44,26 +47,41 @@ def scan(root: Path | str, compression: str | None = None) -> list[DataFile]:
 
     Returns:
         The videos, sorted by name: where their frames belong in a data folder, without suffix.
-        Those that share a source video or a person, as far as their names tell, have one group.
+        Those that share a source video or a person have one group, as `groups.csv` or `pairs.csv`
+        say as they do for images, or else as far as their names tell.
 
     Raises:
-        InputError: there are no videos, or the tree is not understood.
+        InputError: there are no videos, the tree is not understood, or a table names a file that
+            is not there.
     """
     root = layout.existing(root)
     if any((root / half).is_dir() for half in _FACEFORENSICS):
-        found = _faceforensics(root, compression)
+        start, found = root, _faceforensics(root, compression)
     else:
-        found = _class_tree(root)
+        start = layout.root(root)
+        found = list(layout.files(start, EXTENSIONS))
     if not found:
         raise InputError(
             f"{root}: there are no videos; expected {'/, '.join(_FACEFORENSICS)}/ as "
             f"FaceForensics++ has them, or real/ and fake/ folders, with files that end in "
             f"{', '.join(sorted(EXTENSIONS))}"
         )
-    together = [source_ids(video.path.stem) or (video.name,) for video in found]
-    groups = representatives(together)
-    grouped = [replace(v, group=groups[ids[0]]) for v, ids in zip(found, together, strict=True)]
-    return sorted(grouped, key=lambda video: video.name)
+    named = [
+        replace(video, name=_bare(video.name), inner=_bare(video.inner), group=group)
+        for video, group in zip(found, _groups(start, found), strict=True)
+    ]
+    return sorted(named, key=lambda video: video.name)
+
+
+def _groups(start: Path, found: Sequence[DataFile]) -> list[str]:
+    paths = [video.path.relative_to(start).as_posix() for video in found]
+    files = [replace(video, name=path) for video, path in zip(found, paths, strict=True)]
+    listed = groups.read(start, files)
+    if listed is not None:
+        return [listed.get(path) or _bare(v.name) for path, v in zip(paths, found, strict=True)]
+    together = [source_ids(video.path.stem) or (_bare(video.name),) for video in found]
+    first = representatives(together)
+    return [first[ids[0]] for ids in together]
 
 
 def samples(data_dirs: Sequence[Path | str], *, seed: int = 0) -> list[Sample]:
@@ -83,9 +101,20 @@ def samples(data_dirs: Sequence[Path | str], *, seed: int = 0) -> list[Sample]:
 
 
 def hold(folder: Path | str) -> bool:
-    """Tell whether there are videos in a folder, at any depth, and no images."""
+    """Tell whether there are videos in a folder, at any depth, and no images.
+
+    Where there are both, the images count, and a warning says that the videos do not.
+    """
     folder = layout.existing(folder)
-    return bool(layout.files_in(folder, EXTENSIONS)) and not folders.images(folder)
+    found = layout.files_in(folder, EXTENSIONS)
+    pictures = folders.images(folder) if found else []
+    if pictures:
+        log.warning(
+            "%s: holds %d images, so its %d videos (such as %s) are left out; to use them, give "
+            "them in a data folder of their own",
+            *(folder, len(pictures), len(found), found[0]),
+        )
+    return bool(found) and not pictures
 
 
 def clips(samples: Sequence[Sample]) -> list[Clip]:
@@ -100,9 +129,9 @@ def clips(samples: Sequence[Sample]) -> list[Clip]:
     Returns:
         The clips, in the order of their first frames; those of images have two frames or more.
     """
-    groups: dict[Path, set[str]] = defaultdict(set)
+    together: dict[Path, set[str]] = defaultdict(set)
     for sample in samples:
-        groups[sample.path.parent].add(sample.group)
+        together[sample.path.parent].add(sample.group)
     found: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
     films: list[Clip] = []
     for position, sample in enumerate(samples):
@@ -112,7 +141,7 @@ def clips(samples: Sequence[Sample]) -> list[Clip]:
         elif frame := _FRAME.fullmatch(stem):
             key = frame[1], frame[3] or ""
             found[*_kind(sample), *key].append((int(frame[2]), position))
-        elif (number := NUMBER.fullmatch(stem)) and len(groups[parent]) == 1:
+        elif (number := NUMBER.fullmatch(stem)) and len(together[parent]) == 1:
             found[*_kind(sample), "", ""].append((int(number[1]), position))
     many = [sorted(frames) for frames in found.values() if len(frames) > 1]
     clips = [Clip(tuple(p for _, p in frames), samples[frames[0][1]]) for frames in many]
@@ -126,13 +155,6 @@ def _kind(sample: Sample) -> tuple[str, ...]:
 def singles(samples: Sequence[Sample]) -> list[Clip]:
     """Make of every image a clip of its own."""
     return [Clip((position,), sample) for position, sample in enumerate(samples)]
-
-
-def _class_tree(root: Path) -> list[DataFile]:
-    return [
-        replace(file, name=_bare(file.name), inner=_bare(file.inner))
-        for file in layout.files(layout.root(root), EXTENSIONS)
-    ]
 
 
 def _bare(name: str) -> str:
@@ -149,7 +171,7 @@ def _faceforensics(root: Path, compression: str | None) -> list[DataFile]:
                 continue
             seen.add(level)
             for file in layout.files_in(folder, EXTENSIONS):
-                inner, split = f"{method}/{_bare(file)}", splits.get(source_ids(Path(file).stem))
+                inner, split = f"{method}/{file}", splits.get(source_ids(Path(file).stem))
                 if split or not splits:
                     name = "/".join(filter(None, (split, CLASSES[label], inner)))
                     found.append(DataFile(folder / file, name, inner, label, split))

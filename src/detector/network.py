@@ -48,6 +48,7 @@ class Backbone:
     module: str = APPLICATIONS  # where that function stands
     # Where the network ends that those weights are of; None: with the evidence layer.
     pretrained_layer: str | None = None
+    image_size: int = 299  # side of the input in pixels, where none is asked for
 
 
 _XCEPTION_WEIGHTS = _HOST + "xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -79,6 +80,7 @@ BACKBONES = {
         "https://download.pytorch.org/models/resnext50_32x4d-7cdf4587.pth",
         32,
         "src.detector.resnext",
+        image_size=resnext.IMAGE_SIZE,
     ),
 }
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # The least share of what speaks for the likelier answer that the moments hold together.
 CARRIED = 0.5
+# Whoever was seen in one frame is not judged where another was seen in so many: finders of faces
+# see one where there is none in a frame now and then.
+MANY = 5
 
 
 @dataclass(frozen=True)
@@ -123,26 +126,37 @@ def judge(
 
     Returns:
         A track a person, and the verdict on the video: inconclusive without a person, and over
-        several persons as over several faces in one image.
+        several persons as over several faces in one image. Whoever was seen in a single frame,
+        where another was seen in many, has no say in it: that is told by the numbers of frames
+        alone, and never by what the network sees in them.
     """
     if not persons:
         return [], Verdict("inconclusive", (verdict.NO_FACE,))
-    counted = [_counted(sightings) for sightings in persons]
     logits = [score(one, head if tracks or not calibration else None) for one in persons]
-    known, pairs = tracks or calibration, list(zip(counted, logits, strict=True))
+    judged = _judged(persons)
+    pairs = [(_counted(persons[n]), logits[n]) for n in judged]
+    known, many = tracks or calibration, len(pairs)
     if tracks is not None:
         temperature = tracks.temperature
         said = [verdict.decide(logit, tracks, _hindrances(one)) for one, logit in pairs]
-        found = [tracks.p_value(logit, len(persons)) for logit in logits]
+        found = [tracks.p_value(logit, many) for _, logit in pairs]
     else:
         said = [_by_frames(one, logit, calibration) for one, logit in pairs]
-        found = [_p_value(one, calibration, len(persons)) for one in counted]
-    stands_out = known.stand_out(found) if known and len(persons) > 1 else [True] * len(persons)
+        found = [_p_value(one, calibration, many) for one, _ in pairs]
+    stands_out = known.stand_out(found) if known and many > 1 else [True] * many
+    words = dict(zip(judged, said, strict=True))
+    passing = Verdict("inconclusive", (verdict.SEEN_ONCE,))
     told = [
-        _track(number, *one, temperature)
-        for number, one in enumerate(zip(persons, said, logits, strict=True), start=1)
+        _track(n + 1, one, words.get(n, passing), logit, temperature)
+        for n, (one, logit) in enumerate(zip(persons, logits, strict=True))
     ]
     return told, verdict.together(said, stands_out)
+
+
+def _judged(persons: Sequence[Sequence[Sighting]]) -> list[int]:
+    """Return the positions of the persons who have a say."""
+    brief = 1 if max(map(len, persons)) >= MANY else 0
+    return [n for n, sightings in enumerate(persons) if len(sightings) > brief]
 
 
 def _by_frames(

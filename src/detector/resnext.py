@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "resnext50"
+IMAGE_SIZE = 224  # of the paper, and of torchvision's weights
 GROUPS, WIDTH = 32, 4
 BLOCKS = (3, 4, 6, 3)
 EXPANSION = 4
@@ -116,9 +117,9 @@ def set_torch_weights(body: keras.Model, tensors: Mapping[str, np.ndarray]) -> N
 def use_fast_groups(model: keras.Model) -> None:
     """Let grouped convolutions go straight to TensorFlow's; elsewhere change nothing.
 
-    Keras' own splits them into one convolution a group on TensorFlow's CPU path, which trains
-    several times slower, and is written to ONNX as a graph that ONNX Runtime rejects. Weights,
-    configuration and what is saved stay those of Keras' layer.
+    Keras' own splits them into one convolution a group on TensorFlow's CPU path, and is written to
+    ONNX as a graph that ONNX Runtime rejects. Weights, configuration and what is saved stay those
+    of Keras' layer.
     """
     import keras
 

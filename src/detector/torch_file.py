@@ -10,11 +10,11 @@ import math
 import pickle
 import struct
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ MAX_BYTES = 2 * 2**30
 # What the row of pickles begins with.
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
-_TYPES = {
+_TYPES: dict[str, np.dtype] = {
     "DoubleStorage": np.dtype("<f8"),
     "FloatStorage": np.dtype("<f4"),
     "HalfStorage": np.dtype("<f2"),
@@ -36,17 +36,20 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class _Storage:
+# Tuples, because a pickle may set attributes of whatever has any.
+class _Storage(NamedTuple):
     """A row of numbers that the file holds under a key."""
 
     key: str
-    dtype: np.dtype
-    count: int
+    kind: str  # of `_TYPES`
+    length: int
+
+    @property
+    def dtype(self) -> np.dtype:
+        return _TYPES[self.kind]
 
 
-@dataclass(frozen=True)
-class _View:
+class _View(NamedTuple):
     """A tensor: a part of a storage, by offset, shape and strides in numbers."""
 
     storage: _Storage
@@ -55,10 +58,22 @@ class _View:
     strides: tuple[int, ...]
 
     def array(self, content: bytes) -> np.ndarray:
-        """Cut the tensor out of the bytes of its storage; a copy."""
+        """Cut the tensor out of the bytes of its storage; a copy.
+
+        Raises:
+            ValueError: it is not all there.
+        """
         numbers = np.frombuffer(content, self.storage.dtype)
-        item = self.storage.dtype.itemsize
-        strides = [step * item for step in self.strides]
+        lowest = min(*self.shape, *self.strides, self.offset, 0)
+        if len(self.shape) != len(self.strides) or lowest < 0:
+            raise ValueError("a tensor of impossible shape")
+        steps = zip(self.shape, self.strides, strict=True)
+        last = self.offset + sum((size - 1) * step for size, step in steps)
+        count = math.prod(self.shape)
+        if count and (last >= len(numbers) or count > len(numbers)):
+            raise ValueError("a tensor reaches past the end of its storage")
+        # Without numbers there is nothing to step over, and steps may be of any size.
+        strides = [step * numbers.itemsize if count else 0 for step in self.strides]
         return np.lib.stride_tricks.as_strided(
             numbers[self.offset :], self.shape, strides, writeable=False
         ).copy()
@@ -83,7 +98,8 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
             found = _read_zip(file) if zipfile.is_zipfile(file) else _read_row(file)
     except (
         *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError),
-        *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, MemoryError, RecursionError),
+        *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, struct.error, OverflowError),
+        *(MemoryError, RuntimeError),
     ) as error:
         raise InputError(
             f"{path}: expected a PyTorch file with nothing but a dictionary of tensors, as "
@@ -120,8 +136,8 @@ def _read_row(file: IO[bytes]) -> dict[str, np.ndarray]:
     for key in _Reader(file).load():
         storage = storages[key]
         (count,) = struct.unpack("<q", file.read(8))
-        if count != storage.count:
-            raise ValueError(f"storage {key} has {count} numbers where {storage.count} belong")
+        if count != storage.length:
+            raise ValueError(f"storage {key} has {count} numbers where {storage.length} belong")
         contents[key] = file.read(count * storage.dtype.itemsize)
     return _arrays(views, lambda storage: contents[storage.key])
 
@@ -133,34 +149,40 @@ class _Reader(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _view
+            return _Rebuild()
         if module == "torch" and name in _TYPES:
-            return _TYPES[name]
+            return name
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not allowed")
 
     def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _device, count = pid[:5]
-        if kind != "storage" or not isinstance(dtype, np.dtype) or (len(pid) > 5 and pid[5]):
+        kind, numbers, key, _device, count = pid[:5]
+        if kind != "storage" or numbers not in _TYPES or (len(pid) > 5 and pid[5]):
             raise pickle.UnpicklingError("a storage is described in a way that is not known")
-        if not str(key).isalnum() or not 0 <= int(count) * dtype.itemsize <= MAX_BYTES:
+        storage = _Storage(str(key), numbers, int(count))
+        if (
+            not storage.key.isalnum()
+            or not 0 <= storage.length * storage.dtype.itemsize <= MAX_BYTES
+        ):
             raise pickle.UnpicklingError(f"a storage {key!r} of {count} numbers is not allowed")
-        return _Storage(str(key), dtype, int(count))
+        return storage
 
 
-def _view(
-    storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
-) -> _View:
-    """Stand in for `torch._utils._rebuild_tensor_v2`."""
-    view = _View(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
-    if len(view.shape) != len(view.strides) or min(*view.shape, *view.strides, view.offset, 0) < 0:
-        raise pickle.UnpicklingError("a tensor of impossible shape")
-    steps = zip(view.shape, view.strides, strict=True)
-    last = view.offset + sum((size - 1) * step for size, step in steps)
-    if math.prod(view.shape) and not (
-        last < storage.count and math.prod(view.shape) <= storage.count
-    ):
-        raise pickle.UnpicklingError("a tensor reaches past the end of its storage")
-    return view
+class _Rebuild:
+    """Stands in for `torch._utils._rebuild_tensor_v2`; no function, which has attributes."""
+
+    __slots__ = ()
+
+    def __call__(
+        self,
+        storage: _Storage,
+        offset: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        *_: Any,
+    ) -> _View:
+        if not isinstance(storage, _Storage):
+            raise pickle.UnpicklingError("a tensor without a storage")
+        return _View(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
 
 
 def _views(found: Any) -> dict[str, _View]:
@@ -175,10 +197,19 @@ def _views(found: Any) -> dict[str, _View]:
 def _arrays(
     views: dict[str, _View], content_of: Callable[[_Storage], bytes]
 ) -> dict[str, np.ndarray]:
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
+    contents: dict[_Storage, bytes] = {}
+    left = MAX_BYTES
     for name, view in views.items():
-        content = content_of(view.storage)
-        if len(content) != view.storage.count * view.storage.dtype.itemsize:
+        storage = view.storage
+        # Of one storage there may be any number of tensors.
+        left -= abs(math.prod(view.shape)) * storage.dtype.itemsize
+        if left < 0:
+            raise ValueError(f"its tensors take more than {MAX_BYTES // 2**30} GiB together")
+        if storage not in contents:
+            contents[storage] = content_of(storage)
+        content = contents[storage]
+        if len(content) != storage.length * storage.dtype.itemsize:
             raise ValueError(f"{name} has {len(content)} bytes, which are not its numbers")
         arrays[name] = view.array(content)
     return arrays

@@ -16,6 +16,7 @@ AMONG_MANY_FACES = "among_many_faces"
 TOO_MANY_FACES = "too_many_faces"
 UNFAMILIAR = "unfamiliar"
 TOO_FEW_FOR_VIDEO = "too_few_for_video"
+SEEN_ONCE = "seen_once"
 # What the codes in `reasons` mean.
 REASONS = {
     NO_FACE: "No face was found, and the detector judges faces: this is its score for the whole "
@@ -33,6 +34,8 @@ REASONS = {
     "on: its error rates need not hold for such an image.",
     TOO_FEW_FOR_VIDEO: "The detector is calibrated on stills, and to judge a person by many frames "
     "takes at least twice as many calibration images as to judge one still.",
+    SEEN_ONCE: "The person was seen in a single frame of those that were looked at, and another in "
+    "many: that may be no face, and the verdict on the video does not rest on it.",
 }
 
 

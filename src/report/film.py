@@ -16,22 +16,26 @@ import numpy as np
 from src import InputError
 from src.files import atomic_file
 from src.report.plots import blend
+from src.report.plots.painting import Heat
 from src.report.plots.style import VERDICTS, legible_on
 
 CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 # The longer side of a .webm in pixels: to be looked at in a page, and quickly encoded.
 PAGE_SIDE = 640
 SLOWEST, FASTEST = 1.0, 60.0
+# Left, top, width, height in pixels.
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Mark:
     """What is drawn around one person in a frame."""
 
-    box: tuple[float, float, float, float]  # the face: left, top, width, height in pixels
-    region: tuple[float, float, float, float]  # what was judged, in the same terms
+    box: Box  # the face: left, top, width, height in pixels
+    region: Box  # what was judged, in the same terms
     heat: np.ndarray  # `(h, w)` in [0, 1] over the region, see `painting.blend`
-    text: str  # beside the box
+    text: str  # above the box
+    note: str  # below it
     word: str  # `fake`, `real` or `inconclusive`; gives the colour
 
 
@@ -45,25 +49,47 @@ def paint(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
         A copy, `(H, W, 3)` uint8 RGB.
     """
     painted = image.copy()
-    for mark in marks:
-        part = painted[_inside(mark.region, image.shape)]
-        if part.size:
-            height, width = part.shape[:2]
-            part[:] = blend(part, [(mark.heat, (0, 0, width, height))])
+    heats = [(mark.heat, _inside(mark.region, image.shape)) for mark in marks]
+    for group in _overlapping([heat for heat in heats if min(heat[1][2:]) > 0]):
+        # No more of the frame than they cover: a whole one takes long.
+        left, top, right, bottom = _around([box for _, box in group])
+        part = painted[top:bottom, left:right]
+        moved = [(heat, (x - left, y - top, w, h)) for heat, (x, y, w, h) in group]
+        part[:] = blend(part, moved, outlined=False)
     for mark in marks:
         _outline(painted, mark)
     return painted
 
 
-def _inside(
-    region: tuple[float, float, float, float], shape: tuple[int, ...]
-) -> tuple[slice, slice]:
-    """Return the rows and columns of a region, as far as it lies in the picture."""
+def _inside(region: Box, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return left, top, width and height of a region, as far as it lies in the picture."""
     left, top, width, height = (round(value) for value in region)
+    x, y = max(0, left), max(0, top)
+    return x, y, min(shape[1], left + width) - x, min(shape[0], top + height) - y
+
+
+def _overlapping(heats: Iterable[Heat]) -> list[list[Heat]]:
+    """Put those together that overlap, by the rectangles around them."""
+    groups: list[list[Heat]] = []
+    for heat in heats:
+        group, apart = [heat], []
+        for other in groups:
+            one, two = (_around([box for _, box in some]) for some in (group, other))
+            meet = max(one[0], two[0]) < min(one[2], two[2])
+            if meet and max(one[1], two[1]) < min(one[3], two[3]):
+                group = other + group
+            else:
+                apart.append(other)
+        groups = [*apart, group]
+    return groups
+
+
+def _around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of all boxes."""
+    left, top, width, height = np.array(boxes).T
     return (
-        slice(max(0, top), max(0, min(shape[0], top + height))),
-        slice(max(0, left), max(0, min(shape[1], left + width))),
-    )
+        int(left.min()), int(top.min()), int((left + width).max()), int((top + height).max())
+    )  # fmt: skip
 
 
 def _outline(painted: np.ndarray, mark: Mark) -> None:
@@ -75,14 +101,31 @@ def _outline(painted: np.ndarray, mark: Mark) -> None:
     scale = max(0.4, min(painted.shape[:2]) / 900)
     line = max(1, round(2 * scale))
     cv2.rectangle(painted, (left, top), (left + width, top + height), colour, line)
+    _write(painted, mark.text, (left, top), colour, scale, line, above=True)
+    _write(painted, mark.note, (left, top + height), colour, scale, line, above=False)
+
+
+def _write(
+    painted: np.ndarray,
+    text: str,
+    corner: tuple[int, int],
+    colour: tuple[int, ...],
+    scale: float,
+    line: int,
+    *,
+    above: bool,
+) -> None:
+    """Write above or below a corner of a box, but never out of the picture."""
+    import cv2
+
     font = cv2.FONT_HERSHEY_SIMPLEX
-    (across, up), below = cv2.getTextSize(mark.text, font, scale, line)
-    # Above the box, but never out of the picture.
-    x = min(max(0, left), max(0, painted.shape[1] - across))
-    y = max(up + below, top - below)
+    (across, up), below = cv2.getTextSize(text, font, scale, line)
+    x = min(max(0, corner[0]), max(0, painted.shape[1] - across))
+    y = max(up + below, corner[1] + (-below if above else up + below))
+    y = min(y, max(up, painted.shape[0] - below))
     cv2.rectangle(painted, (x, y - up - below), (x + across, y + below), colour, -1)
     ink = (255,) * 3 if legible_on(tuple(c / 255 for c in colour)) == "white" else (0,) * 3
-    cv2.putText(painted, mark.text, (x, y), font, scale, ink, line, cv2.LINE_AA)
+    cv2.putText(painted, text, (x, y), font, scale, ink, line, cv2.LINE_AA)
 
 
 def write(paths: Sequence[Path], frames: Iterable[tuple[float, np.ndarray]], rate: float) -> None:

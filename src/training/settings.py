@@ -55,7 +55,9 @@ class Settings:
     backbone: str = _setting(
         "xception", str, f"Network under the head: {', '.join(network.BACKBONES)}."
     )
-    image_size: int = _setting(299, _COUNT, "Side of the square input in pixels.")
+    image_size: int = _setting(
+        None, _COUNT, "Side of the square input in pixels.  [default: 299; for resnext50 224]"
+    )
     weights: str = _setting("auto", str, f"To start from: {weights.CHOICES}.")
     schedule: str | None = _setting(
         None,
@@ -153,7 +155,9 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        network.backbone(self.backbone)
+        spec = network.backbone(self.backbone)
+        if self.image_size is None:
+            object.__setattr__(self, "image_size", spec.image_size)
         if self.warmup_epochs + self.finetune_epochs < 1:
             raise InputError("nothing to train: give at least one warm-up or fine-tune epoch")
         if self.faces not in ("auto", "largest", "off"):

@@ -101,6 +101,14 @@ def test_answer_is_what_the_command_writes_and_a_little(serve, clip, tmp_path):
     assert settled(client)
 
 
+def test_what_the_rates_rest_on_is_that_of_the_detector(serve, clip, calibration):
+    tracks = {"calibration": calibration, "sampled": "2 frames a second, even"}
+    answer = send(serve(card=FRAMED | {"tracks": tracks}), clip).json()
+    assert answer["calibration"].startswith(video.ON_VIDEO)
+    said = send(serve(card=FRAMED | {"calibration": None}), clip).json()
+    assert said["calibration"] == video.NOT_CALIBRATED
+
+
 def test_faces_are_looked_for_as_asked(serve, clip):
     client = serve(card=FRAMED)
     (track,) = send(client, clip, faces="off").json()["tracks"]

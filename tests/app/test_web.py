@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from src import video
 from src.detector import verdict
 
 FOLDER = Path(__file__).resolve().parents[2] / "app" / "web"
@@ -130,3 +131,56 @@ def test_heatmap_lies_where_the_evidence_is():
     assert (right, below, within) == (8, 7, 0)
     assert value == pytest.approx(0.005 / (0.005 + 0.0099))
     assert nothing is None
+
+
+# What the scripts need of a page: elements that hold others.
+PAGE = """
+class Element {
+  constructor(tag) { Object.assign(this, { tag, kept: {}, inside: [], style: {} }); }
+  append(...more) { this.inside.push(...more); }
+  setAttribute(name, value) { this.kept[name] = value; }
+  addEventListener() {}
+  text() { return this.inside.map((one) => one.text?.() ?? one).join(" "); }
+  all() { return [this, ...this.inside.flatMap((one) => one.all?.() ?? [])]; }
+}
+const create = (tag) => new Element(tag);
+globalThis.document = { createElement: create, createElementNS: (_, tag) => create(tag) };
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+@pytest.mark.parametrize("calibrated", [video.ON_STILLS, video.ON_VIDEO, video.NOT_CALIBRATED])
+def test_rates_of_stills_are_told_of_a_video_only_where_it_was_judged_by_them(calibrated):
+    rate = {"rate": 0.0123, "count": 300, "source": "made"}
+    status = {
+        "calibration": {"t_real": 0.25, "t_fake": 0.75, "false_fake": rate, "false_real": rate},
+        "reasons": {},
+    }
+    frames = [{"time": time, "p_fake": 0.9} for time in (0.5, 1.0)]
+    track = {"id": 1, "verdict": "fake", "p_fake": 0.9, "reasons": [], "moments": []}
+    track["stretches"] = [{"start": 0.5, "end": 1.0}]
+    answer = {
+        **{"verdict": "fake", "reasons": [], "calibration": calibrated, "duration": 2},
+        **{"sampled": 4, "frames": 50, "tracks": [{**track, "frames": frames}]},
+    }
+    program = f"""
+    {PAGE}
+    const {{ persons }} = await import("./film.js");
+    const {{ speaker }} = await import("./words.js");
+    const parts = persons(speaker("en"), {json.dumps(answer)}, {json.dumps(status)});
+    const drawn = parts.flatMap((part) => part.all()).map(({{ kept }}) => kept.class ?? "");
+    const text = parts.map((part) => part.text()).join(" ");
+    console.log(JSON.stringify([text, drawn.filter((name) => name.startsWith("zone"))]));
+    """
+    result = subprocess.run(
+        ["node", "--input-type=module", "-e", program],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    text, zones = json.loads(result.stdout)
+    assert calibrated in text
+    by_stills = calibrated == video.ON_STILLS
+    assert ("1.2" in text, "shades" in text, len(zones)) == (by_stills, by_stills, 3 * by_stills)

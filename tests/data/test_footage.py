@@ -1,6 +1,7 @@
 """The frames of a video, and when they are shown."""
 
 import wave
+from pathlib import Path
 
 import films
 import numpy as np
@@ -49,8 +50,43 @@ def test_a_video_that_was_cut_off_gives_what_is_there(tmp_path):
     path = films.write(tmp_path / "a.avi", coded(60), "MJPG")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     read = list(footage.frames(path, 10))
-    assert 3 <= len(read) <= 10
+    assert len(read) == 10
     assert all(shown(frame) == number for number, frame in read)
+    # Over all that is there.
+    assert read[-1][0] > 0.9 * (len(footage.survey(path).times) - 1)
+
+
+def test_a_film_that_was_cut_off_is_refused_by_what_is_left_of_it(tmp_path):
+    path = films.write(tmp_path / "a.avi", coded(60), "MJPG")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    # It claims 2.4 s.
+    assert len(footage.survey(path, longest=1.8).times) < 45
+    with pytest.raises(footage.TooLong):
+        footage.survey(path, longest=0.5)
+
+
+def test_a_film_whose_index_was_cut_off_says_so(tmp_path):
+    path = films.write(tmp_path / "a.mp4", coded(60))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for attempt in (footage.survey, footage.claimed):
+        with pytest.raises(footage.VideoError, match=r"a\.mp4: cut off: its index"):
+            attempt(path)
+    path = films.write(tmp_path / "b.mp4", coded(9))
+    path.write_bytes(path.read_bytes().replace(b"vide", b"soun"))
+    # An .mp4 with sound alone.
+    with pytest.raises(footage.VideoError, match=r"b\.mp4: damaged, without a picture"):
+        footage.survey(path)
+
+
+def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
+    films.write(tmp_path / "a.mp4", coded(3)).rename(tmp_path / "12:30.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert len(footage.survey(Path("12:30.mp4")).times) == 3
+
+
+def test_a_folder_is_no_video_and_not_missing(tmp_path):
+    with pytest.raises(footage.VideoError, match="this is a folder"):
+        footage.survey(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 100])

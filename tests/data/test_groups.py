@@ -165,8 +165,8 @@ def test_pairs_put_a_fake_into_the_group_of_its_original(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("train,9999.jpg,0000.jpg", "line 2: 9999.jpg is not among the fake images"),
-        ("test,0000.jpg,0005.jpg", "line 2: 0005.jpg is not among the real images"),
+        ("train,9999.jpg,0000.jpg", "line 2: 9999.jpg is not among the fake files"),
+        ("test,0000.jpg,0005.jpg", "line 2: 0005.jpg is not among the real files"),
         ("train,0000.jpg,0000.jpg\ntrain,0000.jpg,0001.jpg", "line 3: .*second original"),
     ],
 )

@@ -96,6 +96,54 @@ def test_persons_named_in_files_connect_videos(tmp_path):
     assert groups["01__walking"] == groups["01_02__walking__ABCDEF"] == "01"
 
 
+def written(path, *rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def test_a_table_of_groups_counts_for_videos_and_their_names_do_not(tmp_path):
+    touch(tmp_path, "real/id0_0001.mp4", "real/b.mkv", "fake/id0_id1_0001.mp4", "fake/c.mp4")
+    written(tmp_path / "groups.csv", ("path", "group"), ("real/id0_0001.mp4", "Ann"),
+            ("fake/c.mp4", "Ann"))  # fmt: skip
+    assert {video.name: video.group for video in videos.scan(tmp_path)} == {
+        "real/id0_0001": "Ann",
+        "fake/c": "Ann",
+        "real/b": "real/b",
+        "fake/id0_id1_0001": "fake/id0_id1_0001",
+    }
+    split = {one.path.name: one.split for one in videos.samples([tmp_path], seed=3)}
+    assert split["id0_0001.mp4"] == split["c.mp4"]
+
+
+def test_a_table_of_pairs_counts_for_videos(tmp_path):
+    touch(tmp_path, "train/real/a.mp4", "train/fake/b.mp4", "train/fake/c.mp4", "test/real/a.mp4")
+    rows = [("split", "fake", "original"), ("train", "b.mp4", "a.mp4")]
+    written(tmp_path / "pairs.csv", *rows)
+    found = {video.name: video.group for video in videos.scan(tmp_path)}
+    assert found["train/fake/b"] == found["train/real/a"]
+    assert len(set(found.values())) == 3
+
+
+@pytest.mark.parametrize("where", ["", ORIGINALS])
+def test_a_table_that_names_a_video_that_is_not_there_is_an_input_error(tmp_path, where):
+    touch(tmp_path, f"{where or 'real'}/000.mp4", "fake/b.mp4")
+    written(tmp_path / "groups.csv", ("path", "group"), ("real/gone.mp4", "Ann"))
+    with pytest.raises(InputError, match=r"gone\.mp4 is not among the files"):
+        videos.scan(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["ts", "M2TS", "mts", "flv", "ogv"])
+def test_every_container_that_is_read_is_found(tmp_path, suffix):
+    touch(tmp_path, f"real/a.{suffix}")
+    assert videos.hold(tmp_path)
+    assert [video.name for video in videos.scan(tmp_path)] == ["real/a"]
+
+
+def test_videos_beside_images_are_not_left_out_in_silence(tmp_path, caplog):
+    assert not videos.hold(touch(tmp_path, "fake/x.mp4", "fake/z.mp4", "real/y.jpg"))
+    assert "holds 1 images, so its 2 videos (such as fake/x.mp4) are left out" in caplog.text
+
+
 def test_a_tree_without_videos_is_an_input_error(tmp_path):
     touch(tmp_path, "real/a.jpg", "fake/b.jpg")
     with pytest.raises(InputError, match="there are no videos"):

@@ -95,6 +95,25 @@ def test_several_persons_are_judged_as_several_faces_are(calibration):
     assert decided == Verdict("inconclusive", (verdict.TOO_MANY_FACES,))
 
 
+def test_who_is_seen_in_one_frame_is_listed_and_has_no_say_where_another_is_seen_in_many(
+    calibration, tracks
+):
+    """Whatever the network sees there: the number of frames alone tells."""
+    for logit, word in ((500, "fake"), (-10, "real")):
+        for brief in (500, -10, 200):
+            for known in ((calibration,), (calibration, 1.0, tracks), ()):
+                persons = [person(brief), person(*[logit] * 5), person(brief)]
+                told, decided = judge(persons, *known)
+                assert [one.verdict for one in told] == ["inconclusive", word, "inconclusive"]
+                assert [one.reasons for one in told[::2]] == [(verdict.SEEN_ONCE,)] * 2
+                assert [one.id for one in told] == [1, 2, 3]
+                assert decided == Verdict(word)
+    # Where nobody is seen in many, everybody counts.
+    words, decided = said([person(500), person(*[-10] * 4)], calibration)
+    assert (words, decided) == (["fake", "real"], Verdict("fake"))
+    assert said([person(500)], calibration) == (["fake"], Verdict("fake"))
+
+
 def test_without_a_person_there_is_no_verdict(calibration):
     assert judge([], calibration) == ([], Verdict("inconclusive", (verdict.NO_FACE,)))
 

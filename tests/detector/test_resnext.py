@@ -1,11 +1,17 @@
 """ResNeXt-50: torchvision's network, its weights, and its fast grouped convolutions."""
 
+import re
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 
 from src import InputError
 from src.detector import network, resnext
+from src.exporting import graphs
+from src.training import weights
 
 SIZE = 64
 
@@ -74,6 +80,33 @@ def torchvision_tensors(model, rng):
     return tensors
 
 
+@pytest.mark.slow
+def test_what_is_saved_loads_without_this_package(model, tmp_path):
+    path, image = tmp_path / "model.keras", np.full((1, SIZE, SIZE, 3), 99, np.float32)
+    network.probability(model).save(path)
+    program = (
+        "import sys, keras, numpy; model = keras.models.load_model(sys.argv[1], compile=False); "
+        f"print(float(model(numpy.full((1, {SIZE}, {SIZE}, 3), 99, 'float32'))[0, 0])); "
+        "assert 'src' not in sys.modules"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, path],
+        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=280,
+    )  # fmt: skip
+    wanted = float(network.probability(model).predict(image, verbose=0)[0, 0])
+    assert float(found.stdout.split()[-1]) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_keras_has_no_weights_for_it_and_it_is_said_where_they_are(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert weights.initial_weights("auto", resnext.NAME) == (None, {"kind": "random"})
+    assert "NO PRETRAINED WEIGHTS" in caplog.text
+    where = re.escape(network.backbone(resnext.NAME).weights_url)
+    assert re.search(where, caplog.text)
+    with pytest.raises(InputError, match=f"Keras has none to download; fetch {where}"):
+        weights.initial_weights("imagenet", resnext.NAME)
+
+
 def test_tensors_of_another_network_are_refused(model):
     tensors = torchvision_tensors(model, np.random.default_rng(2))
     del tensors["layer3.5.bn2.running_var"]
@@ -90,7 +123,8 @@ def test_a_file_that_does_not_fit_says_so(tmp_path):
 
 @pytest.mark.slow
 def test_weights_from_pytorch_give_its_activations(model, tmp_path):
-    torch = pytest.importorskip("torch")
+    """To 1e-4 where they are of order one, and to 1e-4 of the largest where that is larger."""
+    torch = pytest.importorskip("torch", reason="pip install torch to compare with PyTorch itself")
     from tests.detector.torch_resnext import ResNeXt
 
     theirs = ResNeXt()
@@ -111,19 +145,23 @@ def test_weights_from_pytorch_give_its_activations(model, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_onnx_file_runs_and_agrees(model, tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    from src.detector.evidence import with_evidence
-
-    path = tmp_path / "model.onnx"
-    whole = with_evidence(model)
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_the_exported_file_runs_and_agrees(model, tmp_path, format):
+    runtime = pytest.importorskip({"onnx": "onnxruntime"}.get(format, format))
+    path = tmp_path / {"onnx": "model.onnx", "openvino": "model.xml"}[format]
     image = np.random.default_rng(5).uniform(0, 255, (2, SIZE, SIZE, 3)).astype(np.float32)
-    whole(image)
-    whole.export(path, format="onnx", verbose=False)
-    session = onnxruntime.InferenceSession(path)
-    found = session.run(None, {session.get_inputs()[0].name: image})
-    wanted = keras.tree.flatten(whole.predict(image, verbose=0))
-    assert sorted(one.shape for one in found) == sorted(one.shape for one in wanted)
-    for one in wanted:
-        alike = [other for other in found if other.shape == one.shape]
-        assert any(np.allclose(other, one, rtol=1e-3, atol=1e-3) for other in alike)
+    graphs.write(model, 1.0, path, format)
+    if format == "onnx":
+        session = runtime.InferenceSession(path)
+        names = [one.name for one in session.get_outputs()]
+        found = dict(
+            zip(names, session.run(None, {session.get_inputs()[0].name: image}), strict=True)
+        )
+    else:
+        exact = {"INFERENCE_PRECISION_HINT": "f32"}
+        said = runtime.Core().compile_model(path, "CPU", exact)(image)
+        found = {name: said[name] for name in ("logit", "p_fake", "evidence", "bias")}
+    wanted = graphs.with_outputs(model, 1.0).predict(image, verbose=0)
+    assert wanted.keys() == found.keys()
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-3, atol=1e-3, err_msg=name)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from src import InputError
+from src.detector import torch_file
 from src.detector.torch_file import MAGIC, PROTOCOL, read_tensors
 
 
@@ -27,6 +28,13 @@ class Call:
         self.function, self.arguments = function, arguments
 
 
+class Built:
+    """Pickled as a value whose attributes are set afterwards: `state`, or a pair of it and more."""
+
+    def __init__(self, value, state):
+        self.value, self.state = value, state
+
+
 class Stored:
     """Pickled as a reference to a storage."""
 
@@ -42,7 +50,9 @@ def _body(value) -> bytes:
     if isinstance(value, Global):
         return value.line
     if isinstance(value, Call):
-        return value.function.line + _body(value.arguments) + b"R"
+        return _body(value.function) + _body(value.arguments) + b"R"
+    if isinstance(value, Built):
+        return _body(value.value) + _body(value.state) + b"b"
     if isinstance(value, Stored):
         return _body(value.parts) + b"Q"
     if isinstance(value, tuple):
@@ -54,12 +64,13 @@ def _body(value) -> bytes:
 
 
 VIEW = Global("torch._utils", "_rebuild_tensor_v2")
+ORDERED = Global("collections", "OrderedDict")
 NUMBERS = np.arange(12, dtype="<f4")
 CONTENTS = NUMBERS.tobytes()
 
 
 def view(shape, strides, offset=0, storage=None):
-    hooks = Call(Global("collections", "OrderedDict"))
+    hooks = Call(ORDERED)
     return Call(VIEW, storage or Stored("0"), offset, shape, strides, False, hooks)
 
 
@@ -136,6 +147,35 @@ def test_impossible_tensors_are_refused(tmp_path, write, value):
 
 
 @pytest.mark.parametrize("write", [archive, row])
+@pytest.mark.parametrize("state", [{"shape": (10**6,), "strides": (1,)}, (None, {"shape": (99,)})])
+def test_what_was_checked_cannot_be_changed_afterwards(tmp_path, write, state):
+    larger = state if isinstance(state, dict) else (None, {"count": 10**6})
+    for value in (
+        {"a": Built(view((3, 4), (4, 1)), state)},
+        {"a": view((12,), (1,), storage=Built(Stored("0"), larger))},
+        {"a": Call(Built(VIEW, (None, {"__defaults__": (1,)})), Stored("0"), 0, (12,), (1,))},
+        {"a": view((12,), (1,), storage=Built(Call(ORDERED), {"key": "0", "count": 12}))},
+    ):
+        with pytest.raises(InputError, match="nothing but a dictionary of tensors"):
+            read_tensors(write(tmp_path / "weights.pth", value))
+    named = Built({"a": view((12,), (1,))}, {"_metadata": {}})
+    with pytest.raises(InputError, match="no attribute"):  # a plain dictionary has none
+        read_tensors(write(tmp_path / "weights.pth", named))
+
+
+@pytest.mark.parametrize("write", [archive, row])
+def test_one_storage_under_many_names_fills_no_memory(tmp_path, write, monkeypatch):
+    zeros = np.zeros(10_000, np.float32)
+    monkeypatch.setattr(torch_file, "MAX_BYTES", 3 * zeros.nbytes)
+    several = {f"t{n}": view((10_000,), (1,), storage=Stored("0", count=10_000)) for n in range(3)}
+    content = {"contents": zeros.tobytes()} | ({"count": 10_000} if write is row else {})
+    assert len(read_tensors(write(tmp_path / "weights.pth", several, **content))) == 3
+    several["one more"] = view((1,), (1,), storage=Stored("0", count=10_000))
+    with pytest.raises(InputError, match="together"):
+        read_tensors(write(tmp_path / "weights.pth", several, **content))
+
+
+@pytest.mark.parametrize("write", [archive, row])
 def test_missing_bytes_are_told(tmp_path, write):
     path = write(tmp_path / "weights.pth", {"a": view((12,), (1,))}, contents=b"1234")
     with pytest.raises(InputError, match="4 bytes"):
@@ -160,7 +200,7 @@ def test_what_is_no_such_file_is_told(tmp_path, content):
 @pytest.mark.slow
 @pytest.mark.parametrize("zipped", [True, False])
 def test_files_of_pytorch_itself(tmp_path, zipped):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="pip install torch to read files of its own")
     state = OrderedDict(
         whole=torch.randn(3, 4),
         turned=torch.randn(4, 6)[:, ::2].t(),

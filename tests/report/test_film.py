@@ -69,11 +69,44 @@ def test_nothing_is_left_where_writing_fails(tmp_path, monkeypatch):
 def test_heat_stays_in_its_region_and_outlines_anywhere():
     image = grey(100, 200, 160)
     heat = np.ones((3, 3), np.float32)
-    painted = paint(image, [Mark((50, 60, 40, 40), (40, 50, 60, 60), heat, "1: fake", "fake")])
+    painted = paint(image, [Mark((50, 60, 40, 40), (40, 50, 60, 60), heat, "1: fake", "", "fake")])
     assert (image == 100).all(), "the frame itself stays as it is"
     changed = (painted != image).any(axis=2)
     assert changed[52:108, 42:98].all()
     assert not changed[112:].any() and not changed[:, :38].any() and not changed[:40].any()
     for left, top in ((-30, -30), (190, 150), (500, 500), (-500, 0)):
         box = (left, top, 40, 40)
-        paint(image, [Mark(box, box, heat, "1: inconclusive 0.50", "inconclusive")])
+        paint(image, [Mark(box, box, heat, "1: inconclusive 0.50", "frame 0.40", "inconclusive")])
+
+
+def test_heat_is_painted_where_it_is_and_nowhere_twice():
+    image = grey(100, 200, 160)
+    half = np.float32([[1, 0]] * 2)
+
+    def shown(*regions):
+        # The boxes lie beside what is looked at.
+        return paint(image, [Mark((0, 0, 5, 5), one, half, "", "", "real") for one in regions])
+
+    one = shown((40, 40, 80, 60))
+    changed = (one != image).any(axis=2)
+    assert changed[45:95, 42:70].all() and not changed[45:95, 100:118].any()
+    np.testing.assert_array_equal(shown((40, 40, 80, 60), (40, 40, 80, 60)), one)
+    both = shown((40, 40, 80, 60), (50, 60, 80, 60))
+    np.testing.assert_array_equal(both[42:58, 42:48], one[42:58, 42:48])
+    assert np.abs(both[70:90, 55:65].astype(int) - one[70:90, 55:65]).max() < 60
+    apart = shown((40, 40, 60, 50), (120, 90, 60, 50))
+    assert (apart != image).any(axis=2)[[60, 110], [50, 130]].all()
+
+
+def test_what_is_noted_of_a_frame_stands_below_the_box_and_in_the_picture():
+    image = grey(100, 300, 200)
+    cold = np.zeros((2, 2), np.float32)
+    for top in (20, 160):
+        box = (60, top, 90, 60)
+        one, other = (
+            (paint(image, [Mark(box, box, cold, "", note, "fake")]) != image).any(axis=2)
+            for note in ("", "frame 0.30, evidence for fake")
+        )
+        rows = np.flatnonzero((one != other).any(axis=1))
+        assert len(rows) > 8
+        assert rows.min() >= (80 if top == 20 else 170)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 # More persons than that would be too small to see: the longest seen are shown.
 MOST = 8
+# Seconds that are shown at least.
+SHORTEST = 1.0
+# What a moment is wider than its frames, so that one of a single frame is seen; of what is shown.
+MARGIN = 0.005
 
 
 def training_curves(history: Sequence[dict[str, Any]]) -> Figure:
@@ -77,18 +81,21 @@ class Line:
     p_fake: float  # probability of *fake* in [0, 1], of the person
     times: Sequence[float]  # `(N,)` seconds at which the person was seen, rising
     values: Sequence[float]  # `(N,)` p_fake of each of these frames
+    # From when to when the person was there, in seconds, each from one of the times to another.
+    stretches: Sequence[tuple[float, float]]
     # Start and end in seconds of what carries the answer.
     moments: Sequence[tuple[float, float]] = ()
 
 
-def timeline(lines: Sequence[Line], duration: float, gap: float) -> Figure:
+def timeline(lines: Sequence[Line], duration: float) -> Figure:
     """Plot p_fake of each person over time, with the moments that carry the answer.
 
     Args:
         lines: the persons; of many, the longest seen are shown. Without any it says so.
         duration: of the video in seconds.
-        gap: seconds; a person who was not seen for longer was away, and the line breaks.
     """
+    # A film of one frame lasts no time at all.
+    shown = max(duration, SHORTEST)
     chosen = sorted(sorted(lines, key=lambda line: -len(line.times))[:MOST], key=lines.index)
     drawn = figure(7.0, 1.1 + 1.5 * max(1, len(chosen)))
     rows = drawn.subplots(max(1, len(chosen)), sharex=True, squeeze=False)[:, 0]
@@ -98,9 +105,12 @@ def timeline(lines: Sequence[Line], duration: float, gap: float) -> Figure:
     for axes, line in zip_longest(rows, chosen):
         title = ""
         if line is not None:
-            _draw_person(axes, line, gap)
+            _draw_person(axes, line, MARGIN * shown)
             title = f"{line.name}: {line.word}, p_fake {line.p_fake:.3f}"
-        axes.set(xlim=(0, max(duration, 1e-3)), ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
+            if line.moments:
+                answer = "fake" if line.p_fake >= 0.5 else "real"
+                title += f"; shaded: half of what speaks for {answer}"
+        axes.set(xlim=(0, shown), ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
         plain(axes, title, "Time (s)" if axes is rows[-1] else "", "p_fake")
     if len(chosen) < len(lines):
         drawn.supxlabel(
@@ -109,12 +119,19 @@ def timeline(lines: Sequence[Line], duration: float, gap: float) -> Figure:
     return drawn
 
 
-def _draw_person(axes: Axes, line: Line, gap: float) -> None:
+def _draw_person(axes: Axes, line: Line, margin: float) -> None:
     colour = VERDICTS[line.word]
     axes.axhline(0.5, color=FAINT, lw=0.8, ls=":")
     for start, end in line.moments:
-        axes.axvspan(start - gap / 4, end + gap / 4, color=colour, alpha=0.18, lw=0)
+        axes.axvspan(start - margin, end + margin, color=colour, alpha=0.18, lw=0)
     times, values = np.asarray(line.times, float), np.asarray(line.values, float)
-    breaks = np.flatnonzero(np.diff(times) > gap) + 1
-    for part, shown in zip(np.split(times, breaks), np.split(values, breaks), strict=True):
-        axes.plot(part, shown, color=colour, marker="o", ms=3, lw=1.4, clip_on=False)
+    for start, end in line.stretches:
+        there = (times >= start) & (times <= end)
+        shown: dict[str, Any] = {
+            "color": colour,
+            "marker": "o",
+            "ms": 3,
+            "lw": 1.4,
+            "clip_on": False,
+        }
+        axes.plot(times[there], values[there], **shown)

@@ -20,14 +20,14 @@ HEAT_OPACITY = 0.65
 _LARGEST_SIDE = 60_000
 
 
-def blend(image: np.ndarray, heats: Sequence[Heat]) -> np.ndarray:
+def blend(image: np.ndarray, heats: Sequence[Heat], outlined: bool = True) -> np.ndarray:
     """Paint heatmaps over an image, at the image's own resolution.
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
         heats: each an `(h, w)` map in [0, 1] and the box that it covers: left, top, width, height
-            in pixels. Where it is 0 the image stays as it is; a box that is not the whole image
-            gets an outline.
+            in pixels. Where it is 0 the image stays as it is; of several the highest counts.
+        outlined: a box that is not the whole image gets an outline.
 
     Returns:
         `(H, W, 3)` uint8 RGB.
@@ -42,7 +42,7 @@ def blend(image: np.ndarray, heats: Sequence[Heat]) -> np.ndarray:
         part = np.s_[top : top + down, left : left + across]
         grown = cv2.resize(heat.astype(np.float32), (across, down), interpolation=cv2.INTER_CUBIC)
         smooth[part] = np.maximum(smooth[part], np.clip(grown, 0.0, 1.0))
-        if (across, down) != (width, height):
+        if outlined and (across, down) != (width, height):
             line = max(1, min(across, down) // 150)
             inner = np.s_[top + line : top + down - line, left + line : left + across - line]
             kept = outline[inner].copy()

@@ -20,7 +20,7 @@ from src.data.faces import Face, crop_box
 from src.detector.calibration import Calibration, Unfamiliar, calibrate, probability
 from src.detector.framing import View
 from src.detector.prediction import Output, Seen, put_together
-from src.detector.verdict import REASONS, UNFAMILIAR, Verdict, decide_by_frames, together
+from src.detector.verdict import REASONS, SEEN_ONCE, UNFAMILIAR, Verdict, decide_by_frames, together
 
 EXTENSION = Path(__file__).resolve().parents[3] / "app/extension"
 FOLDER = EXTENSION / "tests/vectors"
@@ -138,7 +138,8 @@ def verdicts() -> dict[str, Any]:
         case(f"drawn {number}", ("drawn", "strict")[number % 2], *map(_face, logits))
     return {
         "calibrations": [{"name": n, **c.to_dict()} for n, c in known.items()],
-        "reasons": list(REASONS),
+        # How many frames of a video show somebody is not asked there.
+        "reasons": [code for code in REASONS if code != SEEN_ONCE],
         "cases": cases,
         "persons": persons(known),
     }

@@ -35,15 +35,18 @@ def test_curves_of_a_single_epoch(tmp_path):
     assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
-def line(number=1, times=(0.0, 0.5, 1.0), word="fake"):
-    return Line(f"person {number}", word, 0.9, times, [0.9] * len(times), [(0.5, 1.0)])
+def line(number=1, times=(0.0, 0.5, 1.0), word="fake", stretches=(), p_fake=0.9):
+    stretches = stretches or [(times[0], times[-1])]
+    return Line(
+        f"person {number}", word, p_fake, times, [0.9] * len(times), stretches, [(0.5, 1.0)]
+    )
 
 
 def test_each_person_has_a_row_with_its_verdict(tmp_path):
-    figure = plots.timeline([line(1), line(2, word="real")], 10.0, 1.0)
+    figure = plots.timeline([line(1), line(2, word="real", p_fake=0.2)], 10.0)
     assert [title(axes) for axes in figure.axes] == [
-        "person 1: fake, p_fake 0.900",
-        "person 2: real, p_fake 0.900",
+        "person 1: fake, p_fake 0.900; shaded: half of what speaks for fake",
+        "person 2: real, p_fake 0.200; shaded: half of what speaks for real",
     ]
     assert labelled(figure.axes[-1])
     assert figure.axes[0].get_xlim() == (0, 10)
@@ -52,20 +55,27 @@ def test_each_person_has_a_row_with_its_verdict(tmp_path):
 
 
 def test_the_line_breaks_where_the_person_was_away():
-    figure = plots.timeline([line(times=(0, 0.5, 4.0, 4.5))], 5.0, 1.0)
+    figure = plots.timeline([line(times=(0, 0.5, 4.0, 4.5), stretches=[(0, 0.5), (4.0, 4.5)])], 5.0)
     drawn = [one for one in figure.axes[0].lines if one.get_marker() == "o"]
     assert [np.asarray(one.get_xdata()).tolist() for one in drawn] == [[0, 0.5], [4.0, 4.5]]
 
 
+def test_a_film_of_one_frame_is_shown_on_a_second():
+    figure = plots.timeline([Line("person 1", "real", 0.4, [0.0], [0.4], [(0.0, 0.0)])], 0.0)
+    assert figure.axes[0].get_xlim() == (0, 1)
+    assert title(figure.axes[0]) == "person 1: real, p_fake 0.400"
+    assert texts_fit(figure)
+
+
 def test_of_many_persons_the_longest_seen_are_shown():
     many = [line(n, times=np.arange(1 + n % 12) / 2) for n in range(1, 15)]
-    figure = plots.timeline(many, 10.0, 1.0)
+    figure = plots.timeline(many, 10.0)
     assert len(figure.axes) == MOST
     assert "of 14 persons" in figure.get_supxlabel()
     assert texts_fit(figure)
 
 
 def test_without_a_person_it_says_so(tmp_path):
-    figure = plots.timeline([], 0.2, 1.0)
+    figure = plots.timeline([], 0.2)
     assert texts(figure.axes[0]) == ["no face was found"]
     written(figure, tmp_path / "a.png")
