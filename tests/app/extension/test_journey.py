@@ -24,6 +24,10 @@ new IntersectionObserver(([entry]) => {
   if (entry.isIntersecting) setTimeout(() => (entry.target.src = entry.target.dataset.src), 500);
 }).observe(document.getElementById("put in"));
 """
+HOSTILE = """
+html > div { display: none !important; opacity: 0 !important; visibility: hidden !important;
+  width: 1px !important; transform: scale(0) !important; --ink: white !important; }
+"""
 PATIENCE = 60  # seconds
 
 
@@ -53,6 +57,8 @@ def pages() -> dict[str, bytes]:
     )
     return {
         "faces.test/page.html": f"{start}{images}".encode(),
+        "faces.test/hostile.html": f'<link rel="stylesheet" href="hostile.css">{start}{images}'.encode(),
+        "faces.test/hostile.css": HOSTILE.encode(),
         "faces.test/late.html": f"{start}{below}".encode(),
         "faces.test/late.js": LATE.encode(),
         "faces.test/late.jpg": face,
@@ -116,30 +122,18 @@ def click(browser: Browser, page: Any, name: str, patience: int = PATIENCE) -> s
     for _ in range(10 * patience):
         page.wait_for_timeout(100)
         said = panel(page)
-        if said and "Judging" not in said and "Loading" not in said:
+        if said and "Judging" not in said and "Loading" not in said and "Close" != said.split()[-1]:
             return said
     raise AssertionError(f"no verdict, but {said!r}")
 
 
 def panel(page: Any) -> str:
-    """Return the text of the panel, which only a debugger can see."""
-    session = page.context.new_cdp_session(page)
-    root = session.send("DOM.getDocument", {"depth": -1, "pierce": True})["root"]
-    session.detach()
-    found: list[str] = []
+    """Return the text of the extension's frames over a page, which only a debugger can see."""
+    return " ".join(frame.evaluate("document.body.innerText") for frame in frames(page))
 
-    def walk(node: dict[str, Any], inside: bool) -> None:
-        if inside and node["nodeType"] == 3:
-            found.append(node["nodeValue"])
-        if node["nodeName"] == "STYLE":
-            return
-        for child in node.get("children", []):
-            walk(child, inside)
-        for shadow in node.get("shadowRoots", []):
-            walk(shadow, inside or shadow["shadowRootType"] == "closed")
 
-    walk(root, False)
-    return " ".join(found)
+def frames(page: Any) -> list[Any]:
+    return [frame for frame in page.frames if "/extension/frame.html" in frame.url]
 
 
 def test_a_click_on_a_picture_says_everything_over_the_page(browser, page):
@@ -150,14 +144,66 @@ def test_a_click_on_a_picture_says_everything_over_the_page(browser, page):
     assert "Any page can draw a panel like this one" in said
 
 
-def test_the_page_can_neither_read_nor_alter_it(browser, page):
-    click(browser, page, "own")
+HOSTS = """[...document.documentElement.children]
+    .filter((one) => !["HEAD", "BODY"].includes(one.nodeName))"""
+
+
+def test_the_page_cannot_read_it(browser, page):
+    said = click(browser, page, "own")
     assert "Probability of fake" not in page.evaluate("document.documentElement.textContent")
-    assert page.evaluate(
-        "[...document.documentElement.children].every((one) => one.shadowRoot === null)"
+    looked_for = ["Probability of fake", "Close", *said.split()[-3:]]
+    found = "(words) => words.filter((word) => window.find(word, true, false, true))"
+    assert page.evaluate(found, looked_for) == []
+    assert page.evaluate(f"{HOSTS}.every((one) => one.shadowRoot === null)")
+    # Neither its place nor its size says anything, nor does a list of frames or of what was loaded.
+    assert page.evaluate(f"{HOSTS}.map((one) => one.getBoundingClientRect().width)") == [0]
+    assert page.evaluate("window.length") == 0
+    assert not page.evaluate(
+        "performance.getEntriesByType('resource').some((one) => one.name.includes('extension'))"
     )
     assert page.evaluate("globalThis.deepfakePanel") is None
     assert page.evaluate("typeof chrome?.runtime?.sendMessage") == "undefined"
+
+
+def test_the_styles_of_a_page_do_not_reach_it(browser, page):
+    page.goto("http://faces.test/hostile.html")
+    click(browser, page, "own")
+    (frame,) = frames(page)
+    seen = frame.evaluate(
+        "[innerWidth > 300, innerHeight > 300, getComputedStyle(document.body).color]"
+    )
+    page.goto(PAGE)
+    click(browser, page, "own")
+    assert seen == frames(page)[0].evaluate(
+        "[innerWidth > 300, innerHeight > 300, getComputedStyle(document.body).color]"
+    )
+    assert seen[:2] == [True, True]
+    page.goto("http://faces.test/hostile.html")
+    click(browser, page, "own")
+    host = f"getComputedStyle({HOSTS}[0])"
+    assert page.evaluate(f"[{host}.display, {host}.opacity, {host}.visibility]") == [
+        "block",
+        "1",
+        "visible",
+    ]
+
+
+def test_a_page_that_frames_it_itself_is_told_nothing(browser, page):
+    address = f"{browser.home}/frame.html"
+    page.evaluate(
+        """async (address) => {
+            const frame = document.createElement("iframe");
+            frame.src = address;
+            const loaded = new Promise((resolve) => (frame.onload = resolve));
+            document.body.append(frame);
+            await loaded;
+            frame.contentWindow.postMessage("a guess", "*");
+        }""",
+        address,
+    )
+    page.wait_for_timeout(1000)
+    for frame in page.frames[1:]:
+        assert frame.url != address or frame.evaluate("document.body.innerText") == ""
 
 
 def test_the_verdict_of_record_stands_in_the_extensions_own_window(browser, page):
@@ -182,7 +228,7 @@ def test_the_verdict_of_record_stands_in_the_extensions_own_window(browser, page
         ("drawing", "no photograph"),
         ("broken", "damaged or incomplete"),
         ("elsewhere", "its site does not give it out"),
-        ("missing", "cannot be read from here"),
+        ("missing", "nothing at the picture"),
     ],
 )
 def test_every_kind_of_picture_has_a_sentence(browser, page, name, sentence):
@@ -245,7 +291,7 @@ def test_badges_come_only_where_they_were_turned_on(browser, page):
 def with_badges(browser: Browser) -> None:
     browser.worker.evaluate(
         """() => chrome.scripting.registerContentScripts([{ id: "badges http://faces.test",
-            matches: ["http://faces.test/*"], js: ["extension/badges.js"] }])"""
+            matches: ["http://faces.test/*"], js: ["/extension/badges.js"] }])"""
     )
 
 
@@ -264,7 +310,8 @@ def test_badges_wait_for_pictures_that_load_late(browser, page, sites):
     wanted = {"http://faces.test/late.jpg", "http://faces.test/later.jpg"}
     for _ in range(10 * PATIENCE):
         page.wait_for_timeout(100)
-        kept = browser.worker.evaluate("() => chrome.storage.session.get('records')")["records"]
+        kept = browser.worker.evaluate("() => chrome.storage.session.get('badges')")
+        kept = kept.get("badges", [])
         if wanted <= {entry["source"] for entry in kept}:
             break
     else:

@@ -26,7 +26,8 @@ def test_each_browser_gets_its_own_manifest_and_the_same_bundle(packed):
     assert "offscreen" not in manifests["firefox"]["permissions"]
     for manifest in manifests.values():
         assert "host_permissions" not in manifest
-        assert "web_accessible_resources" not in manifest
+        (accessible,) = manifest["web_accessible_resources"]
+        assert accessible["resources"] == ["extension/frame.html"]
         assert "content_scripts" not in manifest
 
 
