@@ -7,6 +7,10 @@ const MORE = {
     "note.first_frame": "The picture moves; its first frame was judged.",
     "note.from_canvas":
       "The file itself could not be had; the pixels that the page shows were judged, which may have been changed on their way.",
+    "note.veiled":
+      "This AVIF is transparent in places, which this browser reads in a way of its own; elsewhere the probability may differ.",
+    "note.disturbed":
+      "This browser disturbs what is read from a canvas, as protection against fingerprinting does; the probability may differ from the file’s own.",
     lookalike:
       "Any page can draw a panel like this one. The verdict of record stands in the extension's own window, behind its button.",
     give: "Drop a picture here, paste it, or choose a file",
@@ -50,6 +54,10 @@ const MORE = {
     "note.first_frame": "L’image est animée ; sa première vue a été jugée.",
     "note.from_canvas":
       "Le fichier lui-même n’était pas accessible ; les pixels montrés par la page ont été jugés, et peuvent avoir été modifiés en chemin.",
+    "note.veiled":
+      "Cet AVIF est transparent par endroits, ce que ce navigateur lit à sa façon ; ailleurs, la probabilité peut différer.",
+    "note.disturbed":
+      "Ce navigateur perturbe ce qui est lu d’un canevas, comme le font les protections contre le pistage ; la probabilité peut différer de celle du fichier.",
     lookalike:
       "Toute page peut dessiner un tel panneau. Le verdict qui fait foi est dans la fenêtre de l’extension, derrière son bouton.",
     give: "Déposez une image ici, collez-la ou choisissez un fichier",

@@ -66,7 +66,11 @@ class Firefox:
         )
         new = wait(lambda: set(self.command("WebDriver:GetWindowHandles")) - before)
         self.command("WebDriver:SwitchToWindow", handle=new.pop())
-        wait(lambda: self.script("return document.readyState === 'complete' && location.href") == address)
+        wait(
+            lambda: (
+                self.script("return document.readyState === 'complete' && location.href") == address
+            )
+        )
 
     def choose(self, selector: str, label: str) -> None:
         """Right click on an element, and choose an entry of the menu."""
