@@ -82,6 +82,8 @@ export class Judging {
     const mark = make("button", { type: "button" }, this.say("mark"));
     mark.addEventListener("click", async () => {
       mark.textContent = this.say("marking");
+      // The button is far below the picture.
+      frame.scrollIntoView({ block: "nearest" });
       const box = await rectangle(frame, judged.answer);
       await this.#try(() => this.#judge(box));
     }, { once: true });

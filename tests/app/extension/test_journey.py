@@ -510,7 +510,8 @@ BROWSERS_OWN = {"update.googleapis.com", "accounts.google.com", "www.google.com"
 def leaks(sites: Sites, first: int = 0) -> list[str]:
     """Return the requests that a picture may have left by, from one on."""
     known = {f"http://{name}" for name in sites.pages}
-    known |= {"http://faces.test/missing.jpg", "http://faces.test/favicon.ico"}
+    known |= {f"http://{host}.test/favicon.ico" for host in ("faces", "open")}
+    known |= {"http://faces.test/missing.jpg"}
     found = []
     for method, address, headers, body in sites.requests[first:]:
         host = urlsplit(address if "//" in address else f"//{address}").hostname
