@@ -48,7 +48,8 @@ async function page({ tab, frame }, what, message) {
 
 /** A picture that a page shows, from wherever its bytes can be had. */
 async function take(errand) {
-  const { url } = errand;
+  const { url, problem } = errand;
+  if (problem) throw new Problem(problem, "");
   const theirs = await page(errand, "bytes", { url });
   if (theirs?.base64 != null) return { base64: theirs.base64, notes: [], source: url };
   let gone = theirs?.gone ?? false;

@@ -11,6 +11,7 @@ const KEY = (ticket) => `ticket ${ticket}`;
  * @property {string} url of the picture.
  * @property {number} tab
  * @property {number} frame of the page.
+ * @property {string} [problem] why it cannot be done, a code.
  * @property {{verdict: string}} [said] of a badge that was drawn before.
  */
 
@@ -20,7 +21,12 @@ const KEY = (ticket) => `ticket ${ticket}`;
  */
 export async function issue(errand) {
   const ticket = crypto.randomUUID();
-  await keep(ticket, errand);
+  try {
+    await keep(ticket, errand);
+  } catch {
+    // An address that is a picture in itself (`data:`), and more than a browser keeps for us.
+    await keep(ticket, { ...errand, url: "", problem: "too_large" });
+  }
   return ticket;
 }
 
