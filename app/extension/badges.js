@@ -1,73 +1,72 @@
-// On sites where the visitor wants it: a badge on every large picture that comes into view.
+// On sites where the visitor wants it: a badge on every large picture that is in view.
 
-import { make } from "../web/card.js";
+import { framed } from "./framed.js";
 import { ask, listen } from "./messages.js";
-import { inWords, voice } from "./more-words.js";
 import { bytes, drawn } from "./taking.js";
 
 // Sides in pixels of the page below which a picture gets no badge.
 const LARGE = 160;
-const COLOURS = { fake: "#a83a22", real: "#1f5c99", inconclusive: "#755600" };
+// The same whatever is said, so that a page cannot tell by it.
+const BADGE = { position: "absolute", width: "7.5rem", height: "1.4rem" };
 
-/** What was judged: its address, and the badge's element. */
-const judged = new WeakMap();
+/** By picture in view, of what address it is and where its badge stands. */
+const badges = new Map();
+/** By picture, the last ticket and for what address. */
+const tickets = new WeakMap();
 const addressOf = (image) => image.currentSrc || image.src;
 
-async function start() {
-  const say = await voice();
-  const watch = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      const { width, height } = target.getBoundingClientRect();
-      // What is not loaded yet is looked at again when it is.
-      if (!isIntersecting || Math.min(width, height) < LARGE || !target.naturalWidth) continue;
-      watch.unobserve(target);
-      badge(say, target);
-    }
-  });
-  const look = () => document.querySelectorAll("img").forEach((image) => judged.has(image) || watch.observe(image));
-  look();
-  new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
-  // A picture that loads late, or takes the place of another.
-  document.addEventListener("load", ({ target }) => {
-    if (target.localName !== "img" || judged.get(target)?.url === addressOf(target)) return;
-    watch.unobserve(target);
-    watch.observe(target);
-  }, true);
+const inView = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) isIntersecting ? put(target) : drop(target);
+});
+const sizes = new ResizeObserver(() => place());
+
+async function put(image) {
+  const url = addressOf(image);
+  const { width, height } = image.getBoundingClientRect();
+  // What is not loaded yet is looked at again when it is.
+  if (badges.get(image)?.url === url || Math.min(width, height) < LARGE || !image.naturalWidth) return;
+  drop(image);
+  const badge = { url };
+  badges.set(image, badge);
+  if (tickets.get(image)?.url !== url) {
+    tickets.set(image, { url, ticket: await ask("background", "ticket", { url }) });
+  }
+  if (badges.get(image) !== badge) return;
+  Object.assign(badge, framed(tickets.get(image).ticket, BADGE));
+  sizes.observe(image);
+  place();
+  document.documentElement.append(badge.host);
 }
 
-async function badge(say, image) {
-  const url = addressOf(image);
-  if (judged.get(image)?.url === url) return;
-  judged.get(image)?.host.remove();
-  const host = document.createElement("span");
-  judged.set(image, { url, host });
-  host.style.cssText = "all: initial; position: absolute; z-index: 2147483646; pointer-events: none";
-  const label = make("span", { role: "status" }, "…");
-  label.style.cssText = "font: 600 12px/1.6 system-ui, sans-serif; color: #fff; background: #57575c; padding: 0 6px; border-radius: 3px";
-  host.attachShadow({ mode: "closed" }).append(label);
-  place(host, image);
-  document.documentElement.append(host);
-  try {
-    const { answer } = await ask("background", "picture", { url, box: null });
-    label.textContent = say(answer.verdict);
-    label.style.background = COLOURS[answer.verdict];
-  } catch (problem) {
-    label.textContent = "–";
-    label.title = inWords(say, { code: problem.code, detail: problem.message });
+function drop(image) {
+  badges.get(image)?.host?.remove();
+  badges.delete(image);
+  sizes.unobserve(image);
+}
+
+function place() {
+  for (const [image, { style }] of badges) {
+    if (!style) continue;
+    const { left, top } = image.getBoundingClientRect();
+    style.left = `${left + scrollX + 6}px`;
+    style.top = `${top + scrollY + 6}px`;
   }
 }
 
-function place(host, image) {
-  const put = () => {
-    const { left, top } = image.getBoundingClientRect();
-    host.style.left = `${left + scrollX + 6}px`;
-    host.style.top = `${top + scrollY + 6}px`;
-    host.style.display = image.isConnected ? "block" : "none";
-  };
-  put();
-  new ResizeObserver(put).observe(document.documentElement);
-  new ResizeObserver(put).observe(image);
-}
+const look = () => document.querySelectorAll("img").forEach((image) => inView.observe(image));
+look();
+new MutationObserver(() => {
+  look();
+  place();
+}).observe(document.documentElement, { childList: true, subtree: true });
+sizes.observe(document.documentElement);
+// Of boxes that scroll within the page too.
+document.addEventListener("scroll", place, { capture: true, passive: true });
+// A picture that loads late, or takes the place of another.
+document.addEventListener("load", ({ target }) => {
+  if (target.localName !== "img") return;
+  inView.unobserve(target);
+  inView.observe(target);
+}, true);
 
 listen("page", { bytes, drawn });
-start();

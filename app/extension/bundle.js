@@ -7,7 +7,7 @@ import { probability } from "../web/verdict.js";
  * What `pack.py` wrote about the files beside it.
  * @typedef {Object} Packed
  * @property {Object} card what is told of the bundle's card, and how it frames faces.
- * @property {string} version start of the SHA-256 of the graph.
+ * @property {string} version of the bundle: start of the SHA-256 of its card and weights, as the service gives it.
  * @property {string} precision the graph's.
  * @property {number} temperature of the graph.
  * @property {Object | null} calibration of the graph.

@@ -76,7 +76,9 @@ export class Detector {
     const faces = share === null || box ? [] : await find(picture, this.networks);
     lap("faces");
     const seen = box ? [drawn(picture, share, box)] : views(picture, share, faces);
-    const outputs = await this.score(seen.map((view) => resize(cut(picture, view.box), this.side)));
+    const framed = seen.map((view) => resize(cut(picture, view.box), this.side));
+    lap("framing");
+    const outputs = await this.score(framed);
     lap("network");
     const rest = { notes: [...notes, ...more], sha256: digest, milliseconds };
     return answer(this.packed, picture, seen, outputs, rest);

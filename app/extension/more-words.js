@@ -7,8 +7,21 @@ const MORE = {
     "note.first_frame": "The picture moves; its first frame was judged.",
     "note.from_canvas":
       "The file itself could not be had; the pixels that the page shows were judged, which may have been changed on their way.",
+    "note.veiled":
+      "This AVIF is transparent in places, which this browser reads in a way of its own; elsewhere the probability may differ.",
+    "note.disturbed":
+      "This browser disturbs what is read from a canvas, as protection against fingerprinting does; the probability may differ from the file’s own.",
     lookalike:
       "Any page can draw a panel like this one. The verdict of record stands in the extension's own window, behind its button.",
+    give: "Drop a picture here, paste it, or choose a file",
+    tab: "Open in a tab",
+    no_picture: "That was no picture file. Save the picture first, or right click on it where it stands.",
+    marked: "Its face was marked by you.",
+    "records.badges": "Verdicts of badges",
+    "badge.more": "Right click on the picture for the reasons.",
+    "badges.elsewhere": "Pictures of this page come from {sites}. Without leave for that too, their badges may show – .",
+    "badges.ask": "Give leave",
+    "error.gone": "There is nothing at the picture’s address any more.",
     close: "Close",
     mark: "Mark a face",
     marking: "Draw a rectangle around the face.",
@@ -41,8 +54,21 @@ const MORE = {
     "note.first_frame": "L’image est animée ; sa première vue a été jugée.",
     "note.from_canvas":
       "Le fichier lui-même n’était pas accessible ; les pixels montrés par la page ont été jugés, et peuvent avoir été modifiés en chemin.",
+    "note.veiled":
+      "Cet AVIF est transparent par endroits, ce que ce navigateur lit à sa façon ; ailleurs, la probabilité peut différer.",
+    "note.disturbed":
+      "Ce navigateur perturbe ce qui est lu d’un canevas, comme le font les protections contre le pistage ; la probabilité peut différer de celle du fichier.",
     lookalike:
       "Toute page peut dessiner un tel panneau. Le verdict qui fait foi est dans la fenêtre de l’extension, derrière son bouton.",
+    give: "Déposez une image ici, collez-la ou choisissez un fichier",
+    tab: "Ouvrir dans un onglet",
+    no_picture: "Ce n’était pas un fichier d’image. Enregistrez d’abord l’image, ou cliquez droit dessus là où elle est.",
+    marked: "Vous avez marqué le visage.",
+    "records.badges": "Verdicts des pastilles",
+    "badge.more": "Clic droit sur l’image pour les raisons.",
+    "badges.elsewhere": "Des images de cette page viennent de {sites}. Sans cet accès aussi, leurs pastilles peuvent montrer – .",
+    "badges.ask": "Donner l’accès",
+    "error.gone": "Il n’y a plus rien à l’adresse de l’image.",
     close: "Fermer",
     mark: "Marquer un visage",
     marking: "Tracez un rectangle autour du visage.",

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ import numpy as np
 
 from src import InputError, __version__
 from src.cli import Verb
-from src.detector.card import FACES_FOLDER, Card, read_card
+from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.exports import VARIANTS, Export, sha256
 from src.detector.location import locate
 from src.detector.verdict import REASONS
@@ -40,6 +41,8 @@ RUNTIME = (
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
 COLOURS = ("lcms.js", "lcms.wasm")
+# What `mtcnn.js` runs.
+FACE_NETWORKS = ("pnet", "rnet", "onet")
 BROWSERS = ("chromium", "firefox")
 # int8 only where it passed its check.
 PREFERRED = {"int8": "onnx-int8", "float16": "onnx-float16"}
@@ -78,17 +81,23 @@ def pack(
         raise InputError(f"{PACKAGES}: no npm packages; run `npm ci` in {SOURCE}")
     card = read_card(bundle)
     chosen, export = _graph(bundle, card, precision)
-    zips = []
-    for browser in BROWSERS:
-        folder = output / browser
-        if folder.exists():
-            if not overwrite:
-                raise InputError(f"{folder} is already there; give --overwrite to replace it")
-            shutil.rmtree(folder)
-        _copy_code(folder, browser)
-        _copy_bundle(folder / "bundle", bundle, card, chosen, export)
-        zips.append(_zip(folder))
-    return zips
+    packed = [output / name for browser in BROWSERS for name in (browser, f"{browser}.zip")]
+    for path in packed:
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} is already there; give --overwrite to replace it")
+    output.mkdir(parents=True, exist_ok=True)
+    # What was packed before goes only when all of this is there.
+    with TemporaryDirectory(dir=output) as made:
+        for browser in BROWSERS:
+            folder = Path(made) / browser
+            _copy_code(folder, browser)
+            _copy_bundle(folder / "bundle", bundle, card, chosen, export)
+            _zip(folder)
+        for path in packed:
+            if path.is_dir():
+                shutil.rmtree(path)
+            (Path(made) / path.name).replace(path)
+    return [path for path in packed if path.suffix == ".zip"]
 
 
 def _graph(bundle: Path, card: Card, precision: str | None) -> tuple[str, Export]:
@@ -133,7 +142,10 @@ def _copy_code(folder: Path, browser: str) -> None:
 
 def _run_node(script: str, *arguments: str) -> None:
     command = ["node", str(PACKAGES / script), *arguments]
-    done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise InputError("the extension is bundled by Node 20 or later; install it") from error
     if done.returncode:
         raise InputError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
 
@@ -143,10 +155,14 @@ def _copy_bundle(folder: Path, bundle: Path, card: Card, precision: str, export:
     _copy(bundle / variant.file, folder / "model.onnx")
     hashes = {"model.onnx": export.files[variant.file]}
     if card.framing is not None:
-        for path in sorted((bundle / FACES_FOLDER).glob("*.onnx")):
-            name = f"{FACES_FOLDER}/{path.name}"
-            _copy(path, folder / name)
-            hashes[name] = card.files.get(name) or sha256(path)
+        for network in FACE_NETWORKS:
+            name = f"{FACES_FOLDER}/{network}.onnx"
+            if not (bundle / name).is_file():
+                raise InputError(
+                    f"{bundle}/{name} is missing: this bundle looks for faces; copy it whole"
+                )
+            _copy(bundle / name, folder / name)
+            hashes[name] = card.files.get(name) or sha256(bundle / name)
     for name, expected in hashes.items():
         if sha256(folder / name) != expected:
             raise InputError(f"{bundle}/{name} is not the file that the card names; copy it again")
@@ -160,7 +176,7 @@ def _copy_bundle(folder: Path, bundle: Path, card: Card, precision: str, export:
             "sources": card.data.get("sources", []),
             "drawn_sample": card.data.get("drawn_sample", False),
         },
-        "version": hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:12],
+        "version": version(bundle)[:12],
         "precision": precision,
         "temperature": export.temperature,
         "calibration": export.calibration or card.calibration,
@@ -170,6 +186,16 @@ def _copy_bundle(folder: Path, bundle: Path, card: Card, precision: str, export:
         "probe": _probe(folder / "model.onnx", card.image_size),
     }
     (folder / "packed.json").write_text(json.dumps(packed) + "\n", encoding="utf-8")
+
+
+def version(bundle: Path) -> str:
+    """Return what the service calls the version of a bundle: the SHA-256 of card and weights."""
+    digest = hashlib.sha256()
+    for name in (CARD_FILE, MODEL_FILE):
+        if not (bundle / name).is_file():
+            raise InputError(f"{bundle}/{name} is missing: copy the bundle whole")
+        digest.update(bytes.fromhex(sha256(bundle / name)))
+    return digest.hexdigest()
 
 
 def probe_picture(side: int) -> np.ndarray:
@@ -192,13 +218,12 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _zip(folder: Path) -> Path:
+def _zip(folder: Path) -> None:
     target = folder.with_suffix(".zip")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 archive.write(path, path.relative_to(folder))
-    return target
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from src.detector.prediction import Failure
 if TYPE_CHECKING:
     from src.detector.detector import Detector
 
+Box = tuple[float, ...]
+
 # A difference of p_fake that is accepted, and the overlap that the boxes of faces must have.
 LARGEST, OVERLAP = 0.02, 0.95
 
@@ -134,10 +136,19 @@ def compare(detector: Detector, browser: Browser, paths: Sequence[Path]) -> Iter
             (ours.verdict if ours else None, theirs["verdict"] if theirs else None),
             (ours.reasons if ours else (), tuple(theirs["reasons"]) if theirs else ()),
             (len(boxes), len(others)),
-            min(map(overlap, boxes, others), default=1.0),
+            worst_overlap(boxes, others),
             near,
             theirs["milliseconds"] if theirs else {},
         )
+
+
+def worst_overlap(boxes: Sequence[Box], others: Sequence[Box]) -> float:
+    """Return the overlap of the worst pair, each box with the other's that fits it best.
+
+    The order says nothing: two faces of one size may change places by a rounding.
+    """
+    best = [max((overlap(box, other) for other in others), default=0.0) for box in boxes]
+    return min(best, default=1.0)
 
 
 def overlap(one: Sequence[float], other: Sequence[float]) -> float:

@@ -9,6 +9,10 @@ import { format, plain } from "./container.js";
 // As in Python: what is larger is not decoded, or not judged.
 export const MAX_BYTES = 200_000_000;
 const MAX_PIXELS = 89_000_000;
+// Of the known picture by which a canvas is tried.
+const TRIED = 64;
+
+let trying = null;
 
 /**
  * Decode a picture, turn it upright and bring its colours to sRGB; transparency is laid over white.
@@ -30,8 +34,12 @@ export async function read(bytes) {
   const transform = theirs ? null : await transformTo(file.profile, file.colours, kind === "png");
   const bitmap = await decoded(file.bytes, kind, theirs ? "default" : "none");
   try {
+    const notes = file.animated ? ["first_frame"] : [];
+    // Browsers stretch the opacity of an AVIF, and what they clip cannot be had back.
+    if (kind === "avif" && isVeiled(drawn(bitmap, null))) notes.push("veiled");
+    if (await changesPixels()) notes.push("disturbed");
     const image = transform ? transformed(bitmap, transform) : onWhite(bitmap);
-    return { picture: turned(image, file.orientation), notes: file.animated ? ["first_frame"] : [] };
+    return { picture: turned(image, file.orientation), notes };
   } finally {
     bitmap.close();
     transform?.close();
@@ -50,6 +58,26 @@ async function decoded(bytes, kind, colorSpaceConversion) {
     throw new Problem(unread ? "format" : "undecodable", String(error));
   }
   throw new Problem("too_many_pixels", "");
+}
+
+/** Whether this browser disturbs what is read from a canvas, as some do against fingerprinting. */
+function changesPixels() {
+  trying ??= tried();
+  return trying;
+}
+
+async function tried() {
+  const known = new ImageData(TRIED, TRIED);
+  known.data.forEach((_, i) => (known.data[i] = i % 4 === 3 ? 255 : (37 * i + (i >> 6)) % 256));
+  const bitmap = await createImageBitmap(known, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  const read = drawn(bitmap, null);
+  bitmap.close();
+  return read.data.some((value, i) => value !== known.data[i]);
+}
+
+function isVeiled({ data }) {
+  for (let at = 3; at < data.length; at += 4) if (data[at] !== 255) return true;
+  return false;
 }
 
 /** A canvas on which a browser drew, over a colour or over nothing. */

@@ -1,52 +1,51 @@
 // The extension's own window: a file that is dropped or pasted, the verdicts of record, badges.
 
-import { make } from "../web/card.js";
+import { make, reason } from "../web/card.js";
+import { Judging } from "./judging.js";
 import { ask, toText } from "./messages.js";
-import { inWords, settings, voice } from "./more-words.js";
+import { settings, voice } from "./more-words.js";
 import { records } from "./records.js";
-import { hasBadges } from "./sites.js";
-import { verdictView } from "./verdict-view.js";
+import { hasBadges, pattern } from "./sites.js";
 
 const byId = (id) => document.getElementById(id);
 let say;
-let source;
+let judging;
 
 async function check(file) {
-  if (!file) return;
-  byId("verdict").replaceChildren(make("p", { className: "progress" }, say("judging")));
-  try {
-    const base64 = toText(new Uint8Array(await file.arrayBuffer()));
-    const judged = await ask("background", "check", { base64, notes: [], source: file.name });
-    URL.revokeObjectURL(source);
-    source = URL.createObjectURL(file);
-    const { prevalence } = await settings();
-    byId("verdict").replaceChildren(...verdictView(say, judged, source, file.name, prevalence));
-  } catch (problem) {
-    const words = inWords(say, { code: problem.code, detail: problem.message });
-    byId("verdict").replaceChildren(make("p", { className: "error" }, words));
+  if (!file) {
+    judging.tell(say("no_picture"), "error");
+    return;
   }
-  await list();
+  await judging.start(async () => {
+    const base64 = toText(new Uint8Array(await file.arrayBuffer()));
+    return { base64, notes: [], source: file.name };
+  });
 }
 
 async function list() {
-  const known = await records();
+  const [known, ofBadges] = [await records(), await records(true)];
   byId("none").hidden = known.length > 0;
-  const time = (at) => new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" }).format(at);
-  byId("records").replaceChildren(
-    ...known.map((entry) =>
-      make("li", {},
-        make("div", { className: `verdict ${entry.verdict}` }, say(entry.verdict)),
-        say("record", { time: time(entry.time), verdict: say(entry.verdict), p: say.number(entry.p_fake) }),
-        make("div", { className: "source" }, entry.source)),
-    ),
-  );
+  byId("records").replaceChildren(...known.map(entryOf));
+  byId("of-badges").hidden = !ofBadges.length;
+  byId("badge-records").replaceChildren(...ofBadges.map(entryOf));
+}
+
+function entryOf(entry) {
+  const time = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" }).format(entry.time);
+  const why = Object.keys(entry.reasons).map((code) => reason(say, code, entry));
+  if (entry.marked) why.unshift(say("marked"));
+  return make("li", {},
+    make("div", { className: `verdict ${entry.verdict}` }, say(entry.verdict)),
+    say("record", { time, verdict: say(entry.verdict), p: say.number(entry.p_fake) }),
+    ...why.map((sentence) => make("div", { className: "why" }, sentence)),
+    make("div", { className: "source" }, entry.source));
 }
 
 /** Badges on the site that the visitor looks at. */
 async function site() {
   const [tab] = await chrome.tabs.query({ active: true, currentWindow: true });
   // Known only because the visitor has just opened this window over it.
-  if (!/^https?:/.test(tab?.url ?? "")) {
+  if (!pattern(tab?.url)) {
     byId("badges-said").textContent = say("badges.nowhere");
     return;
   }
@@ -57,21 +56,58 @@ async function site() {
   byId("badges").addEventListener("change", async () => {
     if (!byId("badges").checked) {
       await ask("background", "stopBadges", { origin });
-      await chrome.permissions.remove({ origins: [`${origin}/*`] });
-      return;
-    }
-    if (await chrome.permissions.request({ origins: [`${origin}/*`] })) {
-      await ask("background", "startBadges", { origin });
-      await chrome.tabs.reload(tab.id);
-    } else {
+      await chrome.permissions.remove({ origins: [pattern(origin)] });
+    } else if (!(await leave([pattern(origin)], { origin, tab: tab.id }))) {
       byId("badges").checked = false;
       byId("badges-said").textContent = say("badges.refused", { site: host });
     }
+    await elsewhere(tab, origin);
   });
+  await elsewhere(tab, origin);
+}
+
+/**
+ * Ask for leave. What it is for is told to the background beforehand, because a browser may close
+ * this window under its question.
+ */
+async function leave(origins, wish) {
+  ask("background", "wish", wish);
+  const given = await chrome.permissions.request({ origins });
+  await ask("background", given ? "grant" : "refuse");
+  return given;
+}
+
+/** Where the site's pictures come from, if not from itself: that takes leave of its own. */
+async function elsewhere(tab, origin) {
+  const hosts = byId("badges").checked ? await foreign(tab, origin) : [];
+  byId("elsewhere").hidden = !hosts.length;
+  const names = hosts.map((host) => new URL(host.replace("*", "")).hostname).join(", ");
+  byId("elsewhere-said").textContent = say("badges.elsewhere", { sites: names });
+  byId("elsewhere-ask").onclick = async () => {
+    await leave(hosts, { origin, tab: tab.id });
+    await elsewhere(tab, origin);
+  };
+}
+
+async function foreign(tab, origin) {
+  let shown;
+  try {
+    [{ result: shown }] = await chrome.scripting.executeScript({
+      target: { tabId: tab.id },
+      func: () => Array.from(document.images, (image) => image.currentSrc || image.src),
+    });
+  } catch {
+    // A page that nobody may look into, such as the browser's own shop.
+    return [];
+  }
+  const hosts = new Set(shown.map(pattern).filter((host) => host && host !== pattern(origin)));
+  const known = (await chrome.permissions.getAll()).origins ?? [];
+  return [...hosts].filter((host) => !known.includes(host));
 }
 
 async function start() {
   say = await voice();
+  judging = new Judging(byId("verdict"), say);
   document.documentElement.lang = (await settings()).language;
   document.title = say("title");
   for (const element of document.querySelectorAll("[data-word]")) {
@@ -85,6 +121,7 @@ async function start() {
   };
   for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, over);
   document.addEventListener("drop", (event) => check(event.dataTransfer.files[0]));
+  chrome.storage.session.onChanged.addListener(list);
   await list();
   await site();
 }

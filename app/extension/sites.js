@@ -1,11 +1,49 @@
 // Sites on which the visitor has turned badges on; each is a permission that can be taken back.
 
+const WISH = "wish";
+let granting = Promise.resolve();
 const SCRIPT = (origin) => `badges ${origin}`;
+
+/** What a browser calls all pages of a host, whatever the port; null for what is no site. */
+export function pattern(url) {
+  if (!/^https?:/.test(url ?? "")) return null;
+  const { protocol, hostname } = new URL(url);
+  return `${protocol}//${hostname}/*`;
+}
+
+/**
+ * Remember what leave is being asked for: badges on a site. The window that asks may be closed
+ * before the visitor answers.
+ * @param {{origin: string, tab: number}} wished the site, and where it is shown.
+ */
+export async function wish({ origin, tab }) {
+  await chrome.storage.session.set({ [WISH]: { origin, tab } });
+}
+
+/** Fulfil the wish where leave is there now; once, though both the browser and the pop-up say so. */
+export function grant() {
+  granting = granting.then(fulfil, fulfil);
+  return granting;
+}
+
+async function fulfil() {
+  const wished = (await chrome.storage.session.get(WISH))[WISH];
+  if (!wished || !(await chrome.permissions.contains({ origins: [pattern(wished.origin)] }))) return;
+  await refuse();
+  await startBadges(wished.origin);
+  await chrome.tabs.reload(wished.tab);
+}
+
+/** Forget the wish. */
+export async function refuse() {
+  await chrome.storage.session.remove(WISH);
+}
 
 export async function startBadges(origin) {
   await stopBadges(origin);
   await chrome.scripting.registerContentScripts([
-    { id: SCRIPT(origin), matches: [`${origin}/*`], js: ["extension/badges.js"], runAt: "document_idle" },
+    // From the root, because Firefox takes a path as seen from this file.
+    { id: SCRIPT(origin), matches: [pattern(origin)], js: ["/extension/badges.js"], runAt: "document_idle" },
   ]);
 }
 

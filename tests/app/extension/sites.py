@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 MEDIA = {
     "html": "text/html",
+    "css": "text/css",
     "js": "text/javascript",
     "svg": "image/svg+xml",
     "png": "image/png",

@@ -4,7 +4,7 @@ import made
 import numpy as np
 import pytest
 
-from app.extension.parity import compare
+from app.extension.parity import compare, worst_overlap
 from src.data.faces import Face, crop_box
 from src.detector import bundle
 
@@ -22,6 +22,13 @@ def test_made_files_have_the_same_score_faces_and_verdict(browser, framed_bundle
     assert [pair.path for pair in pairs if pair.reasons[0] != pair.reasons[1]] == []
     assert {reason for pair in pairs for reason in pair.reasons[0]} >= {"no_face", "unfamiliar"}
     assert sum(pair.faces[0] > 0 for pair in pairs) >= 40
+
+
+def test_two_faces_that_change_places_are_compared_with_themselves():
+    one, other = (0.0, 0.0, 40.0, 40.0), (100.0, 0.0, 40.0, 40.0)
+    assert worst_overlap([one, other], [other, one]) == 1
+    assert worst_overlap([one, other], [one, one]) == 0
+    assert worst_overlap([], []) == 1
 
 
 def test_a_rectangle_of_the_visitors_own_is_framed_like_a_face(browser):
