@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import time
@@ -32,7 +31,7 @@ from src import __version__
 from src.data import pixels
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
-from src.detector.card import CARD_FILE, MODEL_FILE
+from src.detector.card import CARD_FILE, bundle_version
 from src.detector.detector import Detector
 from src.detector.framing import FACES
 from src.detector.prediction import Judgement, Seen
@@ -59,7 +58,7 @@ class Service:
     def __init__(self, detector: Detector, folder: Path, settings: Settings) -> None:
         self.detector, self.settings = detector, settings
         self.card = (folder / CARD_FILE).read_bytes()
-        self.version = _version(folder)
+        self.version = bundle_version(folder)
         self.model = answers.Model(name=detector.card.name, version=self.version[:12])
         self.ready = False
         # Loads what finds faces now: a damaged bundle shall not wait for the first picture.
@@ -263,14 +262,6 @@ def _readable() -> Iterator[None]:
         yield
     except pixels.ImageError as error:
         raise problems.of_image(error) from error
-
-
-def _version(folder: Path) -> str:
-    """Return the SHA-256 of a bundle's card and weights."""
-    digest = hashlib.sha256()
-    for name in (CARD_FILE, MODEL_FILE):
-        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def _offers(detector: Detector, faces: str) -> bool:

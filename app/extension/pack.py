@@ -5,7 +5,6 @@ python -m app.extension.pack --model models/starter --output build/extension
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ import numpy as np
 
 from src import InputError, __version__
 from src.cli import Verb
-from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
+from src.detector.card import FACES_FOLDER, Card, bundle_version, read_card
 from src.detector.exports import VARIANTS, Export, sha256
 from src.detector.location import locate
 from src.detector.verdict import REASONS
@@ -176,7 +175,7 @@ def _copy_bundle(folder: Path, bundle: Path, card: Card, precision: str, export:
             "sources": card.data.get("sources", []),
             "drawn_sample": card.data.get("drawn_sample", False),
         },
-        "version": version(bundle)[:12],
+        "version": bundle_version(bundle)[:12],
         "precision": precision,
         "temperature": export.temperature,
         "calibration": export.calibration or card.calibration,
@@ -186,16 +185,6 @@ def _copy_bundle(folder: Path, bundle: Path, card: Card, precision: str, export:
         "probe": _probe(folder / "model.onnx", card.image_size),
     }
     (folder / "packed.json").write_text(json.dumps(packed) + "\n", encoding="utf-8")
-
-
-def version(bundle: Path) -> str:
-    """Return what the service calls the version of a bundle: the SHA-256 of card and weights."""
-    digest = hashlib.sha256()
-    for name in (CARD_FILE, MODEL_FILE):
-        if not (bundle / name).is_file():
-            raise InputError(f"{bundle}/{name} is missing: copy the bundle whole")
-        digest.update(bytes.fromhex(sha256(bundle / name)))
-    return digest.hexdigest()
 
 
 def probe_picture(side: int) -> np.ndarray:

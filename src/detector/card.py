@@ -1,6 +1,7 @@
 """The card: what is known about a detector, `card.json` in its bundle."""
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,3 +102,19 @@ def read_card(folder: Path) -> Card:
         return Card(**(fields | {"classes": tuple(fields["classes"])}))
     except (TypeError, KeyError) as error:
         raise InputError(f"{path}: not a complete card ({error})") from error
+
+
+def bundle_version(folder: Path) -> str:
+    """Return the SHA-256, in hexadecimal digits, that stands for a bundle's card and weights.
+
+    Raises:
+        InputError: one of the two is missing.
+    """
+    digest = hashlib.sha256()
+    for name in (CARD_FILE, MODEL_FILE):
+        try:
+            with (folder / name).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except FileNotFoundError as error:
+            raise InputError(f"{folder / name} is missing: copy the bundle whole") from error
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ import pytest
 
 from src import InputError
 from src.detector import bundle, load, network
-from src.detector.card import read_card
+from src.detector.card import bundle_version, read_card
 
 
 @pytest.fixture
@@ -35,6 +35,19 @@ def test_card_survives_the_way_to_disk(tmp_path, tiny_model, make_card):
         for name in ("model.keras", "faces/onet.onnx", "faces/pnet.onnx", "faces/rnet.onnx")
     }
     assert json.loads((tmp_path / "card.json").read_text())["classes"] == ["real", "fake"]
+
+
+def test_version_changes_with_card_and_weights(copy):
+    versions = [bundle_version(copy)]
+    change(copy, name="another")
+    versions.append(bundle_version(copy))
+    with (copy / "model.keras").open("ab") as file:
+        file.write(b"more")
+    versions.append(bundle_version(copy))
+    assert len(set(versions)) == 3
+    (copy / "model.keras").unlink()
+    with pytest.raises(InputError, match=r"model\.keras is missing: copy the bundle whole"):
+        bundle_version(copy)
 
 
 def test_model_loads_with_plain_keras(bundle_folder, detector, make_picture, python, tmp_path):

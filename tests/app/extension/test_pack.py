@@ -83,12 +83,6 @@ def test_a_bundle_that_frames_faces_but_cannot_find_them_is_refused(
     assert not (tmp_path / "out/chromium").exists()
 
 
-def test_a_bundle_has_one_version_here_and_in_the_service(framed_bundle, packed):
-    service = pytest.importorskip("app.service")
-    told = json.loads((packed / "firefox/bundle/packed.json").read_text(encoding="utf-8"))
-    assert told["version"] == service._version(framed_bundle)[:12]
-
-
 def test_int8_is_taken_where_it_passed_its_check(framed_bundle, packed, tmp_path):
     own = shutil.copytree(framed_bundle, tmp_path / "own")
     shutil.copyfile(own / "model-float16.onnx", own / "model-int8.onnx")
