@@ -34,12 +34,80 @@ EXAMPLE: dict[str, Any] = {
             "evidence": [[0.9, 0.7], [0.6, 1.0]],
         }
     ],
-    "whole": None,
     "width": 256,
     "height": 256,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "model": {"name": "detector", "version": "0123456789ab"},
+    "model": {"name": "starter", "version": "0123456789ab"},
     "milliseconds": 41.7,
+}
+_RATE: dict[str, Any] = {
+    "rate": 0.01,
+    "bound": 0.0188,
+    "count": 499,
+    "source": "dfdc224",
+    "sentence": "On average over calibration sets at most 1.0% of real faces are called fake; with "
+    "this one less than 1.9%, with 95 % confidence. It rests on 499 real faces of dfdc224 and "
+    "holds for faces like them.",
+}
+STATUS_EXAMPLE: dict[str, Any] = {
+    "service": "deepfake-detector",
+    "version": "0.1.0",
+    "ready": True,
+    "model": EXAMPLE["model"],
+    "engine": "onnx",
+    "precision": "float16",
+    "drawn_sample": False,
+    "calibration": {
+        "t_real": 0.12,
+        "t_fake": 0.94,
+        "false_fake": _RATE,
+        "false_real": {
+            **_RATE,
+            "sentence": "On average over calibration sets at most 1.0% of fakes are called real; "
+            "with this one less than 1.9%, with 95 % confidence. It rests on 499 fakes of dfdc224 "
+            "and holds for faces like them.",
+        },
+        "true_fake": 0.62,
+    },
+    "faces": ["auto", "largest", "all", "off"],
+    "reasons": {"no_face": "No face was found; this is the score of the whole picture."},
+    "limits": {
+        "bytes": 20_000_000,
+        "pixels": 50_000_000,
+        "files": 32,
+        "deadline": 30.0,
+        "video_bytes": 200_000_000,
+        "video_seconds": 600.0,
+    },
+    "key": False,
+    "history": True,
+}
+BATCH_EXAMPLE: dict[str, Any] = {
+    "results": [
+        {"name": "face.jpg", "answer": EXAMPLE},
+        {
+            "name": "notes.txt",
+            "problem": {
+                "type": "about:blank",
+                "title": "Unsupported Media Type",
+                "status": 415,
+                "detail": "notes.txt: not an image of a format that is read",
+                "code": "not_an_image",
+            },
+        },
+    ]
+}
+HISTORY_EXAMPLE: dict[str, Any] = {
+    "verdicts": [
+        {
+            "id": 1,
+            "time": "2026-01-31T12:00:00+00:00",
+            "sha256": EXAMPLE["sha256"],
+            "verdict": "fake",
+            "p_fake": 0.973,
+            "model": "0123456789ab" + 52 * "0",
+        }
+    ]
 }
 
 
@@ -107,7 +175,7 @@ class Answer(BaseModel):
     reasons: list[str] = Field(description="Codes; `GET /` has their sentences.")
     faces: list[Face] = Field(description="The largest first.")
     whole: Region | None = Field(
-        description="The image as a whole, where no face was looked for or found."
+        default=None, description="The image as a whole, where no face was looked for or found."
     )
     width: int = Field(description="Of the upright image in pixels.")
     height: int = Field(description="Of the upright image in pixels.")
@@ -126,6 +194,8 @@ class Entry(BaseModel):
 
 class Batch(BaseModel):
     """The files of a batch, in order."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [BATCH_EXAMPLE]})
 
     results: list[Entry]
 
@@ -179,6 +249,8 @@ class Limits(BaseModel):
 class Status(BaseModel):
     """The service and its detector, for clients that do not ask for HTML."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [STATUS_EXAMPLE]})
+
     service: str
     version: str
     ready: bool
@@ -213,6 +285,8 @@ class Past(BaseModel):
 
 class History(BaseModel):
     """Verdicts, the latest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [HISTORY_EXAMPLE]})
 
     verdicts: list[Past]
 

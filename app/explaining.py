@@ -45,7 +45,6 @@ EXAMPLE: dict[str, Any] = {
             "value": "fake",
             "sentence": "The detector calls this picture fake.",
             "brief": "verdict: fake",
-            "box": None,
         }
     },
     "notes": {},
@@ -69,8 +68,9 @@ class Measured(BaseModel):
     sentence: str
     brief: str = Field(description="The same in a few words.")
     box: Box | None = Field(
+        default=None,
         description="Left, top, width and height in pixels of the upright image, where it is about "
-        "a part."
+        "a part.",
     )
 
 

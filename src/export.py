@@ -211,16 +211,17 @@ def _into_card(folder: Path, outcomes: Sequence[Outcome]) -> None:
 @options.seed
 @options.overwrite("Make anew what the bundle holds.")
 def command(format: str, output: Path | None, overwrite: bool, **chosen: Any) -> None:
-    """Write a detector's network for other runtimes, each file checked against Keras."""
+    """Write a detector's network for other runtimes, each file checked against Keras.
+
+    It fails where no file of what was asked for was accepted.
+    """
     if output is not None:
         refuse_existing(output, overwrite)
     outcomes = export(format=format, output=output, overwrite=overwrite, **chosen)
-    rejected = [outcome.sentence() for outcome in outcomes if outcome.export is None]
+    if all(outcome.export is None for outcome in outcomes):
+        raise CheckFailed("; ".join(outcome.sentence() for outcome in outcomes))
     for outcome in outcomes:
-        if outcome.export is not None or format == ALL:
-            click.echo(outcome.sentence())
-    if rejected and format != ALL:
-        raise CheckFailed("; ".join(rejected))
+        click.echo(outcome.sentence())
 
 
 if __name__ == "__main__":

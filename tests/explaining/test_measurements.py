@@ -60,7 +60,7 @@ def make(make_card, tiny_model):
 @pytest.fixture(scope="module")
 def content(make_picture):
     stream = io.BytesIO()
-    Image.fromarray(make_picture(3, 160, 140)).save(stream, "PNG")
+    Image.fromarray(make_picture(3, 220, 200)).save(stream, "PNG")
     return stream.getvalue()
 
 
@@ -96,7 +96,7 @@ def test_an_image_that_is_judged_whole(detector, content):
     assert said(found)["verdict"] == f"The detector calls this picture {verdict}."
     assert f"{100 * found.prediction.p_fake:.1f} %" in said(found)["p_fake"]
     assert "never calibrated" in said(found)["thresholds"]
-    assert "has 140 pixels" in said(found)["face.size"]
+    assert "has 200 pixels" in said(found)["face.size"]
 
 
 @pytest.mark.parametrize("careful", [False, True])
