@@ -117,7 +117,7 @@ def click(browser: Browser, page: Any, name: str, patience: int = PATIENCE) -> s
     choose(browser, page, source)
     for _ in range(10 * patience):
         page.wait_for_timeout(100)
-        said = panel(page)
+        said = panel(page).strip()
         if said and "Judging" not in said and "Loading" not in said:
             return said
     raise AssertionError(f"no verdict, but {said!r}")
