@@ -16,8 +16,8 @@ from src.cli import Verb
 from src.detector.location import locate
 from src.files import atomic_file, refuse_existing
 
-PICTURE = Path(__file__).resolve().parents[2] / "dataset/test/fake/0000.jpg"
-SIZE = {"width": 440, "height": 1230}
+PICTURE = Path(__file__).resolve().parents[2] / "dataset/test/fake/0003.jpg"
+SIZE = {"width": 440, "height": 1100}
 
 
 @click.command(cls=Verb)

@@ -98,7 +98,8 @@ function scale(say, p, calibration) {
     label.style.left = `${100 * at}%`;
     ends.append(label);
   };
-  const thresholds = calibration ? [calibration.t_real, calibration.t_fake] : [];
+  // They are one where nothing lies between them.
+  const thresholds = calibration ? [...new Set([calibration.t_real, calibration.t_fake])] : [];
   const near = thresholds[1] - thresholds[0] < NEAR;
   // An end gives way to a threshold that stands where it would.
   for (const end of [0, 1]) {
