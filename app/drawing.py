@@ -100,7 +100,7 @@ def report(
     picture = page.Picture(
         drawn,
         "The evidence for the likelier class, scaled to its maximum.",
-        f"The image with its heatmap; verdict {said.verdict}, p_fake {said.p_fake:.3f}",
+        f"The image with its heatmap; verdict {said.verdict}, p_fake {verdict.shown(said.p_fake)}",
     )
     sections = [
         page.Section(WORDS[said.verdict], _why(judgement, status), MARKS[said.verdict]),
@@ -110,7 +110,8 @@ def report(
         page.Section("How it was judged", rows=_facts(judgement, status), header=("", "")),
         page.Section("What it does not say", LIMITS),
     ]
-    lead = f"{name}: {WORDS[said.verdict]}, with a probability of fake of {said.p_fake:.3f}."
+    p_fake = verdict.shown(said.p_fake)
+    lead = f"{name}: {WORDS[said.verdict]}, with a probability of fake of {p_fake}."
     return page.render("Is this face real?", lead, sections)
 
 
@@ -158,7 +159,7 @@ def _faces(judgement: Judgement) -> list[page.Section]:
         (
             number,
             WORDS[part.verdict.word],
-            f"{part.output.p_fake:.3f}",
+            verdict.shown(part.output.p_fake),
             "{:.0f} × {:.0f} at {:.0f}, {:.0f}".format(*face.box[2:], *face.box[:2]),
             ", ".join(part.verdict.reasons),
         )

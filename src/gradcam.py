@@ -15,7 +15,7 @@ from src.cli import Verb
 from src.data import pixels
 from src.detector import load
 from src.detector.prediction import Judgement
-from src.detector.verdict import Word
+from src.detector.verdict import Word, shown
 from src.files import refuse_existing
 from src.report import plots
 
@@ -93,13 +93,13 @@ def explain(
 
 def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Figure:
     """Draw the heatmaps over the image, with `p_fake` in the title."""
-    shown = explanation.target(target)
+    drawn = explanation.target(target)
     boxes = [part.view.box for part in explanation.judgement.parts]
     heats = list(zip(explanation.heats(target), boxes, strict=True))
-    title = f"{name}: {explanation.verdict}, p_fake {explanation.p_fake:.3f}"
+    title = f"{name}: {explanation.verdict}, p_fake {shown(explanation.p_fake)}"
     if len(boxes) > 1:
         title += f" (the highest of {len(boxes)} faces)"
-    return plots.overlay(explanation.image, heats, title, f"evidence for {shown}")
+    return plots.overlay(explanation.image, heats, title, f"evidence for {drawn}")
 
 
 @click.command(cls=Verb)
@@ -142,7 +142,7 @@ def command(
             click.echo(f"Error: {error}", err=True)
             continue
         plots.save(overlay(explanation, Path(image).name, target), place)
-        click.echo(f"{explanation.verdict}  p_fake {explanation.p_fake:.3f}  {place}")
+        click.echo(f"{explanation.verdict}  p_fake {shown(explanation.p_fake)}  {place}")
     ctx.exit(2 if failed else 0)
 
 

@@ -198,11 +198,11 @@ def _promises(card: Card) -> list[str]:
 def _lines(result: Prediction) -> Iterator[str]:
     """Return the row of an image in the table, and one a face where there are several."""
     reasons = "".join(f"  {reason}" for reason in result.reasons)
-    yield f"{result.verdict:<13} {result.p_fake:>6.3f}  {result.path}{reasons}"
+    yield f"{result.verdict:<13} {verdict.shown(result.p_fake):>6}  {result.path}{reasons}"
     for number, face in enumerate(result.faces if len(result.faces) > 1 else (), start=1):
         left, top, width, height = map(round, face.box)
         yield (
-            f"  {face.verdict:<11} {face.p_fake:>6.3f}  face {number}: "
+            f"  {face.verdict:<11} {verdict.shown(face.p_fake):>6}  face {number}: "
             f"{width} x {height} pixels at {left}, {top}"
         )
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from src import InputError
-from src.detector import bundle, network
+from src.detector import bundle, network, verdict
 from src.detector.prediction import Failure
 from src.predict import predict
 from tests import people
@@ -48,7 +48,7 @@ def test_table_says_the_same_as_json(run, bundle_folder, photos):
     assert header.split() == ["verdict", "p_fake", "path"]
     found = rows(run("predict", *photos, "--model", bundle_folder, "--json").stdout)
     assert [line.split() for line in lines] == [
-        [row["verdict"], f"{row['p_fake']:.3f}", row["path"]] for row in found
+        [row["verdict"], verdict.shown(row["p_fake"]), row["path"]] for row in found
     ]
 
 

@@ -36,7 +36,7 @@ function entryOf(entry) {
   if (entry.marked) why.unshift(say("marked"));
   return make("li", {},
     make("div", { className: `verdict ${entry.verdict}` }, say(entry.verdict)),
-    say("record", { time, verdict: say(entry.verdict), p: say.number(entry.p_fake) }),
+    say("record", { time, verdict: say(entry.verdict), p: say.probability(entry.p_fake) }),
     ...why.map((sentence) => make("div", { className: "why" }, sentence)),
     make("div", { className: "source" }, entry.source));
 }

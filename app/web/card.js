@@ -39,7 +39,7 @@ export function verdict(say, answer, status, prevalence) {
   const parts = [
     make("p", { className: `verdict ${answer.verdict}` }, say(answer.verdict)),
     scale(say, answer.p_fake, status.calibration),
-    make("p", { className: "p" }, say("probability", { p: say.number(answer.p_fake) })),
+    make("p", { className: "p" }, say("probability", { p: say.probability(answer.p_fake) })),
   ];
   const said = [
     ...answer.reasons.map((code) => reason(say, code, status)),
@@ -70,14 +70,14 @@ export function rates(say, word, calibration) {
 
 function faces(say, found) {
   const item = (face, i) =>
-    make("li", {}, say("face", { number: i + 1, verdict: say(face.verdict), p: say.number(face.p_fake) }));
+    make("li", {}, say("face", { number: i + 1, verdict: say(face.verdict), p: say.probability(face.p_fake) }));
   return make("ul", { className: "faces" }, ...found.map(item));
 }
 
 // A line from 0 to 1 with the two thresholds and a mark at p_fake.
 function scale(say, p, calibration) {
   const bar = make("div", { className: "bar" });
-  const values = { p: say.number(p) };
+  const values = { p: say.probability(p) };
   if (calibration) {
     const { t_real: low, t_fake: high } = calibration;
     Object.assign(values, { real: say.number(low), fake: say.number(high) });

@@ -49,7 +49,7 @@ export function persons(say, answer, status) {
 }
 
 function person(say, track, answer, status, stills) {
-  const values = { number: track.id, verdict: say(track.verdict), p: say.number(track.p_fake) };
+  const values = { number: track.id, verdict: say(track.verdict), p: say.probability(track.p_fake) };
   // What was said of the video as a whole is not said again.
   const codes = track.reasons.filter((code) => !answer.reasons.includes(code));
   return make("section", { className: `track ${track.verdict}` },
@@ -80,7 +80,7 @@ function timeline(say, track, answer, known) {
   const label = say("timeline", {
     number: track.id, count: values.length,
     from: seconds(say, times[0]), to: seconds(say, times.at(-1)),
-    low: say.number(Math.min(...values)), high: say.number(Math.max(...values)),
+    low: say.probability(Math.min(...values)), high: say.probability(Math.max(...values)),
   });
   const drawing = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" });
   const x = (time) => EDGE + (time / (answer.duration || 1)) * (WIDE - 2 * EDGE);
@@ -129,7 +129,7 @@ function frames(say, track) {
   const row = (tag, ...texts) => make("tr", {}, ...texts.map((text) => make(tag, tag === "th" ? { scope: "col" } : {}, text)));
   details.addEventListener("toggle", () => {
     if (details.childElementCount > 1) return;
-    const rows = track.frames.map(({ time, p_fake }) => row("td", seconds(say, time), say.number(p_fake)));
+    const rows = track.frames.map(({ time, p_fake }) => row("td", seconds(say, time), say.probability(p_fake)));
     details.append(make("table", {}, make("thead", {}, row("th", say("time"), say("p_fake"))), make("tbody", {}, ...rows)));
   });
   return details;

@@ -245,6 +245,11 @@ export function speaker(language, more = {}) {
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
     }).format(value);
+  // Three places, and never that something is certain.
+  say.probability = (value) => {
+    if (value < 0.0005) return `<${say.number(0.001)}`;
+    return value >= 0.9995 ? `>${say.number(0.999)}` : say.number(value);
+  };
   say.share = (value) =>
     new Intl.NumberFormat(language, { style: "percent", maximumSignificantDigits: 2 }).format(value);
   return say;

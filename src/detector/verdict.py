@@ -47,6 +47,11 @@ class Verdict:
     reasons: tuple[str, ...] = ()  # codes out of `REASONS`; why it is inconclusive
 
 
+def shown(p_fake: float) -> str:
+    """Return a probability in three places, for people: never that something is certain."""
+    return "<0.001" if p_fake < 0.0005 else ">0.999" if p_fake >= 0.9995 else f"{p_fake:.3f}"
+
+
 def decide(
     logit: float, calibration: Calibration | None = None, reasons: Sequence[str] = ()
 ) -> Verdict:

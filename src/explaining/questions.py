@@ -20,17 +20,14 @@ _REGIONS = {
 }
 # Strong compression, and a score that is as good as certain; the rest is between.
 _STRONG, _SURE = 60, 0.99
-# What readers ask of detectors in general.
+# What readers of a verdict ask of detectors in general.
 _GENERAL = (
     "published accuracies of detectors are not comparable",
     "largest competition Kaggle DFDC left detection unsolved",
-    "citations by chatbots do not hold, invented references",
-    "language model given retrieved passages is more factual",
     "can people tell a generated portrait from a photograph",
     "people overconfident that they would notice deepfakes",
     "person and machine together second opinion journalist",
     "trained software beats human observers",
-    "Xception separable convolution architecture",
     "Grad-CAM gradient last convolutional layer shows where answer comes from",
     "Grad-CAM highlights wrong places that the model did not use",
     "heatmap sanity random weights",

@@ -14,6 +14,7 @@ from redness import BLUE, GREY, RED, SIZE, encoded, plain, post, problem
 
 from app import answers, clips, explaining
 from src.data import pixels
+from src.detector import verdict
 
 POSTS = ("/predict", "/predict/batch", "/gradcam", "/report", "/explain")
 
@@ -161,7 +162,7 @@ def test_report_stands_alone_and_escapes_names(client):
     assert "http-equiv" not in response.text
     answer = post(client, "/predict", RED).json()
     assert answer["sha256"] in response.text
-    assert f"{answer['p_fake']:.3f}" in response.text
+    assert escape(verdict.shown(answer["p_fake"])) in response.text
     assert "On average over calibration sets" in response.text
 
 

@@ -184,3 +184,21 @@ def test_rates_of_stills_are_told_of_a_video_only_where_it_was_judged_by_them(ca
     assert calibrated in text
     by_stills = calibrated == video.ON_STILLS
     assert ("1.2" in text, "shades" in text, len(zones)) == (by_stills, by_stills, 3 * by_stills)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+def test_probabilities_read_as_in_python():
+    values = [0, 0.0004, 0.0005, 0.25, 0.9994, 0.9995, 1]
+    program = f"""
+    const {{ speaker }} = await import("./words.js");
+    console.log(JSON.stringify({values}.map(speaker("en").probability)));
+    """
+    result = subprocess.run(
+        ["node", "--input-type=module", "-e", program],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(result.stdout) == [verdict.shown(value) for value in values]

@@ -67,3 +67,12 @@ def test_every_reason_has_a_sentence(calibration):
     codes = {value for name, value in vars(verdict).items() if name.isupper() and name != "REASONS"}
     assert codes == set(verdict.REASONS)
     assert all(sentence.endswith(".") for sentence in verdict.REASONS.values())
+
+
+@pytest.mark.parametrize(
+    ("p_fake", "text"),
+    [(0, "<0.001"), (0.0004, "<0.001"), (0.0005, "0.001"), (0.5, "0.500"), (0.9994, "0.999"),
+     (0.9995, ">0.999"), (1, ">0.999")],
+)  # fmt: skip
+def test_nobody_is_told_that_something_is_certain(p_fake, text):
+    assert verdict.shown(p_fake) == text

@@ -81,6 +81,10 @@ def test_an_ordinary_spectrum_asks_nothing_of_a_fake():
     assert "spectrum-not-inherent" in cited(verdict="real", spectrum={"as_high": 0.5})
 
 
+# These are about this project and no picture; they answer who asks for them.
+NOT_OF_PICTURES = {"citations-unsupported", "retrieval-grounding", "xception"}
+
+
 def test_every_note_is_cited_where_something_was_measured():
     word = {"fake": 0.9, "real": 0.1}
     findings = [
@@ -97,7 +101,8 @@ def test_every_note_is_cited_where_something_was_measured():
         *({"verdict": one, "p_fake": p + step / 10_000} for one, p in word.items()
           for step in range(21)),
     ]  # fmt: skip
-    assert {note for values in findings for note in cited(**values)} == {n.id for n in NOTES.notes}
+    wanted = {note.id for note in NOTES.notes} - NOT_OF_PICTURES
+    assert {note for values in findings for note in cited(**values)} == wanted
 
 
 def test_plain_pictures_are_not_all_told_the_same():
