@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks.starter.measured import Measured, measured, set_together
-from benchmarks.starter.recipe import SOURCES, UNSEEN
+from benchmarks.starter.recipe import SOURCES, UNSEEN, stage
 from benchmarks.starter.together import Frame
 from src import InputError
 from src.data import corruptions, folders
 from src.data.corruptions import CORRUPTIONS
 from src.data.folders import Sample
 from src.detector import load
+from src.detector.card import Card, read_card
 from src.detector.detector import Detector
 from src.evaluation import mistakes, robustness
 from src.evaluation.judged import Judged
 from src.intervals import auc_loss, auc_over_groups
 from src.progress import bar
 from src.report import verdicts
+from src.training.settings import TWO_PHASE
 
 DRAWN_SAMPLE = Path("dataset")
 # A source that has fakes alone: they are set against the real faces of the others.
@@ -85,6 +87,7 @@ def measure(
     drawn = found.pop(DRAWN_SAMPLE.name)
     return {
         "detector": _about(detector),
+        "stages": [_trained(card) for card in (*_earlier(model), detector.card)],
         "limit_per_class": limit_per_class,
         "sets": [one.to_dict() for one in found.values()],
         "together": [
@@ -147,12 +150,34 @@ def _about(detector: Detector) -> dict[str, Any]:
         "parameters": card.parameters,
         "image_size": card.image_size,
         "framing": card.framing,
-        "initial_weights": card.initial_weights["kind"],
         "training": card.training,
         "counts": card.data.get("counts", {}),
         "self_blends": card.data.get("self_blends", {}),
         "promises": calibration.promises() if calibration else [],
         "engine": f"{detector.engine.name}, {detector.engine.precision}",
+    }
+
+
+def _earlier(model: Path) -> Iterator[Card]:
+    """Yield the cards of the bundles that it began from, where they stand beside it."""
+    number = 1
+    while (folder := stage(model, number)).is_dir():
+        yield read_card(folder)
+        number += 1
+
+
+def _trained(card: Card) -> dict[str, Any]:
+    """Return how one stage was trained."""
+    training = card.training
+    return {
+        "backbone": card.backbone,
+        "image_size": card.image_size,
+        "sources": [Path(name).name for name in training["data_dirs"]],
+        "trains": "head" if training["schedule"] == TWO_PHASE else "whole network",
+        "epochs": training["epochs"],
+        "best_epoch": training["best_epoch"],
+        "auc": card.metrics["validation"]["auc"],
+        "seconds": training["seconds"],
     }
 
 

@@ -67,13 +67,19 @@ def answers() -> dict:
             "parameters": 21386281,
             "image_size": 256,
             "framing": 0.75,
-            "initial_weights": "random",
             "training": {"epochs": 12, "best_epoch": 11, "seconds": 36000.0, "equalize": True},
             "counts": {"train": {"real": 8150, "fake": 6150}},
             "self_blends": {"train": 8001},
             "promises": ["At most 1 % are called fake."],
             "engine": "onnxruntime, float16",
         },
+        "stages": [
+            {
+                **{"backbone": "xception", "image_size": 96, "sources": ["gan256", "dfdc224"]},
+                **{"trains": "whole network", "epochs": 12, "best_epoch": 9, "auc": 0.79},
+                "seconds": 5400.0,
+            }
+        ],
         "limit_per_class": None,
         "sets": [
             one_set("gan256", 0.914),
@@ -100,6 +106,13 @@ def row(card: str, start: str) -> list[str]:
     """Return the cells of the first row that starts like that."""
     (line, *_) = (line for line in card.splitlines() if line.startswith(f"| {start}"))
     return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_every_stage_of_the_training_is_told(answers):
+    card = model_card.render(answers, [], [None] * 4, [None], None)
+    assert row(card, "whole network") == [
+        *("whole network", "xception", "96", "gan256, dfdc224", "12", "9", "0.790", "1.5")
+    ]
 
 
 def test_each_set_has_its_numbers_beside_both_baselines_and_the_goal(answers):

@@ -35,12 +35,15 @@ def test_every_stage_starts_from_the_one_before_and_can_go_on(done, tmp_path):
     with pytest.raises(CheckFailed, match="it is wrong"):
         recipe.make(tmp_path, tmp_path / "starter")
     *trained, (_, name, dirs) = done
-    assert [options for *_, options in trained] == 3 * [
+    count = len(recipe.stages(tmp_path))
+    assert [options for *_, options in trained] == count * [
         {"resume": True, "overwrite": False, "export": False}
     ]
     weights = [settings.weights for _, settings, _ in trained]
     assert weights[0] == "none"
-    assert weights[1:] == [str(tmp_path / f"starter.stage-{n}" / "model.keras") for n in (1, 2)]
+    assert weights[1:] == [
+        str(tmp_path / f"starter.stage-{n}" / "model.keras") for n in range(1, count)
+    ]
     whole = [replace(settings, weights="auto") for _, settings, _ in trained[1:]]
     assert whole == list(recipe.stages(tmp_path)[1:])
     assert name == "onnx-float16"
@@ -48,8 +51,8 @@ def test_every_stage_starts_from_the_one_before_and_can_go_on(done, tmp_path):
 
 
 def test_make_goes_on_after_the_stages_that_ended(done, tmp_path):
-    for name in ("starter.stage-1", "starter.stage-2"):
-        (tmp_path / name).mkdir()
+    for number in range(1, len(recipe.stages(tmp_path))):
+        recipe.stage(tmp_path / "starter", number).mkdir()
     with pytest.raises(CheckFailed):
         recipe.make(tmp_path, tmp_path / "starter")
     assert [what for what, *_ in done] == ["train", "export"]
@@ -57,6 +60,13 @@ def test_make_goes_on_after_the_stages_that_ended(done, tmp_path):
     with pytest.raises(CheckFailed):
         recipe.make(tmp_path, tmp_path / "starter")
     assert [what for what, *_ in done[2:]] == ["export"]
+
+
+def test_the_last_stage_trains_the_head_alone_on_what_the_one_before_saw(tmp_path):
+    *_, whole, head = recipe.stages(tmp_path)
+    assert (head.schedule, head.finetune_epochs) == ("two-phase", 0)
+    for name in ("backbone", "image_size", "framing", "equalize_size", "data_dirs", "augment"):
+        assert getattr(head, name) == getattr(whole, name)
 
 
 def test_what_ships_is_stored_in_half_precision(tmp_path):
