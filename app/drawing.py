@@ -29,7 +29,7 @@ WORDS = {"fake": "Fake", "real": "Real", "inconclusive": "Inconclusive"}
 MARKS = {"fake": "bad", "real": "good", "inconclusive": "warning"}
 WRITTEN = {
     "template": "",
-    "llm": "A language model worded this. Sentences that did not hold were left out.",
+    "llm": "A language model chose among sentences of ours; any other was left out.",
 }
 LIMITS = (
     "A heatmap shows what the detector looked at. It does not prove where a picture was "

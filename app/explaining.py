@@ -94,8 +94,8 @@ class Explained(BaseModel):
     sentences: list[Sentence]
     measurements: dict[str, Measured]
     notes: dict[str, Cited]
-    source: Literal["template", "llm"] = Field(description="Who worded it.")
-    removed: int = Field(ge=0, description="Sentences of a language model that did not hold.")
+    source: Literal["template", "llm"] = Field(description="Who chose the sentences.")
+    removed: int = Field(ge=0, description="Sentences of a language model that were none of ours.")
 
     @classmethod
     def of(cls, said: Explanation) -> Explained:

@@ -109,7 +109,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {
             "description": HTTPStatus(status).phrase,
             "content": content,
-            **({"headers": retry} if status in (429, 503) else {}),
+            **({"headers": retry} if status in (429, 503, 504) else {}),
         }
         for status in statuses
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.settings import LOOPBACK, Settings
-from src import InputError, options
+from src import InputError, install, options
 from src.cli import Verb
 from src.detector import load, locate
 from src.detector.engines.choice import AUTO
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VARIABLES = "DEEPFAKE_SERVE"
-INSTALL = "pip install 'deepfake-detector[serve]'"
 # After that the text from templates is better than a better one.
 LLM_SECONDS = 15.0
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "sqlalchemy")
@@ -41,7 +40,9 @@ def make_app(
         InputError: no bundle, or something else that the service cannot start with.
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise InputError(f"the service needs {', '.join(missing)}, not installed here: {INSTALL}")
+        raise InputError(
+            f"the service needs {', '.join(missing)}, not installed here: {install('serve')}"
+        )
     from app.application import create
 
     folder = locate(model)
@@ -59,7 +60,11 @@ def make_app(
 @click.option("--allowed-host", multiple=True, help="A name it is reached by; repeatable.")
 @click.option("--cors-origin", multiple=True, help="A page that may ask, or null; repeatable.")
 @click.option("--frame-ancestor", multiple=True, help="A site that may frame it; repeatable.")
-@click.option("--api-key-file", type=click.Path(path_type=Path), help="See app/README.md.")
+@click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    help="Lines NAME:SHA256; `python -m app.new_key NAME` makes one.",
+)
 @click.option("--rate", type=click.IntRange(1), default=Settings.rate, help="Images/min a key.")
 @click.option("--history", type=click.Path(path_type=Path), help="SQLite file for verdicts.")
 @click.option(
@@ -67,8 +72,8 @@ def make_app(
     type=click.Path(path_type=Path),
     help="PEM file with trusted roots of Content Credentials.",
 )
-@click.option("--llm-model", help="A language model may reword explanations: its name.")
-@click.option("--llm-url", help="Base URL of an OpenAI-like server; key: OPENAI_API_KEY.")
+@click.option("--llm-model", help="A language model that may choose what explanations say.")
+@click.option("--llm-url", help="Base URL of an OpenAI-like server; its key: DEEPFAKE_LLM_KEY.")
 @click.option("--max-megabytes", type=click.IntRange(1, 200), default=20, help="Of one file.")
 @click.option("--max-megapixels", type=click.IntRange(1, 89), default=50, help="Of one image.")
 @click.option("--max-files", type=click.IntRange(1), default=Settings.max_files, help="A batch.")
@@ -160,8 +165,9 @@ def _endpoint(model: str | None, url: str | None) -> Endpoint | None:
             raise InputError("--llm-url needs --llm-model: the model's name")
         return None
     if find_spec("openai") is None:
-        raise InputError("--llm-model needs openai: pip install 'deepfake-detector[llm]'")
-    key = os.environ.get("OPENAI_API_KEY")
+        raise InputError(f"--llm-model needs openai: {install('llm')}")
+    # A key is told to the server that it is for, and to no other.
+    key = os.environ.get("OPENAI_API_KEY" if url is None else "DEEPFAKE_LLM_KEY")
     if url is None and not key:
         raise InputError("--llm-model needs a server (--llm-url) or a key (OPENAI_API_KEY)")
     return Endpoint(model, url, key, LLM_SECONDS)

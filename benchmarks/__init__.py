@@ -1,1 +1,1 @@
-"""Speed against the plain Keras way, in one process, as ratios."""
+"""What is measured: speed as ratios, what is found, and what the starter is worth."""

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from src import processor
+from src import install, processor
 from src.cli import Verb
 from src.data import folders, pixels
 from src.detector import load, network
@@ -241,7 +241,7 @@ def openvino_request(path: Path, precision: str, bare: bool) -> Any:
 def keras_vis(bench: Bench) -> list[str]:
     """Compare the heatmap of one decoded image with the one of tf-keras-vis."""
     if find_spec("tf_keras_vis") is None:
-        return ["tf-keras-vis is not installed: pip install 'deepfake-detector[bench]'"]
+        return [f"tf-keras-vis is not installed: {install('bench')}"]
     from tf_keras_vis.gradcam import Gradcam
 
     image, layer = bench.images(1), bench.keras.card.evidence_layer

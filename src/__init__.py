@@ -3,6 +3,14 @@
 __version__ = "0.1.0"
 
 
+def install(extra: str) -> str:
+    """Return the command that brings an extra's packages, where these sources lie.
+
+    By folder and not by name: the name belongs to somebody else's package on PyPI.
+    """
+    return f"pip install -e '.[{extra}]'"
+
+
 class InputError(Exception):
     """Something a person gave us cannot be used.
 

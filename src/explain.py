@@ -41,7 +41,7 @@ class Explanation:
     # Those that are cited, and those that a language model could have cited, by id.
     notes: dict[str, Note]
     source: str = "template"  # who wrote it: `template` or `llm`
-    removed: int = 0  # how many sentences of a language model did not hold
+    removed: int = 0  # how many sentences of a language model were none of ours
     remark: str | None = None  # why a language model that was asked was not used
 
     def to_dict(self) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def our_notes() -> Library:
 )
 @click.option("--papers", type=options.PATH, help="Folder with PDFs that may be cited, too.")
 @click.option("--dense", "by_meaning", is_flag=True, help="Search notes by meaning as well.")
-@click.option("--llm", is_flag=True, help="Let a language model write; checked, never trusted.")
+@click.option("--llm", is_flag=True, help="Let a language model choose among our sentences.")
 @click.option("--llm-model", envvar="DEEPFAKE_LLM_MODEL", help="Its name.")
 @click.option("--llm-url", help="Base URL of an OpenAI-like server; or OPENAI_BASE_URL.")
 @click.option(
@@ -261,7 +261,7 @@ def _tell(found: Explanation, *, as_json: bool, many: bool) -> None:
         click.echo(f"written from templates: {found.remark}", err=True)
     if found.removed:
         click.echo(
-            f"{found.removed} sentences of the model did not hold, and are left out", err=True
+            f"{found.removed} sentences of the model were none of ours, and are left out", err=True
         )
     if as_json:
         click.echo(json.dumps(found.to_dict()))

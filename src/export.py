@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from src import CheckFailed, InputError, options
+from src import CheckFailed, InputError, install, options
 from src.calibrate import calibrate_on, set_apart
 from src.cli import Verb
 from src.data.splits import CALIBRATION
@@ -87,7 +87,7 @@ def export(
     outcomes = [Outcome(name, one, {}, kept=True) for name, one in known.items() if one]
     rest = [name for name in wanted if not known.get(name)]
     if "openvino-int8" in rest and find_spec("nncf") is None:
-        log.warning("int8 for OpenVINO is left out: pip install 'deepfake-detector[export]'")
+        log.warning("int8 for OpenVINO is left out: %s", install("export"))
         rest.remove("openvino-int8")
     if rest:
         for name in rest:

@@ -235,9 +235,9 @@ def annotate(clip: Clip, places: Sequence[Path], told: Told = progress.bar) -> N
 
     def marks(time: float) -> Iterator[film.Mark]:
         for track, shown in clip.shown(time):
-            text = f"{track.id}: {track.verdict} {track.p_fake:.2f}"
+            text = f"{track.id}: {track.verdict} {verdict.shown(track.p_fake)}"
             answer = "fake" if track.p_fake >= 0.5 else "real"
-            note = f"frame {shown.p_fake:.2f}, evidence for {answer}"
+            note = f"frame {verdict.shown(shown.p_fake)}, evidence for {answer}"
             heat = track.heat(shown) / highest
             yield film.Mark(shown.box, shown.region, heat, text, note, track.verdict)
 
@@ -327,7 +327,7 @@ def _lines(clip: Clip) -> Iterator[str]:
         first, last = track.sightings[0].time, track.sightings[-1].time
         carried = ", ".join(f"{one.start:.1f}-{one.end:.1f} s" for one in track.moments)
         yield (
-            f"  {track.verdict:<11} {track.p_fake:.3f}  person {track.id}: "
+            f"  {track.verdict:<11} {verdict.shown(track.p_fake)}  person {track.id}: "
             f"{_counted(len(track.sightings))}, {first:.1f}-{last:.1f} s"
             + (f"; carried by {carried}" if carried else "")
         )

@@ -25,7 +25,7 @@ importlib.import_module("src." + sys.argv[1]).command(sys.argv[2:])
 @pytest.fixture(params=["jax", "torch"])
 def backend(request):
     if find_spec(request.param) is None:
-        pytest.skip(f"needs pip install 'deepfake-detector[{request.param}]'")
+        pytest.skip(f"needs pip install -e '.[{request.param}]'")
     return request.param
 
 

@@ -210,7 +210,7 @@ def test_a_missing_exporter_is_told_before_anything_is_written(
     before = sorted(own.rglob("*"))
     result = run("export", "--model", own, "--format", "all", "--data-dir", images)
     assert result.exit_code == 2
-    assert "pip install 'deepfake-detector[export]'" in result.stderr
+    assert "pip install -e '.[export]'" in result.stderr
     assert sorted(own.rglob("*")) == before
 
 

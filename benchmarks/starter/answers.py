@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.starter.measured import Measured, measured, set_together
 from benchmarks.starter.recipe import SOURCES, UNSEEN, stage
 from benchmarks.starter.together import Frame
-from src import InputError
+from src import InputError, install
 from src.data import corruptions, folders
 from src.data.corruptions import CORRUPTIONS
 from src.data.folders import Sample
@@ -187,8 +187,7 @@ def _faceless(detector: Detector) -> Measured:
         from skimage import data, io
     except ImportError as error:
         raise InputError(
-            "photographs without faces come with scikit-image: "
-            "pip install 'deepfake-detector[bench]'"
+            f"photographs without faces come with scikit-image: {install('bench')}"
         ) from error
     with tempfile.TemporaryDirectory(prefix="faceless-") as scratch:
         samples = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.starter.recipe import UNSEEN
+from src.detector.verdict import shown
 
 TEMPLATE = Path(__file__).with_name("MODEL_CARD.md.jinja")
 # What the starter is meant to reach at least: AUC by test set, and the loss of AUC by a change.
@@ -38,7 +39,7 @@ def render(
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"estimate": estimate, "rate": rate, "percent": percent}
+    environment.filters |= {"estimate": estimate, "rate": rate, "percent": percent, "shown": shown}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     card = template.render(
         answers=answers,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
-from src import InputError
+from src import InputError, install
 
 # Which files in a folder count as images. `read` itself looks at the content, never at the name.
 _SUFFIXES = "jpg jpeg jpe jfif png webp tif tiff bmp gif heic heif avif"
@@ -188,7 +188,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     except UnidentifiedImageError as error:
         if heif and "HEIF" not in formats:
             raise NotAnImage(
-                f"{name}: HEIC images need one more package: pip install 'deepfake-detector[heif]'"
+                f"{name}: HEIC images need one more package: {install('heif')}"
             ) from error
         raise NotAnImage(
             f"{name}: not an image, or damaged at its start; expected one of "

@@ -3,14 +3,13 @@
 import re
 from pathlib import Path
 
-from src import InputError, __version__
+from src import InputError, __version__, install
 from src.data.mtcnn_networks import NAMES
 from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.engines import ENGINES
 from src.detector.exports import VARIANTS, Export, require_whole
 
 SCHEME = "hf://"
-INSTALL = "pip install 'deepfake-detector[hub]'"
 # Read by people and reports; nothing is decided by them.
 UNCHECKED = ("MODEL_CARD.md", "history.csv")
 
@@ -51,7 +50,9 @@ def _download(address: str, name: str, revision: str | None, files: list[str]) -
     try:
         import huggingface_hub
     except ImportError as error:
-        raise InputError(f"{address}: bundles from the Hugging Face Hub need {INSTALL}") from error
+        raise InputError(
+            f"{address}: bundles from the Hugging Face Hub need {install('hub')}"
+        ) from error
     try:
         return Path(
             huggingface_hub.snapshot_download(

@@ -77,5 +77,5 @@ def _promises(found: Evaluation) -> Iterator[str]:
 
 
 def _picture(shown: Shown) -> Picture:
-    said = f"{CLASSES[shown.label]}, p_fake {shown.p_fake:.3f}"
+    said = f"{CLASSES[shown.label]}, p_fake {verdict.shown(shown.p_fake)}"
     return Picture(encode(shown.picture, THUMBNAIL), f"{said}: {shown.name}", said)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from src import InputError
+from src import InputError, install
 from src.explaining.notes import Note
 
 # Turns n texts into (n, d) float32 rows of length 1, near each other where texts mean the same.
@@ -158,9 +158,7 @@ def encoder(model: str = MODEL) -> Encoder:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
-        raise InputError(
-            "searching by meaning needs more packages: pip install 'deepfake-detector[dense]'"
-        ) from error
+        raise InputError(f"searching by meaning needs more packages: {install('dense')}") from error
     try:
         network = SentenceTransformer(model)
     except (OSError, ValueError) as error:

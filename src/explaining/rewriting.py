@@ -13,6 +13,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
+from src import install
 from src.explaining.checking import recognise
 from src.explaining.notes import Note
 from src.explaining.wording import Measurement
@@ -41,7 +42,7 @@ class Unanswered(Exception):
 
     Attributes:
         reason: why, in one line.
-        removed: how many of its sentences did not hold.
+        removed: how many of its sentences were none of ours.
     """
 
     def __init__(self, reason: str, removed: int = 0) -> None:
@@ -85,7 +86,7 @@ def rewrite(
     kept = tuple(dict.fromkeys(one for one in told if one is not None))[:MOST]
     removed = len(answered) - len(kept)
     if len(kept) < FEWEST:
-        raise Unanswered(f"{removed} of {len(answered)} sentences did not hold", removed)
+        raise Unanswered(f"{removed} of {len(answered)} sentences were none of ours", removed)
     cited = {name for one in kept for name in one.citations}
     for name in ("verdict", *(one for one in measured if one.startswith("reason."))):
         if name not in cited:
@@ -106,7 +107,7 @@ def _in_time(prompt: str, endpoint: Endpoint) -> str:
     if endpoint.url is None and not endpoint.key:
         raise Unanswered("no key: set OPENAI_API_KEY, or name a server with --llm-url")
     if find_spec("openai") is None:
-        raise Unanswered("the client is missing: pip install 'deepfake-detector[llm]'")
+        raise Unanswered(f"the client is missing: {install('llm')}")
     # Loaded here, because loading it takes a second that the model shall have.
     import openai  # noqa: F401
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src import InputError
+from src import InputError, install
 from src.detector import evidence
 from src.detector.familiarity import Familiarity, with_unfamiliarity
 
@@ -73,9 +73,7 @@ def require_exporter(format: str) -> None:
             "`deepfake export` with KERAS_BACKEND=tensorflow; the bundle is the same"
         )
     if find_spec(KERAS_FORMATS[format][1]) is None:
-        raise InputError(
-            f"--format {format} needs one more package: pip install 'deepfake-detector[export]'"
-        )
+        raise InputError(f"--format {format} needs one more package: {install('export')}")
 
 
 def write(

@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
-from src import CheckFailed, InputError, processor
+from src import CheckFailed, InputError, install, processor
 from src.detector import load
 from src.detector.card import CARD_FILE
 from src.detector.detector import Detector
@@ -22,7 +22,6 @@ from src.scanning.plan import Plan, Settings
 
 # Names an existing cluster, as everywhere in Ray; where it is not set, one is started here.
 ADDRESS = "RAY_ADDRESS"
-INSTALL = "pip install 'deepfake-detector[ray]'"
 # Nothing but the numbers of parts passes through Ray, which by itself would take a third of memory.
 OBJECT_STORE = 100_000_000  # bytes
 # A look of the network never takes longer; where no part comes to an end in that time, no worker
@@ -55,9 +54,9 @@ def require_packages(ray: bool) -> None:
     Raises:
         InputError: PyArrow is not installed or, where it is asked for, Ray.
     """
-    for name in ("pyarrow", "ray") if ray else ("pyarrow",):
+    for name, extra in {"pyarrow": "table", **({"ray": "ray"} if ray else {})}.items():
         if find_spec(name) is None:
-            raise InputError(f"a table needs {name}, which is not installed: {INSTALL}")
+            raise InputError(f"a table needs {name}, which is not installed: {install(extra)}")
 
 
 class Judge:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from src import InputError
+from src import InputError, install
 from src.data.shard import ALONE, Shard
 from src.training.settings import Settings
 
@@ -90,7 +90,7 @@ def chosen(processes: int, number: int | None, coordinator: str | None) -> Place
     if backend != "jax" or not find_spec("jax"):
         raise InputError(
             f"--processes {processes}: Keras trains in several processes on JAX alone, and the "
-            f"backend is {backend}: set KERAS_BACKEND=jax (pip install 'deepfake-detector[jax]')"
+            f"backend is {backend}: set KERAS_BACKEND=jax ({install('jax')})"
         )
     return Place(processes, number, coordinator)
 

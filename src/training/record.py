@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src import InputError, __version__
+from src import InputError, __version__, install
 from src.auditing.findings import Audit
 from src.data import dataset
 from src.data.equalize import QUALITY
@@ -72,7 +72,7 @@ def require_tensorboard(folder: Path | None) -> None:
     if folder is not None and not (find_spec("tensorflow") and find_spec("tensorboard")):
         raise InputError(
             "--tensorboard needs TensorFlow and TensorBoard to write its log: "
-            "pip install 'deepfake-detector[tensorboard]'"
+            + install("tensorboard")
         )
 
 

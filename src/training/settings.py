@@ -111,7 +111,7 @@ class Settings:
     precision: str = _setting("auto", click.Choice(precision.PRECISIONS), "To compute in.")
     faces: str = _setting(
         "auto",
-        click.Choice(FACES),
+        click.Choice([name for name in FACES if name != "all"]),
         "auto: images framed otherwise than most are cropped to their largest face.",
     )
     framing: float | None = _setting(

@@ -11,7 +11,7 @@ from typing import Any
 
 from src import InputError
 from src.data.shard import Shard
-from src.detector import location, network
+from src.detector import location, network, residuals
 from src.detector.card import MODEL_FILE, read_card
 from src.detector.exports import sha256
 
@@ -61,17 +61,19 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
 
 
 def backbone_for(wanted: str, backbone: str) -> str:
-    """Return the backbone of a run: as asked, but an Xception that begins with the starter is its.
+    """Return the backbone of a run: as asked, but one that begins with a detector has all of it.
 
-    That has a table of residuals beside it.
+    Where Xception is asked for and the detector has a table of residuals beside it, so has the run.
 
     Args:
-        wanted: as for `initial_weights`.
+        wanted: as for `initial_weights`; of a file, the card beside it tells.
         backbone: key of `network.BACKBONES`.
     """
-    if wanted != "starter" or backbone != "xception" or not location.is_bundle(location.STARTER):
+    folder = location.STARTER if wanted == "starter" else Path(wanted).parent
+    named = wanted == "starter" or Path(wanted).name == MODEL_FILE
+    if backbone != "xception" or not named or not location.is_bundle(folder):
         return backbone
-    return read_card(location.STARTER).backbone
+    return residuals.NAME if read_card(folder).backbone == residuals.NAME else backbone
 
 
 def agreed(wanted: str, backbone: str, shard: Shard) -> tuple[Path | None, dict[str, Any]]:

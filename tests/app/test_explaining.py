@@ -162,8 +162,13 @@ def test_language_model_is_the_operators_choice(monkeypatch):
     monkeypatch.setenv("DEEPFAKE_LLM_MODEL", "other")
     assert settings_of(monkeypatch).endpoint is None
     found = settings_of(monkeypatch, "--llm-model", "m", "--llm-url", "http://localhost:2/v1")
-    assert found.endpoint == Endpoint("m", "http://localhost:2/v1", "secret", 15.0)
-    assert "secret" not in repr(found)
+    # A key is told to the server that it is for.
+    assert found.endpoint == Endpoint("m", "http://localhost:2/v1", None, 15.0)
+    assert settings_of(monkeypatch, "--llm-model", "m").endpoint.key == "secret"
+    monkeypatch.setenv("DEEPFAKE_LLM_KEY", "own")
+    found = settings_of(monkeypatch, "--llm-model", "m", "--llm-url", "http://localhost:2/v1")
+    assert found.endpoint.key == "own"
+    assert "own" not in repr(found)
 
 
 @pytest.mark.parametrize(

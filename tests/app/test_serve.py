@@ -42,7 +42,7 @@ def test_missing_packages_are_named_with_the_command(run, monkeypatch, tmp_path)
     result = run("serve", "--port", "0")
     assert result.exit_code == 2
     assert "no_such_package" in result.stderr
-    assert "pip install 'deepfake-detector[serve]'" in result.stderr
+    assert "pip install -e '.[serve]'" in result.stderr
 
 
 @pytest.mark.parametrize(

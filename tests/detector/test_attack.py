@@ -178,7 +178,7 @@ def test_an_attacked_network_can_be_forgotten(images, labels):
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_backends_agree(backend, tiny_model, images, labels, python, tmp_path):
     if find_spec(backend) is None:
-        pytest.skip(f"needs pip install 'deepfake-detector[{backend}]'")
+        pytest.skip(f"needs pip install -e '.[{backend}]'")
     tiny_model.save(tmp_path / "model.keras")
     np.savez(tmp_path / "given.npz", images=images, labels=labels)
     result = python("-c", PROGRAM, tmp_path, KERAS_BACKEND=backend)

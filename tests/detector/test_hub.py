@@ -140,7 +140,7 @@ def test_missing_package_names_the_command(monkeypatch, run):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     result = run("predict", "photo.jpg", "--model", "hf://owner/name")
     assert result.exit_code == 2
-    assert "pip install 'deepfake-detector[hub]'" in result.stderr
+    assert "pip install -e '.[hub]'" in result.stderr
 
 
 def test_what_was_fetched_is_not_changed(calls, run, test_set):

@@ -105,6 +105,8 @@ def test_an_xception_that_begins_with_the_starter_takes_its_table_too(starter, m
     assert weights.backbone_for("starter", "xception") == residuals.NAME
     assert weights.backbone_for("starter", "resnext50") == "resnext50"
     assert weights.backbone_for("none", "xception") == "xception"
+    assert weights.backbone_for(str(starter / "model.keras"), "xception") == residuals.NAME
+    assert weights.backbone_for(str(starter / "other.keras"), "xception") == "xception"
 
 
 def test_starter_that_is_not_there(no_starter, home, offline, caplog):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src import InputError, processor
+from src import InputError, install, processor
 from src.detector import evidence
 from src.detector.engines import KERAS, ONNXRUNTIME, OPENVINO, Engine, outputs_of
 from src.detector.exports import Variant
@@ -178,9 +178,7 @@ class LiteRT:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
-            raise InputError(
-                "LiteRT needs one more package: pip install 'deepfake-detector[export]'"
-            ) from error
+            raise InputError(f"LiteRT needs one more package: {install('export')}") from error
         self._runner = Interpreter(str(path)).get_signature_runner()
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
