@@ -69,9 +69,9 @@ def load(
         head = partial(temporal.load, folder, card)
         return Detector.in_keras(card, _load_model(path, card), finder, known, head)
     head = partial(temporal.load, folder, card, chosen.engine.name)
-    if chosen.calibration is not None:
+    if chosen.engine.precision == "int8":
         # What calibrates tracks rests on other scores than those of int8.
-        card = replace(card, calibration=chosen.calibration, tracks=None)
+        card = replace(card, calibration=chosen.calibration or card.calibration, tracks=None)
     return Detector(card, chosen.engine, finder, partial(_load_model, path, card), known, head)
 
 

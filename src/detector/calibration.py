@@ -8,7 +8,7 @@ sets at most the promised share of faces *like the calibration faces* is called 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ class Resolution:
     side: int  # of what the network judges, in pixels
     false_fake: float  # share of real faces that are called fake
     false_real: float  # share of fakes that are called real
-    kept: bool  # neither share is larger than this calibration set's bounds allow
+    kept: bool  # neither share is, by more than chance, larger than this set's bounds allow
 
 
 @dataclass(frozen=True)
@@ -209,13 +209,14 @@ def calibrate(
         logits: `(N,)` of images that no weight and no setting was chosen on.
         labels: `(N,)` 1 fake, 0 real, both present.
         sources: `(N,)` where each comes from.
-        groups: `(N,)` what belongs together; of each group one image of each class counts, drawn
-            with the seed, because frames of one video are no independent images.
+        groups: `(N,)` what belongs together; of each group one image of each class and source
+            counts, drawn with the seed, because frames of one video are no independent images.
         max_false_fake: share of real faces that may be called fake, in (0, 1).
         max_false_real: share of fakes that may be called real, in (0, 1).
         seed: of that draw.
     """
-    kept = one_of_each_group(labels, groups, seed)
+    # What is found is found within a source, so only there must images be independent.
+    kept = one_of_each_group(labels, list(zip(groups, sources, strict=True)), seed)
     logits, labels = np.asarray(logits, np.float64)[kept], np.asarray(labels)[kept]
     names = np.asarray(sources)[kept]
     temperature = fit_temperature(logits, labels)
@@ -239,10 +240,18 @@ def calibrate(
     )
 
 
-def one_of_each_group(labels: np.ndarray, groups: Sequence[str], seed: int) -> np.ndarray:
-    """Return the indices of one image for each group and class, drawn with the seed, in order."""
+def one_of_each_group(labels: np.ndarray, groups: Sequence[Hashable], seed: int) -> np.ndarray:
+    """Return the indices of one image for each group and class, drawn with the seed, in order.
+
+    Args:
+        labels: `(N,)` 1 fake, 0 real.
+        groups: `(N,)` what belongs together.
+
+    Returns:
+        `(n,)` int, ascending.
+    """
     order = np.random.default_rng(seed).permutation(len(groups))
-    chosen: dict[tuple[str, int], int] = {}
+    chosen: dict[tuple[Hashable, int], int] = {}
     for index in order.tolist():
         chosen.setdefault((groups[index], int(labels[index])), index)
     return np.array(sorted(chosen.values()), int)

@@ -3,6 +3,7 @@ import hashlib
 import json
 import shutil
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,6 +36,16 @@ def test_card_survives_the_way_to_disk(tmp_path, tiny_model, make_card):
         for name in ("model.keras", "faces/onet.onnx", "faces/pnet.onnx", "faces/rnet.onnx")
     }
     assert json.loads((tmp_path / "card.json").read_text())["classes"] == ["real", "fake"]
+
+
+def test_persons_are_not_judged_in_int8_by_what_was_calibrated_in_float(copy, monkeypatch):
+    change(copy, tracks={"calibration": {}})
+    engine = SimpleNamespace(name="onnxruntime", precision="int8")
+    chosen = SimpleNamespace(engine=engine, calibration=None)
+    monkeypatch.setattr(bundle, "choose", lambda *_: chosen)
+    found = load(copy)
+    assert (found.card.tracks, found.tracks) == (None, None)
+    assert found.card.calibration == read_card(copy).calibration
 
 
 def test_version_changes_with_card_and_weights(copy):

@@ -102,6 +102,20 @@ def test_a_group_counts_once_a_class_by_an_image_that_the_seed_draws():
         assert len({(groups[i], labels[i]) for i in index}) == 20
 
 
+def test_every_source_counts_an_image_of_a_group_that_it_shares():
+    """As in FaceForensics++: each film has fakes by four methods, and thresholds are by method."""
+    films, methods = 60, 4
+    labels = np.tile([0] + methods * [1], films)
+    sources = films * ["real", *(f"method {n}" for n in range(methods))]
+    groups = [f"film {n}" for n in np.repeat(np.arange(films), 1 + methods)]
+    logits = np.random.default_rng(0).normal(size=len(labels)) + labels
+    found = calibration.calibrate(logits, labels, sources, groups)
+    assert {name: len(some) for name, some in found.scores["fake"].items()} == {
+        f"method {n}": films for n in range(methods)
+    }
+    assert not found.false_real.too_small
+
+
 def test_temperature_undoes_what_a_logit_was_multiplied_by():
     rng = np.random.default_rng(1)
     true = rng.normal(0, 2, 20_000)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.detector import resolution
 from src.detector.calibration import calibrate
 from src.detector.detector import Detector
 from src.detector.prediction import Scores
@@ -60,6 +61,18 @@ def test_the_smallest_side_is_where_the_promise_ends(make_card, pictures):
     last = sides.index(found.smallest_side)
     assert all(row.kept for row in found.resolutions[: last + 1])
     assert not found.resolutions[last + 1].kept
+
+
+def test_chance_alone_makes_no_face_too_small():
+    """Of 40 images two mistakes are more than the promise, and no reason to doubt it; ten are."""
+    logits = np.concatenate([np.linspace(-20, 20, 400), np.linspace(-19, 21, 400)])
+    groups = list(map(str, range(800)))
+    found = calibrate(logits, np.repeat([0, 1], 400), ["set"] * 800, groups)
+    assert found.false_fake.bound < 2 / 40
+    labels, columns = np.repeat([0, 1], 40), np.tile(np.repeat([-30.0, 30.0], 40)[:, None], 2)
+    columns[:2, 0] = columns[:10, 1] = 30
+    rows = resolution._rates(columns, labels, [64, 32], found)
+    assert [(row.false_fake, row.kept) for row in rows] == [(2 / 40, True), (10 / 40, False)]
 
 
 def test_detectors_that_always_and_never_answer(make_card, pictures):
