@@ -129,8 +129,8 @@ def test_the_heat_in_the_film_is_that_of_the_answer_and_the_film_says_of_which(
         assert len(marks) == 5
         for mark in marks:
             np.testing.assert_array_equal(mark.heat, [heat] * 3)
-            assert mark.text == f"7: inconclusive {p_fake:.2f}"
-            assert mark.note == f"frame 0.30, evidence for {answer}"
+            assert mark.text == f"7: inconclusive {p_fake:.3f}"
+            assert mark.note == f"frame 0.300, evidence for {answer}"
 
 
 def test_json_on_stdout_is_the_file(judge, clip, tmp_path):

@@ -107,7 +107,7 @@ def test_language_model_words_it_where_there_is_one(serve):
         client = serve(endpoint=Endpoint("stub", model.url, "secret", 10))
         found = post(client, "/explain", RED).json()
         assert found["source"] == "llm"
-        assert "A language model worded this" in post(client, "/report", RED).text
+        assert "A language model chose among sentences of ours" in post(client, "/report", RED).text
     assert len(model.requests) == 1
     assert "0.png" not in str(model.requests)
 

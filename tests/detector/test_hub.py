@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from src import InputError
-from src.detector import bundle, hub, load, locate, network
+from src.detector import bundle, load, locate, network
 from src.detector.exports import sha256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -157,4 +157,3 @@ def test_stand_in_has_the_packages_own_options():
     options = inspect.signature(huggingface_hub.snapshot_download).parameters
     wanted = {"revision", "allow_patterns", "library_name", "library_version"}
     assert wanted <= options.keys()
-    assert hub.INSTALL.endswith("[hub]'")

@@ -176,7 +176,7 @@ def test_without_key_and_server_nobody_is_asked(monkeypatch):
 
 def test_without_the_client_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(rewriting, "find_spec", lambda name: None)
-    with pytest.raises(Unanswered, match=r"pip install 'deepfake-detector\[llm\]'"):
+    with pytest.raises(Unanswered, match=r"pip install -e '\.\[llm\]'"):
         rewrite(MEASURED, NOTES, Endpoint("m", "http://127.0.0.1:1/v1"))
 
 

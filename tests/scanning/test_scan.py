@@ -125,11 +125,15 @@ def test_the_images_are_only_read(run, bundle_folder, test_set):
     assert not (test_set / "x.parquet").exists()
 
 
-@pytest.mark.parametrize(("ray", "name"), [(True, "ray"), (False, "pyarrow")])
-def test_a_missing_package_is_told_first(bundle_folder, photos, tmp_path, monkeypatch, ray, name):
+@pytest.mark.parametrize(
+    ("ray", "name", "extra"), [(True, "ray", "ray"), (False, "pyarrow", "table")]
+)
+def test_a_missing_package_is_told_first(
+    bundle_folder, photos, tmp_path, monkeypatch, ray, name, extra
+):
     found = workers.find_spec
     monkeypatch.setattr(workers, "find_spec", lambda asked: None if asked == name else found(asked))
-    with pytest.raises(InputError, match=rf"{name}.*deepfake-detector\[ray\]"):
+    with pytest.raises(InputError, match=rf"{name}.*pip install -e '\.\[{extra}\]'"):
         scan(photos, tmp_path / "out.parquet", bundle_folder, ray=ray)
     assert list(tmp_path.iterdir()) == []
 
