@@ -81,6 +81,8 @@ def stages(data: Path) -> tuple[Settings, ...]:
         equalize_size=256,
         finetune_epochs=6,
     )
+    # What is learnt shows when the learning rate has fallen, so it rises and falls once more.
+    again = replace(large, warmup_epochs=0, finetune_epochs=4, learning_rate=1.5e-4)
     head = replace(
         large,
         schedule=TWO_PHASE,
@@ -89,7 +91,7 @@ def stages(data: Path) -> tuple[Settings, ...]:
         views=2,
         learning_rate=1e-3,
     )
-    return small, framed, large, head
+    return small, framed, large, again, head
 
 
 def short(data: Path, sources: Sequence[str]) -> Settings:
