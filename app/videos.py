@@ -79,7 +79,14 @@ class Videos:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Hold a place for a video, for as long as the block takes; wait for one where none is."""
+        """Hold a place for a video, for as long as the block takes.
+
+        Nobody waits for one, since whoever asks holds a place of the pictures meanwhile.
+
+        Raises:
+            Problem: none is free.
+        """
+        self.require_free()
         async with self._places:
             self.inside += 1
             try:
