@@ -250,9 +250,12 @@ class Service:
         self.stored.stop()
 
     async def _warm_up(self) -> None:
-        await self.queue.run(judging.warm_up, self.detector, self.settings.batch_size)
-        self.ready = True
-        await self.explaining.warm_up()
+        try:
+            await self.queue.run(judging.warm_up, self.detector, self.settings.batch_size)
+            self.ready = True
+            await self.explaining.warm_up()
+        except Exception:  # nobody awaits it: whoever runs the service reads it here
+            log.exception("The service did not warm up")
 
 
 @contextmanager

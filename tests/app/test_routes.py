@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from redness import BLUE, GREY, RED, SIZE, encoded, plain, post, problem
+from starlette.testclient import TestClient
 
-from app import answers, clips, explaining
+from app import answers, clips, explaining, judging
+from src import InputError
 from src.data import pixels
 from src.detector import verdict
 
@@ -225,6 +227,20 @@ def test_health_card_and_metrics(client):
     ):
         assert line in text.splitlines()
     assert 'deepfake_seconds_count{route="/predict"} 2.0' in text
+
+
+def test_why_a_service_never_gets_ready_is_in_its_log(make_app, monkeypatch, caplog):
+    def fail(*_):
+        raise InputError("model.keras is damaged")
+
+    monkeypatch.setattr(judging, "warm_up", fail)
+    with TestClient(make_app(), base_url="http://localhost") as client:
+        for _ in range(200):
+            if caplog.records:
+                break
+            time.sleep(0.02)
+        assert "model.keras is damaged" in caplog.text
+        assert problem(client.get("/ready")) == (503, "not_ready")
 
 
 @pytest.mark.parametrize("path", ["/", "/health"])
