@@ -425,6 +425,13 @@ def test_log_holds_hashes_and_no_names(client, caplog):
     assert "private" not in caplog.text
 
 
+def test_document_limits_no_batch_that_the_settings_allow(serve):
+    client = serve(max_files=40)
+    form = client.get("/openapi.json").json()["paths"]["/predict/batch"]["post"]["requestBody"]
+    (schema,) = (part["schema"] for part in form["content"].values())
+    assert schema["properties"]["files"].get("maxItems", 40) >= 40
+
+
 def test_document_has_examples_and_problems(client):
     document = client.get("/openapi.json").json()
     responses = document["paths"]["/predict"]["post"]["responses"]
