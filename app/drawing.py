@@ -128,17 +128,12 @@ def _why(judgement: Judgement, status: Status) -> str:
 
 def _explained(explanation: Explanation) -> page.Section:
     """Return the explanation in paragraphs, every sentence with its footnotes."""
-    numbers: dict[str, int] = {}
-    paragraphs: dict[str, list[page.Sentence]] = {}
-    for one in explanation.sentences:
-        marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
-        said = page.Sentence(one.text, marks)
-        paragraphs.setdefault(explanation.part(one), []).append(said)
+    paragraphs, named = explanation.numbered()
     return page.Section(
         "Why",
         WRITTEN[explanation.source],
-        cited=list(paragraphs.values()),
-        footnotes=[_footnote(name, explanation) for name in numbers],
+        cited=[[page.Sentence(text, marks) for text, marks in said] for said in paragraphs],
+        footnotes=[_footnote(name, explanation) for name in named],
     )
 
 

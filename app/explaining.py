@@ -100,10 +100,7 @@ class Explained(BaseModel):
     @classmethod
     def of(cls, said: Explanation) -> Explained:
         """Return what is answered of an explanation; why no model was used goes to the log."""
-        fields = said.to_dict()
-        for sentence, one in zip(fields["sentences"], said.sentences, strict=True):
-            sentence["part"] = said.part(one)
-        return cls.model_validate(fields)
+        return cls.model_validate(said.to_dict())
 
 
 class Explaining:

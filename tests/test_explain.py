@@ -63,7 +63,7 @@ def test_json_is_one_object_with_what_is_promised(tell, photo):
     found, _ = tell(photo)
     assert len(found["sentences"]) >= 3
     for one in found["sentences"]:
-        assert set(one) == {"text", "citations"}
+        assert set(one) == {"text", "citations", "part"}
         assert one["text"] and one["citations"]
     assert found["source"] == "template"
     assert (found["removed"], found["remark"]) == (0, None)
