@@ -240,8 +240,7 @@ def command(
     own = _index(papers, encoder) if papers is not None else None
     detector = load(model, engine)
     chosen |= {"library": library, "own": own, "endpoint": endpoint}
-    # A list of roots that cannot be read is not said once an image.
-    provenance.read(b"", "image/jpeg", chosen["trust_anchors"])
+    provenance.require_anchors(chosen["trust_anchors"])
     failed = False
     for path in images:
         try:
