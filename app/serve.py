@@ -63,14 +63,14 @@ def make_app(
 @click.option("--frame-ancestor", multiple=True, help="A site that may frame it; repeatable.")
 @click.option(
     "--api-key-file",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Lines NAME:SHA256; `python -m app.new_key NAME` makes one.",
 )
 @click.option("--rate", type=click.IntRange(1), default=Settings.rate, help="Images/min a key.")
-@click.option("--history", type=click.Path(path_type=Path), help="SQLite file for verdicts.")
+@click.option("--history", type=options.PATH, help="SQLite file for verdicts.")
 @click.option(
     "--trust-anchors",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="PEM file with trusted roots of Content Credentials.",
 )
 @click.option("--llm-model", help="A language model that may choose what explanations say.")
