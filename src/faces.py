@@ -11,17 +11,14 @@ from typing import Any
 
 import click
 import numpy as np
-from PIL import Image
 
 from src import InputError, options, progress
 from src.cli import Verb
 from src.data import faces, folders, footage, layout, pixels, tracks, videos
+from src.data.crops import FORMATS, write_crop
 from src.data.faces import Finder
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 
-# Suffixes of the files that are written.
-FORMATS = {"jpeg": ".jpg", "png": ".png"}
-QUALITY = 95  # of JPEG
 NO_FACE = "no face was found"
 
 
@@ -207,9 +204,7 @@ def _write(job: _Job, cut: _Cut, folder: Path, style: Style) -> tuple[list[str],
     try:
         for plain, crop in cut(job):
             name = plain + FORMATS[style.file_format]
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            picture = Image.fromarray(pixels.resize(crop, style.size) if style.size else crop)
-            picture.save(folder / name, quality=QUALITY, subsampling=0)
+            write_crop(folder / name, pixels.resize(crop, style.size) if style.size else crop)
             written.append(name)
     except (pixels.ImageError, footage.VideoError) as error:
         return written, str(error)
