@@ -235,6 +235,8 @@ def command(
             llm_url = os.environ.get("OPENAI_BASE_URL") or None
             llm_key = llm_key or os.environ.get("OPENAI_API_KEY") or None
         endpoint = Endpoint(llm_model, llm_url, llm_key, llm_seconds)
+    else:
+        options.refuse_without("--llm", "llm_model", "llm_url", "llm_key", "llm_seconds")
     encoder = retrieval.encoder() if by_meaning else None
     library = Library(notes.load(), encoder) if by_meaning else our_notes()
     own = _index(papers, encoder) if papers is not None else None

@@ -34,6 +34,18 @@ class Style:
     # does not give the class away.
     file_format: str = "jpeg"
 
+    def __post_init__(self) -> None:
+        """Check what was given, before anything is read.
+
+        Raises:
+            InputError: there is no such choice, framing or format.
+        """
+        faces.require_framing(self.framing)
+        chosen = {"faces": (self.choice, faces.CHOICES), "format": (self.file_format, FORMATS)}
+        for name, (given, known) in chosen.items():
+            if given not in known:
+                raise InputError(f"{name}: expected one of {', '.join(known)}, got {given!r}")
+
 
 @dataclass(frozen=True)
 class Cropped:
@@ -216,7 +228,10 @@ def _write(job: _Job, cut: _Cut, folder: Path, style: Style) -> tuple[list[str],
 @click.option("--videos", "root", type=options.PATH, help="Videos to crop.")
 @click.option("--output", type=options.PATH, required=True, help="New folder.")
 @click.option("--faces", "choice", type=click.Choice(faces.CHOICES), default="largest")
-@click.option("--framing", type=float, default=0.7, help="Share of the width that a face fills.")
+@click.option(
+    "--framing", type=click.FloatRange(0, 1, min_open=True), default=0.7,
+    help="Share of the width that a face fills.",
+)  # fmt: skip
 @click.option("--size", type=click.IntRange(0), default=0, help="Side in pixels; 0: as it is.")
 @click.option("--format", "file_format", type=click.Choice(list(FORMATS)), default="jpeg")
 @click.option("--frames", type=click.IntRange(1), default=10, help="Frames a video.")
@@ -230,9 +245,9 @@ def command(
     """Crop a set of images, or a tree of videos, to faces."""
     if (data_dir is None) == (root is None):
         raise InputError("give either --data-dir with images or --videos with videos")
+    if root is None:
+        options.refuse_without("--videos", "frames", "compression")
     style = Style(**chosen)
-    if not 0 < style.framing <= 1:
-        raise InputError(f"--framing: expected more than 0 and at most 1, got {style.framing}")
     finder = Finder.from_package()
     if data_dir is not None:
         result = crop_set(data_dir, output, finder, style, overwrite=overwrite)

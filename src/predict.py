@@ -138,11 +138,12 @@ def command(
 
     Exit code 2 when a file could not be read; the others are judged all the same.
     """
+    if workers is None:
+        options.refuse_without("--workers", "worker_cpus")
     chosen["stability"] = (CAREFUL if careful else 0) if stability is None else stability
     folder = locate(model)
     if output is None:
-        if workers is not None or overwrite:
-            raise InputError("--workers and --overwrite go with --output NAME.parquet")
+        options.refuse_without("--output NAME.parquet", "workers", "overwrite")
         failed = _show(predict(paths, folder, **chosen), as_json)
     else:
         for path in filter(_is_folder, paths):

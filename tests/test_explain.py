@@ -344,6 +344,7 @@ def test_notes_and_papers_are_searched_by_meaning_where_asked(tell, photo, tmp_p
         (["photo.jpg", "--trust-anchors", "letter.jpg"], "letter.jpg: expected certificates"),
         (["photo.jpg", "--trust-anchors", "missing.pem"], "missing.pem"),
         (["photo.jpg", "--llm"], "--llm needs --llm-model"),
+        (["photo.jpg", "--llm-model", "m"], "--llm-model: of no effect without --llm"),
         (["photo.jpg", "--papers", "missing"], "missing: expected a folder"),
         (["photo.jpg", "--faces", "all"], "--faces all"),
         (["photo.jpg", "--llm-seconds", "0"], "--llm-seconds"),
