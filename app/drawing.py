@@ -15,10 +15,10 @@ import numpy as np
 from app.answers import Status
 from src import gradcam, video
 from src.detector import verdict
+from src.detector.clip import Clip
 from src.detector.prediction import Judgement
 from src.explain import Explanation
 from src.report import page
-from src.video import Clip
 
 # Longest side of a picture that is drawn, in pixels: enough for print.
 LARGEST_SIDE = 2048

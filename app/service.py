@@ -32,11 +32,11 @@ from src.data import pixels
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
 from src.detector.card import CARD_FILE, bundle_version
+from src.detector.clip import Clip
 from src.detector.detector import Detector
 from src.detector.framing import FACES
 from src.detector.prediction import Judgement, Seen
 from src.explain import Explanation
-from src.video import Clip
 
 log = logging.getLogger(__name__)
 

@@ -25,9 +25,9 @@ from app.queue import Queue
 from app.settings import Settings
 from src import video
 from src.data.footage import VideoError
+from src.detector.clip import Clip
 from src.detector.detector import Detector
 from src.detector.prediction import Output
-from src.video import Clip
 
 Returned = TypeVar("Returned")
 # Of what the network takes at once, a video's faces may be one in so many: pictures need not wait
