@@ -50,11 +50,11 @@ def overlay(image: np.ndarray, judgement: Judgement, target: str) -> bytes:
     Returns:
         A PNG file.
     """
-    explanation = _explanation(image, judgement)
+    found = _heatmaps(image, judgement)
     name = f"SHA-256 {judgement.sha256[:12]}…"
     buffer = io.BytesIO()
     with _drawing:
-        gradcam.overlay(explanation, name, target).savefig(buffer, format="png")
+        gradcam.overlay(found, name, target).savefig(buffer, format="png")
     return buffer.getvalue()
 
 
@@ -66,7 +66,7 @@ def timeline(clip: Clip) -> bytes:
     return buffer.getvalue()
 
 
-def _explanation(image: np.ndarray, judgement: Judgement) -> gradcam.Explanation:
+def _heatmaps(image: np.ndarray, judgement: Judgement) -> gradcam.Heatmaps:
     """Return what `gradcam` draws, with the image brought down to `LARGEST_SIDE`."""
     import cv2
 
@@ -81,7 +81,7 @@ def _explanation(image: np.ndarray, judgement: Judgement) -> gradcam.Explanation
         left, top = min(left, width - 1), min(top, height - 1)
         box = (left, top, max(1, min(across, width - left)), max(1, min(down, height - top)))
         parts.append(replace(part, view=replace(part.view, box=box)))
-    return gradcam.Explanation(image, replace(judgement, parts=tuple(parts)), "")
+    return gradcam.Heatmaps(image, replace(judgement, parts=tuple(parts)))
 
 
 def report(
