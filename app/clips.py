@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.answers import Box, Model, Word
 from src import video
+from src.detector import clip
 
 EXAMPLE: dict[str, Any] = {
     "path": "clip.mp4",
@@ -94,7 +95,7 @@ class Clip(BaseModel):
     milliseconds: float = Field(ge=0, description="From the end of the upload to the answer.")
 
 
-def answer(clip: video.Clip, name: str, model: Model, milliseconds: float) -> Clip:
+def answer(said: clip.Clip, name: str, model: Model, milliseconds: float) -> Clip:
     """Return what is answered about a video that came under a name."""
-    said = clip.to_dict() | {"path": name}
-    return Clip(**said, model=model, milliseconds=round(milliseconds, 1))
+    fields = said.to_dict() | {"path": name}
+    return Clip(**fields, model=model, milliseconds=round(milliseconds, 1))

@@ -15,10 +15,10 @@ import numpy as np
 from app.answers import Status
 from src import gradcam, video
 from src.detector import verdict
+from src.detector.clip import Clip
 from src.detector.prediction import Judgement
 from src.explain import Explanation
 from src.report import page
-from src.video import Clip
 
 # Longest side of a picture that is drawn, in pixels: enough for print.
 LARGEST_SIDE = 2048
@@ -50,11 +50,11 @@ def overlay(image: np.ndarray, judgement: Judgement, target: str) -> bytes:
     Returns:
         A PNG file.
     """
-    explanation = _explanation(image, judgement)
+    found = _heatmaps(image, judgement)
     name = f"SHA-256 {judgement.sha256[:12]}…"
     buffer = io.BytesIO()
     with _drawing:
-        gradcam.overlay(explanation, name, target).savefig(buffer, format="png")
+        gradcam.overlay(found, name, target).savefig(buffer, format="png")
     return buffer.getvalue()
 
 
@@ -66,7 +66,7 @@ def timeline(clip: Clip) -> bytes:
     return buffer.getvalue()
 
 
-def _explanation(image: np.ndarray, judgement: Judgement) -> gradcam.Explanation:
+def _heatmaps(image: np.ndarray, judgement: Judgement) -> gradcam.Heatmaps:
     """Return what `gradcam` draws, with the image brought down to `LARGEST_SIDE`."""
     import cv2
 
@@ -81,7 +81,7 @@ def _explanation(image: np.ndarray, judgement: Judgement) -> gradcam.Explanation
         left, top = min(left, width - 1), min(top, height - 1)
         box = (left, top, max(1, min(across, width - left)), max(1, min(down, height - top)))
         parts.append(replace(part, view=replace(part.view, box=box)))
-    return gradcam.Explanation(image, replace(judgement, parts=tuple(parts)), "")
+    return gradcam.Heatmaps(image, replace(judgement, parts=tuple(parts)))
 
 
 def report(
@@ -128,17 +128,12 @@ def _why(judgement: Judgement, status: Status) -> str:
 
 def _explained(explanation: Explanation) -> page.Section:
     """Return the explanation in paragraphs, every sentence with its footnotes."""
-    numbers: dict[str, int] = {}
-    paragraphs: dict[str, list[page.Sentence]] = {}
-    for one in explanation.sentences:
-        marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
-        said = page.Sentence(one.text, marks)
-        paragraphs.setdefault(explanation.part(one), []).append(said)
+    paragraphs, named = explanation.numbered()
     return page.Section(
         "Why",
         WRITTEN[explanation.source],
-        cited=list(paragraphs.values()),
-        footnotes=[_footnote(name, explanation) for name in numbers],
+        cited=[[page.Sentence(text, marks) for text, marks in said] for said in paragraphs],
+        footnotes=[_footnote(name, explanation) for name in named],
     )
 
 

@@ -100,10 +100,7 @@ class Explained(BaseModel):
     @classmethod
     def of(cls, said: Explanation) -> Explained:
         """Return what is answered of an explanation; why no model was used goes to the log."""
-        fields = said.to_dict()
-        for sentence, one in zip(fields["sentences"], said.sentences, strict=True):
-            sentence["part"] = said.part(one)
-        return cls.model_validate(fields)
+        return cls.model_validate(said.to_dict())
 
 
 class Explaining:
@@ -120,8 +117,7 @@ class Explaining:
     def __init__(self, detector: Detector, settings: Settings) -> None:
         self._detector, self._endpoint = detector, settings.endpoint
         self._trust_anchors = settings.trust_anchors
-        # A list that cannot be used shall not wait for the first picture.
-        provenance.read(b"", "image/jpeg", settings.trust_anchors)
+        provenance.require_anchors(settings.trust_anchors)
         self._most, self._inside = max(1, settings.places // SHARE), 0
         self.remembered = Remembered[Explanation](settings.remembered)
         self._explainer = ThreadPoolExecutor(1, "explain")
@@ -156,7 +152,6 @@ class Explaining:
             asked.data,
             UPLOAD,
             self._detector,
-            faces=asked.faces,
             trust_anchors=self._trust_anchors,
             judged=(image, judgement),
         )

@@ -14,7 +14,6 @@ from app import judging, uploads
 from app.judging import Asked
 from app.problems import Problem, documented
 from app.service import Service
-from app.settings import Settings
 from app.uploads import Form, Upload
 from src.detector.framing import FACES
 
@@ -47,15 +46,13 @@ def content(*media_types: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {media_type: {} for media_type in media_types}}}
 
 
-def _several(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": item, "minItems": 1, "maxItems": Settings.max_files}
-
-
 def documented_form(several: bool = False, **fields: tuple[tuple[str, ...], str]) -> dict[str, Any]:
     """Return how a form is documented: its files, and fields with their choices and default."""
     file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     name = "files" if several else "file"
-    known: dict[str, Any] = {name: _several(file) if several else file}
+    # How many there may be, the settings say, and `GET /` with them.
+    files = {"type": "array", "items": file, "minItems": 1}
+    known: dict[str, Any] = {name: files if several else file}
     for field, (choices, default) in fields.items():
         known[field] = {"type": "string", "enum": list(choices), "default": default}
     schema = {"type": "object", "properties": known, "required": [name]}

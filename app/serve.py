@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import click
 
 from app.settings import LOOPBACK, Settings
 from src import InputError, install, options
-from src.cli import Verb
+from src.cli import Verb, log_to_stderr
+from src.data import pixels
 from src.detector import load, locate
 from src.detector.engines.choice import AUTO
 from src.explaining.rewriting import Endpoint
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 VARIABLES = "DEEPFAKE_SERVE"
 # After that the text from templates is better than a better one.
 LLM_SECONDS = 15.0
+MILLION = 1_000_000
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "sqlalchemy")
 
 
@@ -62,20 +63,30 @@ def make_app(
 @click.option("--frame-ancestor", multiple=True, help="A site that may frame it; repeatable.")
 @click.option(
     "--api-key-file",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Lines NAME:SHA256; `python -m app.new_key NAME` makes one.",
 )
 @click.option("--rate", type=click.IntRange(1), default=Settings.rate, help="Images/min a key.")
-@click.option("--history", type=click.Path(path_type=Path), help="SQLite file for verdicts.")
+@click.option("--history", type=options.PATH, help="SQLite file for verdicts.")
 @click.option(
     "--trust-anchors",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="PEM file with trusted roots of Content Credentials.",
 )
 @click.option("--llm-model", help="A language model that may choose what explanations say.")
 @click.option("--llm-url", help="Base URL of an OpenAI-like server; its key: DEEPFAKE_LLM_KEY.")
-@click.option("--max-megabytes", type=click.IntRange(1, 200), default=20, help="Of one file.")
-@click.option("--max-megapixels", type=click.IntRange(1, 89), default=50, help="Of one image.")
+@click.option(
+    "--max-megabytes",
+    type=click.IntRange(1, pixels.MAX_BYTES // MILLION),
+    default=Settings.max_bytes // MILLION,
+    help="Of one file.",
+)
+@click.option(
+    "--max-megapixels",
+    type=click.IntRange(1, pixels.MAX_PIXELS // MILLION),
+    default=Settings.max_pixels // MILLION,
+    help="Of one image.",
+)
 @click.option("--max-files", type=click.IntRange(1), default=Settings.max_files, help="A batch.")
 @click.option("--places", type=click.IntRange(1), default=Settings.places, help="Images at a time.")
 @click.option("--batch-size", type=click.IntRange(1), default=Settings.batch_size)
@@ -117,9 +128,7 @@ def from_environment() -> FastAPI:
     """Return the service with its options out of the environment, for `uvicorn app:app`."""
     context = command.make_context("app", [])
     chosen = context.params
-    logging.basicConfig(stream=sys.stderr, format="%(message)s")
-    for name in ("src", "app"):
-        logging.getLogger(name).setLevel(logging.INFO)
+    log_to_stderr()
     made = {name: chosen.pop(name) for name in ("model", "engine", "precision")}
     del chosen["port"]
     try:
@@ -152,8 +161,8 @@ def _settings(
         frame_ancestors=frame_ancestor,
         api_keys=api_key_file,
         endpoint=_endpoint(llm_model, llm_url),
-        max_bytes=max_megabytes * 1_000_000,
-        max_pixels=max_megapixels * 1_000_000,
+        max_bytes=max_megabytes * MILLION,
+        max_pixels=max_megapixels * MILLION,
         **same,
     )
 

@@ -32,11 +32,11 @@ from src.data import pixels
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
 from src.detector.card import CARD_FILE, bundle_version
+from src.detector.clip import Clip
 from src.detector.detector import Detector
 from src.detector.framing import FACES
 from src.detector.prediction import Judgement, Seen
 from src.explain import Explanation
-from src.video import Clip
 
 log = logging.getLogger(__name__)
 
@@ -250,9 +250,12 @@ class Service:
         self.stored.stop()
 
     async def _warm_up(self) -> None:
-        await self.queue.run(judging.warm_up, self.detector, self.settings.batch_size)
-        self.ready = True
-        await self.explaining.warm_up()
+        try:
+            await self.queue.run(judging.warm_up, self.detector, self.settings.batch_size)
+            self.ready = True
+            await self.explaining.warm_up()
+        except Exception:  # nobody awaits it: whoever runs the service reads it here
+            log.exception("The service did not warm up")
 
 
 @contextmanager

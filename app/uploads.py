@@ -75,7 +75,9 @@ class Held:
         self._stopped = True
         now = asyncio.get_running_loop().time()
         for timer in self._arriving:
-            timer.reschedule(now)
+            # One whose time was up already refuses.
+            if not timer.expired():
+                timer.reschedule(now)
 
     @asynccontextmanager
     async def arriving(self, deadline: float) -> AsyncIterator[None]:

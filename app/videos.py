@@ -25,9 +25,9 @@ from app.queue import Queue
 from app.settings import Settings
 from src import video
 from src.data.footage import VideoError
+from src.detector.clip import Clip
 from src.detector.detector import Detector
 from src.detector.prediction import Output
-from src.video import Clip
 
 Returned = TypeVar("Returned")
 # Of what the network takes at once, a video's faces may be one in so many: pictures need not wait
@@ -79,7 +79,14 @@ class Videos:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Hold a place for a video, for as long as the block takes; wait for one where none is."""
+        """Hold a place for a video, for as long as the block takes.
+
+        Nobody waits for one, since whoever asks holds a place of the pictures meanwhile.
+
+        Raises:
+            Problem: none is free.
+        """
+        self.require_free()
         async with self._places:
             self.inside += 1
             try:

@@ -46,9 +46,7 @@ class Verb(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        logging.basicConfig(stream=sys.stderr, format="%(message)s")
-        for name in ("src", "app", "__main__"):  # `python -m src.train` is the last
-            logging.getLogger(name).setLevel(logging.INFO)
+        log_to_stderr()
         for stream in (sys.stdin, sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 # File names that are not UTF-8 pass through as the bytes that they are.
@@ -58,6 +56,13 @@ class Verb(click.Command):
         except (InputError, CheckFailed) as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2 if isinstance(error, InputError) else 1)
+
+
+def log_to_stderr() -> None:
+    """Let a person read what the verbs and the service log, a line each."""
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    for name in ("src", "app", "__main__"):  # `python -m src.train` is the last
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 class Verbs(click.Group):

@@ -50,8 +50,10 @@ class Explanation:
             "path": self.measured.prediction.path,
             "sha256": self.measured.prediction.sha256,
             "verdict": self.measured.prediction.verdict,
-            "explanation": "\n\n".join(" ".join(said) for said in self.paragraphs().values()),
-            "sentences": [asdict(one) for one in self.sentences],
+            "explanation": "\n\n".join(
+                " ".join(text for text, _ in said) for said in self.numbered()[0]
+            ),
+            "sentences": [asdict(one) | {"part": self.part(one)} for one in self.sentences],
             "measurements": {name: asdict(one) for name, one in self.measured.measurements.items()},
             "notes": {name: _note(one) for name, one in self.notes.items()},
             "source": self.source,
@@ -59,36 +61,40 @@ class Explanation:
             "remark": self.remark,
         }
 
-    def paragraphs(self) -> dict[Part, list[str]]:
-        """Return what is said, without citations."""
-        found: dict[Part, list[str]] = {}
+    def numbered(self) -> tuple[list[list[tuple[str, list[int]]]], list[str]]:
+        """Return what is said as paragraphs, each sentence with the numbers of its citations.
+
+        Returns:
+            The paragraphs, and the ids that the numbers stand for, from 1.
+        """
+        paragraphs: dict[Part, list[tuple[str, list[int]]]] = {}
+        numbers: dict[str, int] = {}
         for one in self.sentences:
-            found.setdefault(self.part(one), []).append(one.text)
-        return found
+            marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
+            paragraphs.setdefault(self.part(one), []).append((one.text, marks))
+        return list(paragraphs.values()), list(numbers)
 
     def text(self, width: int = 80) -> str:
         """Return it for people: paragraphs with numbered citations, then what they stand for."""
-        numbers: dict[str, int] = {}
-        paragraphs: dict[str, list[str]] = {}
-        for one in self.sentences:
-            marks = [numbers.setdefault(name, len(numbers) + 1) for name in one.citations]
-            said = f"{one.text} [{', '.join(map(str, marks))}]"
-            paragraphs.setdefault(self.part(one), []).append(said)
+        paragraphs, named = self.numbered()
         measured = [
             f"[{n}] {self.measured.measurements[name].brief}"
-            for name, n in numbers.items()
+            for n, name in enumerate(named, start=1)
             if name not in self.notes
         ]
         unsaid = [one.brief for name, one in self.measured.measurements.items()
-                  if name not in numbers]  # fmt: skip
+                  if name not in named]  # fmt: skip
         cited = [
             f"[{n}] {self.notes[name].source} {self.notes[name].source.url}".rstrip()
-            for name, n in numbers.items()
+            for n, name in enumerate(named, start=1)
             if name in self.notes
         ]
         return "\n\n".join(
             [
-                *(textwrap.fill(" ".join(said), width) for said in paragraphs.values()),
+                *(
+                    textwrap.fill(" ".join(f"{text} {marks}" for text, marks in said), width)
+                    for said in paragraphs
+                ),
                 textwrap.fill(f"Measured: {'; '.join(measured)}.", width),
                 *([textwrap.fill(f"Measured as well: {'; '.join(unsaid)}.", width)] * bool(unsaid)),
                 *(["\n".join(cited)] if cited else []),
@@ -229,13 +235,14 @@ def command(
             llm_url = os.environ.get("OPENAI_BASE_URL") or None
             llm_key = llm_key or os.environ.get("OPENAI_API_KEY") or None
         endpoint = Endpoint(llm_model, llm_url, llm_key, llm_seconds)
+    else:
+        options.refuse_without("--llm", "llm_model", "llm_url", "llm_key", "llm_seconds")
     encoder = retrieval.encoder() if by_meaning else None
     library = Library(notes.load(), encoder) if by_meaning else our_notes()
     own = _index(papers, encoder) if papers is not None else None
     detector = load(model, engine)
     chosen |= {"library": library, "own": own, "endpoint": endpoint}
-    # A list of roots that cannot be read is not said once an image.
-    provenance.read(b"", "image/jpeg", chosen["trust_anchors"])
+    provenance.require_anchors(chosen["trust_anchors"])
     failed = False
     for path in images:
         try:

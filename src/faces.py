@@ -11,17 +11,14 @@ from typing import Any
 
 import click
 import numpy as np
-from PIL import Image
 
 from src import InputError, options, progress
 from src.cli import Verb
 from src.data import faces, folders, footage, layout, pixels, tracks, videos
+from src.data.crops import FORMATS, write_crop
 from src.data.faces import Finder
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 
-# Suffixes of the files that are written.
-FORMATS = {"jpeg": ".jpg", "png": ".png"}
-QUALITY = 95  # of JPEG
 NO_FACE = "no face was found"
 
 
@@ -36,6 +33,18 @@ class Style:
     # `jpeg` (without chroma subsampling) or `png`. All crops are written alike, so that the file
     # does not give the class away.
     file_format: str = "jpeg"
+
+    def __post_init__(self) -> None:
+        """Check what was given, before anything is read.
+
+        Raises:
+            InputError: there is no such choice, framing or format.
+        """
+        faces.require_framing(self.framing)
+        chosen = {"faces": (self.choice, faces.CHOICES), "format": (self.file_format, FORMATS)}
+        for name, (given, known) in chosen.items():
+            if given not in known:
+                raise InputError(f"{name}: expected one of {', '.join(known)}, got {given!r}")
 
 
 @dataclass(frozen=True)
@@ -207,9 +216,7 @@ def _write(job: _Job, cut: _Cut, folder: Path, style: Style) -> tuple[list[str],
     try:
         for plain, crop in cut(job):
             name = plain + FORMATS[style.file_format]
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            picture = Image.fromarray(pixels.resize(crop, style.size) if style.size else crop)
-            picture.save(folder / name, quality=QUALITY, subsampling=0)
+            write_crop(folder / name, pixels.resize(crop, style.size) if style.size else crop)
             written.append(name)
     except (pixels.ImageError, footage.VideoError) as error:
         return written, str(error)
@@ -221,7 +228,10 @@ def _write(job: _Job, cut: _Cut, folder: Path, style: Style) -> tuple[list[str],
 @click.option("--videos", "root", type=options.PATH, help="Videos to crop.")
 @click.option("--output", type=options.PATH, required=True, help="New folder.")
 @click.option("--faces", "choice", type=click.Choice(faces.CHOICES), default="largest")
-@click.option("--framing", type=float, default=0.7, help="Share of the width that a face fills.")
+@click.option(
+    "--framing", type=click.FloatRange(0, 1, min_open=True), default=0.7,
+    help="Share of the width that a face fills.",
+)  # fmt: skip
 @click.option("--size", type=click.IntRange(0), default=0, help="Side in pixels; 0: as it is.")
 @click.option("--format", "file_format", type=click.Choice(list(FORMATS)), default="jpeg")
 @click.option("--frames", type=click.IntRange(1), default=10, help="Frames a video.")
@@ -235,9 +245,9 @@ def command(
     """Crop a set of images, or a tree of videos, to faces."""
     if (data_dir is None) == (root is None):
         raise InputError("give either --data-dir with images or --videos with videos")
+    if root is None:
+        options.refuse_without("--videos", "frames", "compression")
     style = Style(**chosen)
-    if not 0 < style.framing <= 1:
-        raise InputError(f"--framing: expected more than 0 and at most 1, got {style.framing}")
     finder = Finder.from_package()
     if data_dir is not None:
         result = crop_set(data_dir, output, finder, style, overwrite=overwrite)

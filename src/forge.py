@@ -13,16 +13,15 @@ from typing import Any
 
 import click
 import numpy as np
-from PIL import Image
 
 from src import InputError, options
 from src.cli import Verb
 from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
+from src.data.crops import FORMATS, write_crop
 from src.data.faces import Finder
 from src.data.layout import Meaning, meaning
 from src.data.self_blend import Blend, landmarks_of, self_blend
-from src.faces import FORMATS, QUALITY
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 from src.progress import bar
 
@@ -58,7 +57,7 @@ def forge(
         real_dir: photographs, or a data set whose real images are taken; see `folders.scan_real`.
         per_image: pairs a photograph.
         seed: of all that is drawn, and of the split where the photographs have none.
-        format: key of `faces.FORMATS`.
+        format: key of `crops.FORMATS`.
         finder: finds the faces; None takes the one that comes with the package.
 
     Raises:
@@ -92,7 +91,8 @@ def _names(inner: Sequence[str], samples: Sequence[folders.Sample]) -> list[str]
     for path in map(PurePosixPath, inner):
         parents = [part for part in path.parts[:-1] if meaning(part) == Meaning()]
         names.append("/".join([*parents, path.stem]))
-    places = [(sample.split, name) for sample, name in zip(samples, names, strict=True)]
+    # On some systems names that differ by case alone are one.
+    places = [(sample.split, name.lower()) for sample, name in zip(samples, names, strict=True)]
     count = Counter(places)
     return [
         name if count[place] == 1 else f"{name}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
@@ -134,8 +134,7 @@ def _write(blend: Blend, folder: Path, split: str, name: str, format: str) -> li
     mask = np.rint(255 * blend.mask).astype(np.uint8)
     written = (*pair, f"masks/{split}/fake/{name}.png")
     for inner, image in zip(written, (blend.real, blend.image, mask), strict=True):
-        (folder / inner).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / inner, quality=QUALITY)
+        write_crop(folder / inner, image)
     return pair
 
 

@@ -29,12 +29,11 @@ FIGURES = Path("figures")
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Heatmaps:
     """An image with the evidence behind its verdict."""
 
     image: np.ndarray  # `(H, W, 3)` uint8 RGB, as it was read
-    judgement: Judgement  # its parts have the evidence of the layer
-    layer: str  # the layer that the evidence was taken from
+    judgement: Judgement  # its parts have the evidence of the layer that was asked for
 
     @property
     def verdict(self) -> Word:
@@ -66,7 +65,7 @@ class Explanation:
 
 def explain(
     path: str | Path, detector: Detector, layer: str | None = None, faces: str = "auto"
-) -> Explanation:
+) -> Heatmaps:
     """Judge an image and find the evidence for it.
 
     Args:
@@ -88,18 +87,17 @@ def explain(
             for part, map_ in zip(said.parts, maps, strict=True)
         ]
         said = replace(said, parts=tuple(parts))
-    return Explanation(image, said, layer or detector.card.evidence_layer)
+    return Heatmaps(image, said)
 
 
-def overlay(explanation: Explanation, name: str, target: str = "verdict") -> Figure:
+def overlay(found: Heatmaps, name: str, target: str = "verdict") -> Figure:
     """Draw the heatmaps over the image, with `p_fake` in the title."""
-    drawn = explanation.target(target)
-    boxes = [part.view.box for part in explanation.judgement.parts]
-    heats = list(zip(explanation.heats(target), boxes, strict=True))
-    title = f"{name}: {explanation.verdict}, p_fake {shown(explanation.p_fake)}"
+    boxes = [part.view.box for part in found.judgement.parts]
+    heats = list(zip(found.heats(target), boxes, strict=True))
+    title = f"{name}: {found.verdict}, p_fake {shown(found.p_fake)}"
     if len(boxes) > 1:
         title += f" (the highest of {len(boxes)} faces)"
-    return plots.overlay(explanation.image, heats, title, f"evidence for {drawn}")
+    return plots.overlay(found.image, heats, title, f"evidence for {found.target(target)}")
 
 
 @click.command(cls=Verb)
@@ -136,13 +134,13 @@ def command(
     failed = False
     for image, place in zip(images, places, strict=True):
         try:
-            explanation = explain(image, detector, layer, faces)
+            found = explain(image, detector, layer, faces)
         except pixels.ImageError as error:
             failed = True
             click.echo(f"Error: {error}", err=True)
             continue
-        plots.save(overlay(explanation, Path(image).name, target), place)
-        click.echo(f"{explanation.verdict}  p_fake {shown(explanation.p_fake)}  {place}")
+        plots.save(overlay(found, Path(image).name, target), place)
+        click.echo(f"{found.verdict}  p_fake {shown(found.p_fake)}  {place}")
     ctx.exit(2 if failed else 0)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from src import InputError
 from src.data import folders
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
@@ -49,6 +51,23 @@ def overwrite(help: str) -> Option:
 def limit_per_class(help: str) -> Option:
     """Return `--limit-per-class`, which takes some of the images."""
     return click.option("--limit-per-class", type=click.IntRange(1), help=help)
+
+
+def refuse_without(other: str, *names: str) -> None:
+    """Refuse options of the command line that do nothing without another, which was not given.
+
+    Args:
+        other: as it is given.
+        names: of the parameters; what comes from the environment or by default is no mistake.
+
+    Raises:
+        InputError: one of them was given.
+    """
+    ctx = click.get_current_context()
+    typed = {n for n in names if ctx.get_parameter_source(n) is ParameterSource.COMMANDLINE}
+    given = " and ".join(one.opts[0] for one in ctx.command.params if one.name in typed)
+    if given:
+        raise InputError(f"{given}: of no effect without {other}")
 
 
 def tested(command: Any) -> Any:

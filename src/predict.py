@@ -19,7 +19,6 @@ from src.detector.calibration import Calibration
 from src.detector.card import Card, read_card
 from src.detector.detector import CAREFUL
 from src.detector.engines.choice import AUTO
-from src.detector.hub import SCHEME
 from src.detector.prediction import Failure, Prediction
 from src.files import require_apart
 from src.scanning.scan import scan
@@ -139,20 +138,20 @@ def command(
 
     Exit code 2 when a file could not be read; the others are judged all the same.
     """
+    if workers is None:
+        options.refuse_without("--workers", "worker_cpus")
     chosen["stability"] = (CAREFUL if careful else 0) if stability is None else stability
     folder = locate(model)
     if output is None:
-        if workers is not None or overwrite:
-            raise InputError("--workers and --overwrite go with --output NAME.parquet")
+        options.refuse_without("--output NAME.parquet", "workers", "overwrite")
         failed = _show(predict(paths, folder, **chosen), as_json)
     else:
         for path in filter(_is_folder, paths):
             require_apart(Path(path), output)
         ray, count = _workers(workers)
-        # What is fetched from the Hub, every host fetches for itself.
-        fetched = model if str(model).startswith(SCHEME) else folder
         chosen |= {"ray": ray, "workers": count, "cpus": worker_cpus, "overwrite": overwrite}
-        summary = scan(find(paths), output, fetched, **chosen)
+        # What was named is handed on by its name: from the Hub every host fetches for itself.
+        summary = scan(find(paths), output, model or folder, **chosen)
         click.echo(json.dumps(asdict(summary)) if as_json else summary.sentence())
         failed = summary.errors > 0
     if not as_json:

@@ -38,9 +38,9 @@ def thread_limit() -> int:
 
 def describe() -> str:
     """Name the processor and those of its instructions that matter."""
-    fields = _fields()
+    fields, known = _fields(), flags()
     kind = fields.get("model name") or f"{platform.machine()} {platform.processor()}".strip()
-    return " ".join([kind, *(flag for flag in MATTERS if flag in flags())])
+    return " ".join([kind, *(flag for flag in MATTERS if flag in known)])
 
 
 def flags() -> frozenset[str]:

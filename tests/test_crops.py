@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import films
 import numpy as np
@@ -159,6 +160,26 @@ def test_two_persons_of_a_video_are_told_apart(tmp_path):
     for path in (tmp_path / "all" / "real").glob("*.jpg"):
         sides[int(path.stem[-1])].add(pixels.read(path).shape[0])
     assert min(sides[0]) > max(sides[1]), "person 0 is the larger one in every frame"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"choice": "some"}, "faces: expected one of largest, all, got 'some'"),
+        ({"framing": 1.2}, "framing: expected more than 0 and at most 1, got 1.2"),
+        ({"file_format": "jpg"}, "format: expected one of jpeg, png, got 'jpg'"),
+    ],
+)
+def test_a_style_that_there_is_not_is_told_before_anything_is_read(wrong, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        faces.Style(**wrong)
+
+
+def test_options_of_videos_are_refused_where_there_are_none(photos, run, tmp_path):
+    given = ("--frames", 3, "--compression", "c23")
+    result = run("faces", "--data-dir", photos, "--output", tmp_path / "out", *given)
+    assert result.exit_code == 2
+    assert "--frames and --compression: of no effect without --videos" in result.stderr
 
 
 @pytest.mark.parametrize("given", [[], ["--data-dir", "a", "--videos", "b"]])

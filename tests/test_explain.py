@@ -63,7 +63,7 @@ def test_json_is_one_object_with_what_is_promised(tell, photo):
     found, _ = tell(photo)
     assert len(found["sentences"]) >= 3
     for one in found["sentences"]:
-        assert set(one) == {"text", "citations"}
+        assert set(one) == {"text", "citations", "part"}
         assert one["text"] and one["citations"]
     assert found["source"] == "template"
     assert (found["removed"], found["remark"]) == (0, None)
@@ -344,6 +344,7 @@ def test_notes_and_papers_are_searched_by_meaning_where_asked(tell, photo, tmp_p
         (["photo.jpg", "--trust-anchors", "letter.jpg"], "letter.jpg: expected certificates"),
         (["photo.jpg", "--trust-anchors", "missing.pem"], "missing.pem"),
         (["photo.jpg", "--llm"], "--llm needs --llm-model"),
+        (["photo.jpg", "--llm-model", "m"], "--llm-model: of no effect without --llm"),
         (["photo.jpg", "--papers", "missing"], "missing: expected a folder"),
         (["photo.jpg", "--faces", "all"], "--faces all"),
         (["photo.jpg", "--llm-seconds", "0"], "--llm-seconds"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 
 from src import CheckFailed, InputError
 from src.data import folders, pixels
@@ -103,9 +104,12 @@ def test_both_classes_look_alike_to_one_who_sees_only_the_container(forged):
     for path in forged[0].glob("*/real/**/*.jpg"):
         fake = Path(str(path).replace("/real/", "/fake/"))
         with Image.open(path) as one, Image.open(fake) as other:
-            facts |= {(str(p.quantization), p.mode, *p.info.keys()) for p in (one, other)}
+            facts |= {
+                (str(p.quantization), get_sampling(p), p.mode, *p.info.keys()) for p in (one, other)
+            }
             assert one.size == other.size
-    assert len(facts) == 1
+    ((_, sampling, *_),) = facts
+    assert sampling == 0, "as `deepfake faces` writes them: without chroma subsampling"
 
 
 def test_what_shows_no_face_is_listed_and_left_out(forged, photographs):
@@ -170,6 +174,15 @@ def test_photographs_that_differ_in_their_suffix_alone_both_count(tmp_path):
     made = forge(tmp_path / "faces", tmp_path / "set")
     assert sum(made.pairs.values()) == 3
     assert len(folders.scan([tmp_path / "set"])) == 6
+
+
+def test_photographs_that_differ_in_case_alone_have_names_for_every_file_system(tmp_path):
+    fill(tmp_path / "faces" / "real", range(1))
+    picture = (tmp_path / "faces" / "real" / "0.jpg").rename(tmp_path / "faces" / "real" / "a.jpg")
+    Image.open(picture).save(picture.with_name("A.png"))
+    forge(tmp_path / "faces", tmp_path / "set")
+    names = [path.relative_to(tmp_path / "set") for path in (tmp_path / "set").rglob("*.jpg")]
+    assert len({str(name).lower() for name in names}) == len(names) == 4
 
 
 def test_an_existing_set_is_replaced_only_when_asked(photographs, tmp_path):

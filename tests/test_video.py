@@ -12,9 +12,9 @@ import pytest
 
 from src import InputError, video
 from src.data import footage
-from src.data.sampling import Sampling
 from src.detector import bundle, load, network
 from src.detector.calibration import calibrate
+from src.detector.clip import Clip
 from src.detector.persons import Sighting, Track
 from src.report import film
 
@@ -123,7 +123,7 @@ def test_the_heat_in_the_film_is_that_of_the_answer_and_the_film_says_of_which(
     monkeypatch.setattr(film, "paint", lambda image, found: marks.extend(found) or image)
     for p_fake, answer, heat in ((0.9, "fake", [1, 0, 0]), (0.1, "real", [0, 0, 1])):
         track = Track(7, "inconclusive", p_fake, 1.0, (), (), (seen,))
-        clip = video.Clip(str(path), "", "fake", (), "", survey, (0.4,), (track,))
+        clip = Clip(str(path), "", "fake", (), "", survey, (0.4,), (track,))
         marks.clear()
         video.annotate(clip, [tmp_path / "out.mp4"])
         assert len(marks) == 5
@@ -153,30 +153,6 @@ def test_a_short_scene_is_not_passed_over_where_scenes_are_sampled(judge, tmp_pa
         )
         tracks = json.loads(result.stdout)["tracks"]
         assert [len(track["frames"]) for track in tracks] == frames
-
-
-def test_who_is_there_all_of_a_long_scene_is_so_where_scenes_are_sampled():
-    """Ten scenes, of 51 s and nine of 1 s: the long one has a frame each ten seconds."""
-    changes = np.zeros(1500, np.float32)
-    changes[[25 * (51 + scene) for scene in range(9)]] = 0.5
-    survey = footage.Survey(np.arange(1500) / 25, changes)
-    looked = survey.times[Sampling("scene").choose(survey)]
-    box, heat = (0.0, 0.0, 9.0, 9.0), np.ones((2, 2), np.float32)
-
-    def track(number, times):
-        return Track(number, "fake", 0.9, 1.0, (), (), tuple(
-            Sighting(float(time), box, box, 0.9, 1.0, heat) for time in times
-        ))  # fmt: skip
-
-    there, brief = track(1, looked[looked < 51]), track(2, looked[(looked > 51) & (looked < 52)])
-    clip = video.Clip("a", "", "fake", (), "", survey, tuple(looked), (there, brief))
-    assert len(there.sightings) < 20 < len(looked)
-    assert len(clip.stretches(there)) == 1
-    ids = {
-        round(time, 1): [one.id for one, _ in clip.shown(time)] for time in np.arange(0, 60, 0.5)
-    }
-    # Nobody stays longer than a short scene because another one is long.
-    assert ids == {time: [1] if time < 51 else [2] if time < 52 else [] for time in ids}
 
 
 def test_without_a_face_there_are_no_tracks(judge, tmp_path):

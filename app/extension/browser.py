@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from src import InputError
+from src.data import folders
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # The first verdict loads the network, on processors that others may use as well.
@@ -49,6 +52,19 @@ class Browser:
             "(message) => chrome.runtime.sendMessage(message)", {**message, "source": "a file"}
         )
         return reply.get("value") or reply
+
+
+def some_pictures(folder: Path, limit: int, seed: int) -> list[Path]:
+    """Choose at most so many pictures of a folder, in an order that the seed draws.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = folders.images(folder)
+    if not found:
+        raise InputError(f"{folder}: no pictures there")
+    order = np.random.default_rng(seed).permutation(len(found))
+    return [found[i] for i in order[:limit]]
 
 
 @contextmanager

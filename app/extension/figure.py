@@ -12,6 +12,7 @@ import click
 
 from app.extension.browser import opened
 from app.extension.pack import pack
+from src import options
 from src.cli import Verb
 from src.detector.location import locate
 from src.files import atomic_file, refuse_existing
@@ -22,7 +23,7 @@ SIZE = {"width": 440, "height": 1100}
 
 @click.command(cls=Verb)
 @click.option("--model", help="Bundle.")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="A PNG.")
+@click.option("--output", type=options.PATH, required=True, help="A PNG.")
 @click.option("--overwrite", is_flag=True, help="Replace the output.")
 def command(model: str | None, output: Path, overwrite: bool) -> None:
     """Judge a picture of the drawn sample in the extension's pop-up, and keep what is seen."""

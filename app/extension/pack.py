@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from src import InputError, __version__
+from src import InputError, __version__, options
 from src.cli import Verb
 from src.detector.card import FACES_FOLDER, Card, bundle_version, read_card
 from src.detector.exports import VARIANTS, Export, sha256
@@ -49,7 +49,7 @@ PREFERRED = {"int8": "onnx-int8", "float16": "onnx-float16"}
 
 @click.command(cls=Verb)
 @click.option("--model", help="Bundle.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("build/extension"))
+@click.option("--output", type=options.PATH, default=Path("build/extension"))
 @click.option("--precision", type=click.Choice(list(PREFERRED)), help="Of the graph.")
 @click.option("--overwrite", is_flag=True, help="Replace what is in the output.")
 def command(model: str | None, output: Path, precision: str | None, overwrite: bool) -> None:

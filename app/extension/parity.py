@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from app.extension.browser import Browser, opened
-from app.extension.pack import pack
-from src import CheckFailed, InputError
+from app.extension.browser import Browser, opened, some_pictures
+from app.extension.pack import PREFERRED, pack
+from src import CheckFailed, options
 from src.cli import Verb
-from src.data import pixels
 from src.detector import bundle
 from src.detector.calibration import probability
 from src.detector.location import locate
@@ -80,19 +79,16 @@ class Pair:
 
 @click.command(cls=Verb)
 @click.option("--model", help="Bundle.")
-@click.option("--data-dir", type=click.Path(path_type=Path), required=True, help="Of pictures.")
+@click.option("--data-dir", type=options.PATH, required=True, help="Of pictures.")
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True)
-@click.option("--precision", type=click.Choice(["float16", "int8"]), default="float16")
+@click.option("--precision", type=click.Choice(list(PREFERRED)), default="float16")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print every pair as JSON.")
 def command(
     model: str | None, data_dir: Path, limit: int, precision: str, seed: int, as_json: bool
 ) -> None:
     """Compare the extension with Python on pictures of a folder."""
-    found = sorted(p for p in data_dir.rglob("*") if p.suffix.lower() in pixels.EXTENSIONS)
-    if not found:
-        raise InputError(f"{data_dir}: no pictures there")
-    order = np.random.default_rng(seed).permutation(len(found))[:limit]
+    pictures = some_pictures(data_dir, limit, seed)
     folder = locate(model)
     # int8 answers by thresholds of its own, so it is held to itself; float16 to the detector.
     same = (
@@ -101,7 +97,7 @@ def command(
     with TemporaryDirectory() as output:
         pack(folder, Path(output), precision=precision)
         with opened(Path(output) / "chromium") as browser:
-            pairs = list(compare(same, browser, [found[i] for i in order]))
+            pairs = list(compare(same, browser, pictures))
     if as_json:
         click.echo(json.dumps([asdict(pair) for pair in pairs], indent=1))
     differences = np.array([pair.difference for pair in pairs])

@@ -16,13 +16,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import click
-import numpy as np
 
-from app.extension.browser import Browser, opened
+from app.extension.browser import Browser, opened, some_pictures
 from app.extension.pack import PREFERRED, pack
-from src import CheckFailed, InputError
+from src import CheckFailed, options
 from src.cli import Verb
-from src.data import pixels
 from src.detector.location import locate
 
 SAMPLE = Path(__file__).resolve().parents[2] / "dataset/test"
@@ -81,7 +79,7 @@ class Speed:
 
 @click.command(cls=Verb)
 @click.option("--model", help="Bundle.")
-@click.option("--data-dir", type=click.Path(path_type=Path), default=SAMPLE, help="Of pictures.")
+@click.option("--data-dir", type=options.PATH, default=SAMPLE, help="Of pictures.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @click.option("--precision", type=click.Choice(list(PREFERRED)), help="Of the graph.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of pictures.")
@@ -97,15 +95,12 @@ def command(
     as_json: bool,
 ) -> None:
     """Time the packed extension on pictures of a folder, in a headless Chromium."""
-    found = sorted(p for p in data_dir.rglob("*") if p.suffix.lower() in pixels.EXTENSIONS)
-    if not found:
-        raise InputError(f"{data_dir}: no pictures there")
+    pictures = some_pictures(data_dir, limit, seed)
     busy = os.getloadavg()[0]
-    order = np.random.default_rng(seed).permutation(len(found))[:limit]
     with TemporaryDirectory() as output:
         pack(locate(model), Path(output), precision=precision)
         with opened(Path(output) / "chromium") as browser:
-            measured = measure(browser, [found[i] for i in order], busy)
+            measured = measure(browser, pictures, busy)
     click.echo(json.dumps(asdict(measured), indent=1) if as_json else in_words(measured))
     if most is not None and measured.median["total"] > most:
         raise CheckFailed(f"the median takes {measured.median['total']:.0f} ms, not {most:.0f}")

@@ -38,7 +38,7 @@ def read(picture: Image.Image) -> np.ndarray:
     info = picture.info
     jpeg = isinstance(picture, JpegImagePlugin.JpegImageFile)
     tables = list(getattr(picture, "quantization", {}).values())
-    steps = [float(np.mean(table)) for table in (*tables[:1], *tables[1:2])] + [0.0, 0.0]
+    steps = [float(np.mean(table)) for table in tables[:2]] + [0.0, 0.0]
     facts = (
         FORMATS.index(picture.format) if picture.format in FORMATS else 0,
         picture.width,

@@ -98,6 +98,16 @@ def choose(faces: Sequence[Face], how: str) -> list[Face]:
     return ordered[:1] if how == "largest" else ordered
 
 
+def require_framing(framing: float) -> None:
+    """Refuse a share of the crop's width that no face can fill.
+
+    Raises:
+        InputError: it is not in (0, 1].
+    """
+    if not 0 < framing <= 1:
+        raise InputError(f"framing: expected more than 0 and at most 1, got {framing}")
+
+
 def framing_of(image_shape: Sequence[int], face: Face) -> float:
     """Return the share of the frame's width that a face fills."""
     return face.box[2] / image_shape[1]
@@ -114,8 +124,7 @@ def crop_box(image_shape: Sequence[int], face: Face, framing: float) -> tuple[in
         A square, centred on the face's box. Where it would stick out of the image it is shifted
         into it, and where the image is too small it is the largest square that fits.
     """
-    if not 0 < framing <= 1:
-        raise InputError(f"framing: expected more than 0 and at most 1, got {framing}")
+    require_framing(framing)
     left, top, width, height = face.box
     rows, columns = image_shape[:2]
     side = min(max(1, round(width / framing)), rows, columns)

@@ -43,10 +43,11 @@ def measure(
     """Judge an image as `Detector.predict` does, and measure all that may be said of it.
 
     Args:
-        careful: the verdict must survive mild re-encodings. They are measured in any case, of the
-            most suspicious face.
-        judged: the image, `(H, W, 3)` uint8 RGB, and what was said of it like that; None reads and
-            judges it here.
+        faces: which faces are judged, one of `framing.FACES`, where it is judged here.
+        careful: the verdict must survive mild re-encodings, where it is judged here. They are
+            measured in any case, of the most suspicious face.
+        judged: the image, `(H, W, 3)` uint8 RGB, and what was said of it; None reads and judges it
+            here.
 
     Raises:
         InputError: it is no image, or the list of trusted roots cannot be read.

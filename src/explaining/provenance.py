@@ -51,19 +51,11 @@ def read(content: bytes, media_type: str, trust_anchors: Path | None = None) -> 
     Raises:
         InputError: the list of trusted roots cannot be read.
     """
-    anchors = _anchors(trust_anchors)
-    if find_spec("c2pa") is None:
+    context = _context(trust_anchors)
+    if context is None:
         return Credentials("not checked")
     import c2pa
 
-    verify = {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True}
-    settings: dict[str, Any] = {"verify": verify}
-    if anchors is not None:
-        settings["trust"] = {"trust_anchors": anchors}
-    try:
-        context = c2pa.Context(c2pa.Settings.from_dict(settings))
-    except c2pa.C2paError as error:
-        raise InputError(f"{trust_anchors}: expected certificates in PEM: {error}") from error
     try:
         reader = c2pa.Reader.try_create(media_type, io.BytesIO(content), context=context)
         if reader is None:
@@ -73,6 +65,32 @@ def read(content: bytes, media_type: str, trust_anchors: Path | None = None) -> 
         return Credentials("absent")
     except (c2pa.C2paError, ValueError, KeyError):
         return Credentials("unreadable")
+
+
+def require_anchors(path: Path | None) -> None:
+    """Refuse a list of trusted roots with which nothing could be verified, before the first file.
+
+    Raises:
+        InputError: it cannot be read, or holds no certificates.
+    """
+    _context(path)
+
+
+def _context(trust_anchors: Path | None) -> Any:
+    """Return what the library verifies with; None where it is not installed."""
+    anchors = _anchors(trust_anchors)
+    if find_spec("c2pa") is None:
+        return None
+    import c2pa
+
+    verify = {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True}
+    settings: dict[str, Any] = {"verify": verify}
+    if anchors is not None:
+        settings["trust"] = {"trust_anchors": anchors}
+    try:
+        return c2pa.Context(c2pa.Settings.from_dict(settings))
+    except c2pa.C2paError as error:
+        raise InputError(f"{trust_anchors}: expected certificates in PEM: {error}") from error
 
 
 def _anchors(path: Path | None) -> str | None:

@@ -81,12 +81,12 @@ def ask(values: Mapping[str, Any]) -> Iterator[Question]:
 
 
 def ask_in_general(values: Mapping[str, Any]) -> Question:
-    """Return a question on detectors as such; which one goes by the score's last digit."""
+    """Return a question on detectors as such, see `_one_of`."""
     return "verdict", "Also good to know", _one_of(_GENERAL, values)
 
 
 def _about_verdict(values: Mapping[str, Any]) -> Iterator[Question]:
-    """Of what weakens a verdict of this kind one thing, by the score's last digit."""
+    """Of what weakens a verdict of this kind one thing, see `_one_of`."""
     word = values["verdict"]
     if word != "inconclusive":
         topic, query = _one_of(_OF_FAKES if word == "fake" else _OF_REALS, values)
@@ -94,6 +94,7 @@ def _about_verdict(values: Mapping[str, Any]) -> Iterator[Question]:
 
 
 def _one_of(several: tuple[Asked, ...], values: Mapping[str, Any]) -> Asked:
+    """Choose by the score in ten-thousandths, so that one picture always gets the same."""
     return several[round(10_000 * values["p_fake"]) % len(several)]
 
 

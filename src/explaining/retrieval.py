@@ -145,12 +145,8 @@ def _by_meaning(notes: Sequence[Note], encoder: Encoder) -> Callable[[str], np.n
     return scores
 
 
-def encoder(model: str = MODEL) -> Encoder:
-    """Return an encoder of English sentences, loaded once.
-
-    Args:
-        model: name at the model hub, from whose cache it is taken once it was downloaded, or a
-            folder.
+def encoder() -> Encoder:
+    """Return an encoder of English sentences, which is downloaded from the model hub once.
 
     Raises:
         InputError: the packages of the extra are missing, or the model cannot be had.
@@ -160,11 +156,10 @@ def encoder(model: str = MODEL) -> Encoder:
     except ImportError as error:
         raise InputError(f"searching by meaning needs more packages: {install('dense')}") from error
     try:
-        network = SentenceTransformer(model)
+        network = SentenceTransformer(MODEL)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{model}: expected a folder with the encoder, or its download from the model hub; "
-            f"neither was to be had ({error})"
+            f"{MODEL}: the encoder is neither here nor to be had from the model hub ({error})"
         ) from error
 
     def encode(texts: Sequence[str]) -> np.ndarray:

@@ -82,9 +82,9 @@ def rewrite(
     given: dict[str, Sequence[str]] = {one.id: one.wordings for one in measured.values()}
     given |= {note.id: (tell(note),) for note in notes}
     answered = _sentences(_in_time(_prompt(given), endpoint))
-    told = (recognise(one.text, one.citations, given) for one in answered)
+    told = [recognise(one.text, one.citations, given) for one in answered]
+    removed = told.count(None)
     kept = tuple(dict.fromkeys(one for one in told if one is not None))[:MOST]
-    removed = len(answered) - len(kept)
     if len(kept) < FEWEST:
         raise Unanswered(f"{removed} of {len(answered)} sentences were none of ours", removed)
     cited = {name for one in kept for name in one.citations}

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -23,6 +24,8 @@ CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 # The longer side of a .webm in pixels: to be looked at in a page, and quickly encoded.
 PAGE_SIDE = 640
 SLOWEST, FASTEST = 1.0, 60.0
+# A process has one: what two put in its place at once, neither would give back.
+_stderr = Lock()
 # Left, top, width, height in pixels.
 Box = tuple[float, float, float, float]
 
@@ -227,11 +230,12 @@ class _Writer:
 @contextmanager
 def _without_complaints() -> Iterator[None]:
     """Keep OpenCV from saying on stderr that .webm files have no such tag; they need none."""
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    with _stderr:
+        kept = os.dup(2)
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

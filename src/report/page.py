@@ -1,11 +1,16 @@
 """A self-contained HTML page out of tables and pictures: the only HTML in the wings."""
 
 import base64
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
+from PIL import Image
+
+QUALITY = 85  # of small JPEGs
 _PNG = b"\x89PNG"
 
 
@@ -16,6 +21,19 @@ class Picture:
     content: bytes | None  # of a JPEG or PNG file; None where there is nothing to show
     caption: str  # plain text
     alt: str = ""  # what it shows, for those who cannot see it
+
+    @classmethod
+    def of(cls, image: np.ndarray, side: int, caption: str, alt: str = "") -> Self:
+        """Return a small version of an image, in the image's shape.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB.
+            side: the longer one of what is shown, in pixels.
+        """
+        small, file = Image.fromarray(image), io.BytesIO()
+        small.thumbnail((side, side))
+        small.save(file, "JPEG", quality=QUALITY)
+        return cls(file.getvalue(), caption, alt)
 
     @property
     def source(self) -> str:

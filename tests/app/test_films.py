@@ -7,8 +7,9 @@ import json
 import os
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 
 import films
 import httpx2 as httpx
@@ -198,6 +199,26 @@ def test_pictures_are_answered_while_videos_are_judged(serve, clip, engine):
         assert picture.result().status_code == 200
         assert [one.result().status_code for one in films_asked] == [200, 200]
     assert settled(client)
+
+
+def test_of_videos_that_arrive_together_those_without_a_place_are_refused(make_app, clip, engine):
+    here = Event()
+
+    class Slow(io.BytesIO):
+        def read(self, *size):
+            assert here.wait(20)
+            return super().read(*size)
+
+    app = make_app(card=FRAMED, videos=1)
+    with running(app) as url, ThreadPoolExecutor(2) as pool:
+        engine.go.clear()
+        files = [{"file": ("a.mp4", Slow(clip))} for _ in range(2)]
+        asked = [pool.submit(httpx.post, f"{url}/video", files=one, timeout=40) for one in files]
+        wait_for(lambda: len(app.state.service.stored._arriving) == 2)
+        here.set()
+        wait(asked, timeout=10, return_when=FIRST_COMPLETED)
+        engine.go.set()
+        assert sorted(one.result().status_code for one in asked) == [200, 503]
 
 
 def wait_for(condition) -> None:

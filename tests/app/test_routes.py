@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from redness import BLUE, GREY, RED, SIZE, encoded, plain, post, problem
+from starlette.testclient import TestClient
 
-from app import answers, clips, explaining
+from app import answers, clips, explaining, judging
+from src import InputError
 from src.data import pixels
 from src.detector import verdict
 
@@ -227,6 +229,20 @@ def test_health_card_and_metrics(client):
     assert 'deepfake_seconds_count{route="/predict"} 2.0' in text
 
 
+def test_why_a_service_never_gets_ready_is_in_its_log(make_app, monkeypatch, caplog):
+    def fail(*_):
+        raise InputError("model.keras is damaged")
+
+    monkeypatch.setattr(judging, "warm_up", fail)
+    with TestClient(make_app(), base_url="http://localhost") as client:
+        for _ in range(200):
+            if caplog.records:
+                break
+            time.sleep(0.02)
+        assert "model.keras is damaged" in caplog.text
+        assert problem(client.get("/ready")) == (503, "not_ready")
+
+
 @pytest.mark.parametrize("path", ["/", "/health"])
 def test_heads_are_answered_without_a_body(client, path):
     answer = client.head(path)
@@ -407,6 +423,13 @@ def test_log_holds_hashes_and_no_names(client, caplog):
         answer = client.post("/predict", files={"file": ("private.png", RED)}).json()
     assert answer["sha256"] in caplog.text
     assert "private" not in caplog.text
+
+
+def test_document_limits_no_batch_that_the_settings_allow(serve):
+    client = serve(max_files=40)
+    form = client.get("/openapi.json").json()["paths"]["/predict/batch"]["post"]["requestBody"]
+    (schema,) = (part["schema"] for part in form["content"].values())
+    assert schema["properties"]["files"].get("maxItems", 40) >= 40
 
 
 def test_document_has_examples_and_problems(client):

@@ -64,6 +64,26 @@ def test_file_that_breaks_off_is_no_file():
     assert read(request([START, b"x"]), Held(10_000))[0].files == ()
 
 
+def test_stopping_just_as_an_uploads_time_is_up_stops():
+    held = Held(10_000)
+
+    async def writes_for_long():
+        async with held.arriving(0.01):
+            try:
+                await asyncio.sleep(5)
+            finally:
+                await asyncio.sleep(0.2)
+
+    async def story():
+        upload = asyncio.create_task(writes_for_long())
+        await asyncio.sleep(0.1)
+        held.stop()
+        with pytest.raises(Problem, match="stopping"):
+            await upload
+
+    asyncio.run(story())
+
+
 def test_all_uploads_together_are_bounded():
     held = Held(200)
     held.add(150)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from src import InputError
 from src.explaining.file_wording import of_credentials
-from src.explaining.provenance import read
+from src.explaining.provenance import read, require_anchors
 
 DAY = datetime.timedelta(days=1)
 MADE_BY_A_MACHINE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -164,6 +164,8 @@ def test_a_list_that_is_none_is_refused(plain, tmp_path, content):
     (tmp_path / "roots.pem").write_bytes(content)
     with pytest.raises(InputError, match="roots.pem"):
         read(plain, "image/jpeg", tmp_path / "roots.pem")
+    with pytest.raises(InputError, match="roots.pem"):
+        require_anchors(tmp_path / "roots.pem")
 
 
 def test_without_the_library_nothing_is_claimed(plain, monkeypatch):

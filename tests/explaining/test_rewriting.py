@@ -88,11 +88,16 @@ def test_what_does_not_hold_is_removed_and_counted():
         ("The detector puts the probability of a fake at twelve percent.", ["p_fake"]),
         ("Experts confirm the verdict.", ["doi:10.1/made-up"]),
         ("The picture has 256 pixels on its shorter side.", []),
-        GOOD[0],
     ]
     found = ask(lambda request: sentences(*GOOD, *lies))
     assert [(one.text, list(one.citations)) for one in found.sentences] == GOOD
     assert found.removed == len(lies)
+
+
+def test_what_is_said_twice_is_said_once_and_is_no_lie():
+    found = ask(lambda request: sentences(*GOOD, GOOD[0]))
+    assert len(found.sentences) == len(GOOD)
+    assert found.removed == 0
 
 
 def test_what_has_not_the_form_of_a_sentence_is_removed_and_counted():

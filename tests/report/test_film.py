@@ -1,5 +1,8 @@
 """Annotated videos."""
 
+import os
+from threading import Event, Thread
+
 import cv2
 import numpy as np
 import pytest
@@ -64,6 +67,26 @@ def test_nothing_is_left_where_writing_fails(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--no-annotate"):
         write([tmp_path / "a.mp4"], [(0.0, grey(9))], 25)
     assert not list(tmp_path.iterdir())
+
+
+def test_films_that_are_begun_at_once_leave_stderr_as_it_was():
+    left = Event()
+
+    def begin():
+        with film._without_complaints():
+            left.wait(5)
+
+    other, kept, before = Thread(target=begin), os.dup(2), os.fstat(2)
+    try:
+        with film._without_complaints():
+            other.start()
+            other.join(0.2)
+        left.set()
+        other.join()
+        assert os.path.samestat(os.fstat(2), before)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def test_heat_stays_in_its_region_and_outlines_anywhere():

@@ -48,6 +48,15 @@ def content(kind):
     return file.getvalue()
 
 
+def test_a_small_picture_keeps_its_shape():
+    image = np.full((300, 200, 3), (200, 10, 10), np.uint8)
+    small = Picture.of(image, 60, "a.png")
+    with Image.open(io.BytesIO(small.content)) as shown:
+        assert (shown.format, shown.size) == ("JPEG", (40, 60))
+        assert np.asarray(shown).mean((0, 1)) == pytest.approx([200, 10, 10], abs=8)
+    assert (small.caption, small.alt) == ("a.png", "")
+
+
 def test_everything_that_is_given_is_on_the_page():
     page = Read(
         render(

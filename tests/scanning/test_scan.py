@@ -104,7 +104,8 @@ def test_a_run_that_is_cut_off_leaves_whole_parts_that_the_next_one_keeps(
     [
         (("--output", "x.parquet", "--workers", "dask"), "--workers: expected ray"),
         (("--output", "x.parquet", "--workers", "ray:0"), "--workers: expected ray"),
-        (("--workers", "ray"), "--output"),
+        (("--workers", "ray"), "--workers: of no effect without --output"),
+        (("--output", "x.parquet", "--worker-cpus", "2"), "no effect without --workers"),
         (("--overwrite",), "--output"),
         (("--output", "x.jsonl"), r"ends in .parquet"),
     ],

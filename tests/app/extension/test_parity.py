@@ -4,7 +4,9 @@ import made
 import numpy as np
 import pytest
 
+from app.extension.browser import some_pictures
 from app.extension.parity import compare, worst_overlap
+from src import InputError
 from src.data.faces import Face, crop_box
 from src.detector import bundle
 
@@ -22,6 +24,18 @@ def test_made_files_have_the_same_score_faces_and_verdict(browser, framed_bundle
     assert [pair.path for pair in pairs if pair.reasons[0] != pair.reasons[1]] == []
     assert {reason for pair in pairs for reason in pair.reasons[0]} >= {"no_face", "unfamiliar"}
     assert sum(pair.faces[0] > 0 for pair in pairs) >= 40
+
+
+def test_the_same_pictures_are_taken_for_the_same_seed(tmp_path):
+    with pytest.raises(InputError, match="no pictures"):
+        some_pictures(tmp_path, 3, 0)
+    for number in range(9):
+        (tmp_path / f"{number}.JPG").touch()
+    (tmp_path / "notes.txt").touch()
+    first = some_pictures(tmp_path, 3, 0)
+    assert first == some_pictures(tmp_path, 3, 0) != some_pictures(tmp_path, 3, 1)
+    assert len(set(first)) == 3
+    assert len(some_pictures(tmp_path, 200, 0)) == 9
 
 
 def test_two_faces_that_change_places_are_compared_with_themselves():
