@@ -70,8 +70,7 @@ def calibrate(
     scan = tracks.scan if video else folders.scan
     if split == CALIBRATION:
         # Of fewer images the training divided fewer, and some of the others chose its epoch.
-        used = {name: card.training.get(name) for name in ("limit_per_class", "fraction")}
-        samples = set_apart(scan(data_dirs, seed=seed, **used), **rates, seed=seed)
+        samples = set_apart(scan(data_dirs, seed=seed, **card.used), **rates, seed=seed)
     else:
         samples = scan(data_dirs, seed=seed)
     wanted = [sample for sample in samples if split in (ALL, sample.split)]
