@@ -108,9 +108,7 @@ def calibrate_on(
 ) -> Calibration:
     """Find temperature, thresholds and the smallest face on listed images."""
     faces = "off" if detector.card.framing is None else "largest"
-    judged = judge(detector, samples, batch_size, faces, seed=seed)
-    if faces != "off":
-        judged = judged.where([bool(prediction.faces) for prediction in judged.predictions])
+    judged = judge(detector, samples, batch_size, faces, seed=seed).with_face()
     labels = judged.labels
     if not judged.has_both_classes():
         raise InputError(

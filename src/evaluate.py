@@ -16,7 +16,7 @@ from src.auditing.facts import Facts
 from src.cli import Verb
 from src.data import dataset
 from src.data.folders import Sample
-from src.detector import load, locate, verdict
+from src.detector import load, locate
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO
@@ -93,7 +93,7 @@ def evaluate(
     judged = judge(detector, samples, batch_size, faces, seed=seed)
     known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
     whole = results.measure("all", judged, detector, known, faces)
-    kept, divided = _promises(detector, whole)
+    kept, divided = _promises(detector, judged)
     found = Evaluation(
         card=detector.card,
         engine=(detector.engine.name, detector.engine.precision),
@@ -136,13 +136,12 @@ def _by_set(
 
 
 def _promises(
-    detector: Detector, whole: Result
+    detector: Detector, judged: Judged
 ) -> tuple[dict[str, Kept | None], dict[str, Divided]]:
-    found, judged = detector.calibration, whole.judged
-    with_face = judged.where([verdict.NO_FACE not in p.reasons for p in judged.predictions])
+    found = detector.calibration
     asked = (found.false_fake.asked, found.false_real.asked) if found else promise.ASKED
-    rates = whole.verdicts.false_fake, whole.verdicts.false_real
-    return promise.kept(found, rates) if found else {}, promise.divide(with_face, *asked)
+    kept = promise.kept(found, promise.realised(judged)) if found else {}
+    return kept, promise.divide(judged, *asked)
 
 
 def _looked_into(

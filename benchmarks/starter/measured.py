@@ -55,8 +55,7 @@ class Measured:
             "baseline": found.baseline,
             "equalized": found.equalized,
         }
-        rates = said.false_fake, said.false_real
-        kept = promise.kept(self.calibration, rates) if self.calibration else {}
+        kept = promise.kept(self.calibration, promise.realised(judged)) if self.calibration else {}
         return {
             "name": found.name,
             "images": len(judged.labels),

@@ -119,10 +119,10 @@ def headlines(
     def against(share: Share | None, text: str, promise: Kept | None) -> tuple[str, str, bool]:
         if share is None:
             return "–", text, False
-        text = f"{text} ({share.hits} of {share.total})"
         if promise is None:
-            return f"{share.value:.1%}", text, False
-        text += f"\npromised: at most {promise.promised:.1%}"
+            return f"{share.value:.1%}", f"{text} ({share.hits} of {share.total})", False
+        share = promise.realised
+        text = f"{text} ({share.hits} of {share.total})\npromised: at most {promise.promised:.1%}"
         return f"{share.value:.1%}", text, promise.broken
 
     number, _, interval = str(auc).partition(" ")

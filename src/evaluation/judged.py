@@ -9,6 +9,7 @@ import numpy as np
 
 from src.data import dataset
 from src.data.folders import Sample
+from src.detector import verdict
 from src.detector.calibration import one_of_each_group
 from src.detector.detector import Detector
 from src.detector.prediction import Failure, Prediction
@@ -68,6 +69,10 @@ class Judged:
         some = np.flatnonzero(kept)
         samples = [self.samples[i] for i in some]
         return type(self)(samples, [self.predictions[i] for i in some], [], self.seed)
+
+    def with_face(self) -> Self:
+        """Return the images of which a face was judged, or on purpose the whole."""
+        return self.where([verdict.NO_FACE not in said.reasons for said in self.predictions])
 
     def draw(self, per_class: int, seed: int) -> np.ndarray:
         """Return the indices of at most so many images of each class, one a group."""

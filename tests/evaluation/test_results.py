@@ -160,14 +160,13 @@ def test_images_without_a_face_are_counted(make_card, tiny_model, samples):
 
 def test_an_evaluation_is_plain_json_with_the_whole_first(calibrated, samples):
     whole = measured(calibrated, samples)
-    rates = whole.verdicts.false_fake, whole.verdicts.false_real
     found = Evaluation(
         calibrated.card,
         ("keras", "float32"),
         "test",
         whole,
         [whole],
-        kept=promise.kept(calibrated.calibration, rates),
+        kept=promise.kept(calibrated.calibration, promise.realised(whole.judged)),
     )
     read = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert read["detector"]["calibrated"] and read["split"] == "test"
