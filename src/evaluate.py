@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from src import CheckFailed, options
 from src.auditing import facts
 from src.auditing.facts import Facts
 from src.cli import Verb
-from src.data import dataset
+from src.data import dataset, pixels
 from src.data.folders import Sample
 from src.detector import load, locate
 from src.detector.card import CARD_FILE, read_card
@@ -39,6 +40,8 @@ from src.evaluation.results import Evaluation, Result
 from src.files import refuse_existing, write_table, write_text
 from src.progress import bar
 from src.report import plots
+
+log = logging.getLogger(__name__)
 
 # Images of each class for what takes many looks at each.
 ATTACKED, EXPLAINED = 50, 100
@@ -165,7 +168,12 @@ def _looked_into(
 
 
 def _mask(known: Truth | None, seen: Seen) -> np.ndarray | None:
-    mask = None if known is None else known.mask()
+    try:
+        mask = None if known is None else known.mask()
+    except pixels.ImageError as error:
+        # One file less costs little; the judging before it took hours.
+        log.warning("it is not known where a fake was changed: %s", error)
+        return None
     return None if mask is None else seen.views[0].cut(mask)
 
 
