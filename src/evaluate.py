@@ -95,14 +95,15 @@ def evaluate(
     detector = load(folder, engine, precision)
     judged = judge(detector, samples, batch_size, faces, seed=seed)
     known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
-    whole = results.measure("all", judged, detector, known, faces)
+    again = results.equalized(judged, detector, faces, batch_size)
+    whole = results.measure("all", judged, detector, known, again)
     kept, divided = _promises(detector, judged)
     found = Evaluation(
         card=detector.card,
         engine=(detector.engine.name, detector.engine.precision),
         split=split,
         whole=whole,
-        sets=_by_set(data_dirs, whole, detector, known, faces),
+        sets=_by_set(data_dirs, whole, detector, known, again),
         kept=kept,
         divided=divided,
         parts=mistakes.parts(judged, known),
@@ -119,7 +120,11 @@ def evaluate(
 
 
 def _by_set(
-    data_dirs: Sequence[str | Path], whole: Result, detector: Detector, known: Facts, faces: str
+    data_dirs: Sequence[str | Path],
+    whole: Result,
+    detector: Detector,
+    known: Facts,
+    again: np.ndarray | None,
 ) -> list[Result]:
     """Return a result a data folder; that of a single one is the whole."""
     last = [Path(folder).resolve().name for folder in data_dirs]
@@ -134,7 +139,8 @@ def _by_set(
             part = whole.judged.where(here)
             failures = [f for f in whole.judged.failures if Path(f.path).is_relative_to(folder)]
             part = replace(part, failures=failures)
-            found.append(results.measure(name, part, detector, known.where(here), faces))
+            alike = None if again is None else again[here]
+            found.append(results.measure(name, part, detector, known.where(here), alike))
     return found
 
 

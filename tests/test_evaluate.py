@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -14,8 +15,10 @@ from click.testing import CliRunner
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from src import evaluate as verb
 from src.cli import main
 from src.detector.card import read_card
+from src.detector.detector import Detector
 from src.evaluate import COLUMNS, FILES
 
 SCHEMA = Path(__file__).parent.parent / "src/evaluation/metrics.schema.json"
@@ -194,6 +197,27 @@ def test_several_sets_have_a_row_each_and_one_over_all(evaluate, calibrated, tes
     assert (alarms["total"], facts["sets"][1]["verdicts"]["false_real"]) == (12, None)
     assert "photographs: AUC one class" in result.stdout
     assert "<td>photographs</td>" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_images_are_judged_re_encoded_once_whatever_the_sets(
+    bundle_folder, calibrated, test_set, tmp_path, monkeypatch
+):
+    own, seen = shutil.copytree(bundle_folder, tmp_path / "own"), []
+    card = replace(read_card(own), data={"equalized": {"size": 40, "quality": 90}})
+    (own / "card.json").write_text(card.to_json())
+    known = Detector.predict_files
+
+    def remembered(self, paths, batch_size=32, *rest, **how):
+        if "scale" in how:
+            seen.append((len(paths), batch_size))
+        return known(self, paths, batch_size, *rest, **how)
+
+    monkeypatch.setattr(Detector, "predict_files", remembered)
+    found = verb.evaluate([test_set, calibrated[1]], own, batch_size=11, quick=True)
+    assert seen == [(81, 11)]
+    assert [one.equalized.images for one in found.sets] == [21, 60]
+    alone = verb.evaluate([test_set], own, quick=True).whole
+    assert found.sets[0].equalized.brier.value == pytest.approx(alone.equalized.brier.value)
 
 
 def test_why_there_is_no_verdict_is_counted(evaluate, calibrated, tmp_path):

@@ -125,7 +125,8 @@ def changed(detector: Detector, judged: Judged, seed: int = 0) -> list[dict[str,
     rows = []
     with bar("Changing images", len(CHANGES) * len(paths)) as advance:
         for name, change in CHANGES.items():
-            said = list(robustness.judged_again(detector, paths, "auto", 32, change, advance))
+            again = robustness.judged_again(detector, paths, "auto", 32, advance, change=change)
+            said = list(again)
             after = np.array([one.logit for one in said])
             counted = verdicts.count(labels, [one.verdict for one in said])
             rows.append(

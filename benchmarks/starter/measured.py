@@ -88,7 +88,8 @@ def measured(
     """
     judged = judge(detector, samples, faces=faces, seed=seed)
     known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
-    result = results.measure(name, judged, detector, known, faces)
+    again = results.equalized(judged, detector, faces)
+    result = results.measure(name, judged, detector, known, again)
     return Measured(result, detector.calibration, mistakes.parts(judged, known))
 
 

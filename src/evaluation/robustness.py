@@ -55,7 +55,7 @@ def corrupted(
     rows = [row(UNCHANGED, [judged.predictions[i] for i in chosen])]
     with bar("Changing images", len(CORRUPTIONS) * len(paths)) as advance:
         for name, change in CORRUPTIONS.items():
-            again = judged_again(detector, paths, faces, batch_size, change, advance)
+            again = judged_again(detector, paths, faces, batch_size, advance, change=change)
             rows.append(row(name, list(again)))
     return rows
 
@@ -65,11 +65,11 @@ def judged_again(
     paths: Sequence[str],
     faces: str,
     batch_size: int,
-    change: Callable[[np.ndarray], np.ndarray],
     advance: Callable[[], None],
+    **how: Any,
 ) -> Iterator[Prediction]:
-    """Judge images that were read before, each after a change; see `Detector.predict_files`."""
-    for result in detector.predict_files(paths, batch_size, faces, change=change):
+    """Judge images that were read before in another way: for `how` see `Detector.predict_files`."""
+    for result in detector.predict_files(paths, batch_size, faces, **how):
         assert isinstance(result, Prediction), "it was read before"
         advance()
         yield result
