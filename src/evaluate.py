@@ -16,7 +16,7 @@ from src.auditing import facts
 from src.auditing.facts import Facts
 from src.cli import Verb
 from src.data import dataset, pixels
-from src.data.folders import Sample
+from src.data.folders import Sample, source_names
 from src.detector import load, locate
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
@@ -127,9 +127,7 @@ def _by_set(
     again: np.ndarray | None,
 ) -> list[Result]:
     """Return a result a data folder; that of a single one is the whole."""
-    last = [Path(folder).resolve().name for folder in data_dirs]
-    # As it was given where the last part is not unique.
-    names = [n if last.count(n) == 1 else str(f) for n, f in zip(last, data_dirs, strict=True)]
+    names = source_names([Path(folder) for folder in data_dirs])
     if len(names) == 1:
         return [replace(whole, name=names[0])]
     found = []

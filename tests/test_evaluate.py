@@ -199,6 +199,14 @@ def test_several_sets_have_a_row_each_and_one_over_all(evaluate, calibrated, tes
     assert "<td>photographs</td>" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_sets_of_one_name_are_called_as_their_images_are(bundle_folder, test_set, tmp_path):
+    data = [shutil.copytree(test_set, tmp_path / name / "faces") for name in ("a", "b")]
+    found = verb.evaluate(data, bundle_folder, quick=True)
+    assert [one.name for one in found.sets] == ["a/faces", "b/faces"]
+    for one in found.sets:
+        assert {sample.source for sample in one.judged.samples} == {one.name}
+
+
 def test_images_are_judged_re_encoded_once_whatever_the_sets(
     bundle_folder, calibrated, test_set, tmp_path, monkeypatch
 ):
