@@ -115,7 +115,7 @@ def evaluate(
     )
     if quick:
         return found
-    rows = robustness.corrupted(judged, detector, faces, batch_size, seed)
+    rows = robustness.corrupted(judged, detector, faces, batch_size)
     return replace(found, robustness=rows, **_looked_into(judged, data_dirs, detector, faces))
 
 
@@ -155,7 +155,7 @@ def _looked_into(
     judged: Judged, data_dirs: Sequence[str | Path], detector: Detector, faces: str
 ) -> dict[str, Any]:
     """Measure what takes many looks at an image: attacks, heatmaps, features; of some images."""
-    seed, chosen = judged.seed, judged.draw(EXPLAINED, judged.seed)
+    seed, chosen = judged.seed, judged.draw(EXPLAINED)
     samples, labels = [judged.samples[i] for i in chosen], judged.labels[chosen]
     seen = sight.see(detector, [str(sample.path) for sample in samples], faces)
     images = np.stack([one.inputs[0] for one in seen])

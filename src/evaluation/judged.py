@@ -23,7 +23,7 @@ class Judged:
     samples: list[Sample]  # those that could be read
     predictions: list[Prediction]  # one a sample
     failures: list[Failure]  # the others
-    seed: int = 0  # of the image that counts in a group
+    seed: int = 0  # of the image that counts in a group, and of what is drawn
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -74,9 +74,9 @@ class Judged:
         """Return the images of which a face was judged, or on purpose the whole."""
         return self.where([verdict.NO_FACE not in said.reasons for said in self.predictions])
 
-    def draw(self, per_class: int, seed: int) -> np.ndarray:
+    def draw(self, per_class: int) -> np.ndarray:
         """Return the indices of at most so many images of each class, one a group."""
-        order = np.random.default_rng(seed).permutation(self.independent)
+        order = np.random.default_rng(self.seed).permutation(self.independent)
         chosen = [order[self.labels[order] == label][:per_class] for label in (0, 1)]
         return np.sort(np.concatenate(chosen))
 

@@ -40,17 +40,22 @@ class Row:
         return asdict(self)
 
 
-def corrupted(
-    judged: Judged, detector: Detector, faces: str, batch_size: int, seed: int
-) -> list[Row]:
-    """Judge `IMAGES` a class anew after each of `corruptions.CORRUPTIONS`, finding faces again."""
-    chosen = judged.draw(IMAGES, seed)
+def corrupted(judged: Judged, detector: Detector, faces: str, batch_size: int) -> list[Row]:
+    """Judge `IMAGES` a class anew after each of `corruptions.CORRUPTIONS`, finding faces again.
+
+    Args:
+        judged: the images as they are, of both classes.
+        detector: which judged them.
+        faces: which faces are judged, one of `framing.FACES`.
+        batch_size: images at a time.
+    """
+    chosen = judged.draw(IMAGES)
     labels, paths = judged.labels[chosen], [judged.paths[i] for i in chosen]
     groups = [judged.groups[i] for i in chosen]
 
     def row(name: str, said: list[Prediction]) -> Row:
         logits, words = np.array([one.logit for one in said]), [one.verdict for one in said]
-        return _row(name, labels, logits, words, groups, detector.calibration, seed)
+        return _row(name, labels, logits, words, groups, detector.calibration, judged.seed)
 
     rows = [row(UNCHANGED, [judged.predictions[i] for i in chosen])]
     with bar("Changing images", len(CORRUPTIONS) * len(paths)) as advance:
@@ -83,6 +88,8 @@ def attacked(
     Args:
         images: `(N, S, S, 3)` uint8 as the network gets them, of both classes.
         labels: `(N,)` 1 for fake, 0 for real.
+        groups: `(N,)` what belongs together.
+        seed: of the attacks and the bootstrap.
     """
     changed = {UNCHANGED: images} | attack.attacks(detector.model, images, labels, seed)
     calibration = detector.calibration
