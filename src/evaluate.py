@@ -104,6 +104,7 @@ def evaluate(
         split=split,
         whole=whole,
         sets=_by_set(data_dirs, whole, detector, known, again),
+        calibration=detector.calibration,
         kept=kept,
         divided=divided,
         parts=mistakes.parts(judged, known),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.detector.calibration import Calibration, probability
+from src.detector.calibration import probability
 from src.evaluation import mistakes
 from src.evaluation.promise import Kept
 from src.evaluation.results import Evaluation
@@ -64,10 +64,8 @@ def draw(found: Evaluation) -> dict[str, Figure]:
 
 def _thresholds(found: Evaluation) -> tuple[float, float | None, float | None]:
     """Return temperature, `t_real` and `t_fake`."""
-    if found.card.calibration is None:
-        return 1.0, None, None
-    calibrated = Calibration.from_dict(found.card.calibration)
-    return calibrated.temperature, calibrated.t_real, calibrated.t_fake
+    known = found.calibration
+    return (known.temperature, known.t_real, known.t_fake) if known else (1.0, None, None)
 
 
 def _before_and_after(found: Evaluation) -> tuple[np.ndarray, np.ndarray | None]:

@@ -11,7 +11,7 @@ from src.auditing.content import Baseline
 from src.auditing.facts import Facts
 from src.data.equalize import equalize
 from src.detector import verdict
-from src.detector.calibration import probability
+from src.detector.calibration import Calibration, probability
 from src.detector.card import Card
 from src.detector.detector import Detector
 from src.evaluation import promise
@@ -96,6 +96,7 @@ class Evaluation:
     split: str
     whole: Result
     sets: list[Result]  # a result a data folder
+    calibration: Calibration | None = None  # of the detector; None without one
     # This bundle's promises on the test images; empty without calibration.
     kept: dict[str, Kept | None] = field(default_factory=dict)
     # The promises over many divisions of the test images; empty for too few.
@@ -133,7 +134,7 @@ class Evaluation:
             "detector": {
                 "name": self.card.name,
                 "created": self.card.created,
-                "calibrated": self.card.calibration is not None,
+                "calibrated": self.calibration is not None,
                 "engine": self.engine[0],
                 "precision": self.engine[1],
             },

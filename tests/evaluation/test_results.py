@@ -167,6 +167,7 @@ def test_an_evaluation_is_plain_json_with_the_whole_first(calibrated, samples):
         "test",
         whole,
         [whole],
+        calibrated.calibration,
         kept=promise.kept(calibrated.calibration, promise.realised(whole.judged)),
     )
     read = json.loads(json.dumps(found.to_dict(), allow_nan=False))
