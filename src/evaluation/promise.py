@@ -26,7 +26,7 @@ class Divided:
     mean: float  # mean of the realised rates
     standard_error: float
     low: float  # the 5th percentile of the realised rates
-    high: float
+    high: float  # the 95th
     kept: bool  # the mean is at most the promise plus two standard errors
 
 
@@ -85,13 +85,12 @@ def divide(judged: Judged, max_false_fake: float, max_false_real: float) -> dict
         Both rates; empty where the images are too few to be divided so often.
     """
     judged = judged.with_face()
-    rows = [
-        _one_division(judged, max_false_fake, max_false_real, judged.seed + number)
-        for number in range(DIVISIONS)
-    ]
-    rows = [row for row in rows if row is not None]
-    if len(rows) < DIVISIONS:
-        return {}
+    rows = []
+    for number in range(DIVISIONS):
+        row = _one_division(judged, max_false_fake, max_false_real, judged.seed + number)
+        if row is None:
+            return {}
+        rows.append(row)
     promised, realised = np.array(rows).transpose(1, 2, 0)
     return {
         "false_fake": _divided(promised[0], realised[0]),
