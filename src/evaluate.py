@@ -47,7 +47,8 @@ log = logging.getLogger(__name__)
 ATTACKED, EXPLAINED = 50, 100
 # Images of a kind that a person looks at.
 SHOWN = 12
-FILES = ("metrics.json", "predictions.csv", "report.html", "dashboard.png")
+FIGURES = tuple(f"{name}.png" for name in figures.NAMES)
+FILES = ("metrics.json", "predictions.csv", "report.html", *FIGURES)
 COLUMNS = (
     *("path", "label", "p_fake", "logit", "verdict", "reasons", "source", "group"),
     "unfamiliarity",
@@ -195,8 +196,14 @@ def _history(model: Path) -> list[dict[str, Any]]:
 
 
 def write(found: Evaluation, output: Path) -> None:
-    """Write `metrics.json`, `predictions.csv`, figures and `report.html` into a folder."""
+    """Write `metrics.json`, `predictions.csv`, figures and `report.html` into a folder.
+
+    No figure of an earlier evaluation stays beside the new numbers.
+    """
     drawn = figures.draw(found)
+    for name in figures.NAMES:
+        if name not in drawn:
+            (output / f"{name}.png").unlink(missing_ok=True)
     with bar("Drawing", len(drawn)) as advance:
         for name, figure in drawn.items():
             plots.save(figure, output / f"{name}.png")

@@ -20,12 +20,18 @@ from src.report.verdicts import Verdicts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Everything that `draw` may give.
+NAMES = (
+    *("dashboard", "roc", "precision_recall", "thresholds", "confusion", "verdicts", "scores"),
+    *("reliability", "entropy", "risk_coverage", "mistakes", "prevalence", "robustness"),
+    *("attacks", "features", "curves"),
+)
 # Changes of the images that the dashboard shows.
 WORST_SHOWN = 6
 
 
 def draw(found: Evaluation) -> dict[str, Figure]:
-    """Draw an evaluation."""
+    """Draw an evaluation: those of `NAMES` that there is something to draw for."""
     judged, measured = found.whole.judged, found.metrics
     labels, p_fake = judged.labels, judged.p_fake
     wrong = mistakes.is_wrong(judged)
