@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from src import CheckFailed, options
+from src import CheckFailed, InputError, options
 from src.auditing import facts
 from src.auditing.facts import Facts
 from src.cli import Verb
@@ -239,6 +239,8 @@ def update_card(found: Evaluation, model: Path) -> None:
         "auc": asdict(measured.auc),
         "accuracy": asdict(measured.accuracy),
         "verdicts": said.to_dict(),
+        "engine": found.engine[0],
+        "precision": found.engine[1],
     }
     card = read_card(model)
     changed = replace(card, metrics=card.metrics | {found.split: summary})
@@ -271,6 +273,8 @@ def command(
 
     Several --data-dir give one report with a row each.
     """
+    if into_card and chosen["faces"] != "auto":
+        raise InputError("--update-card: the card tells of what people get, which is --faces auto")
     for name in FILES:
         refuse_existing(output / name, overwrite)
     goals = [requirements.parse(text) for text in required]

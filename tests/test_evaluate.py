@@ -300,6 +300,11 @@ def test_the_card_is_left_alone_unless_asked(evaluate, calibrated, tmp_path):
     card, facts = read_card(own), valid(tmp_path / "out")
     assert card.metrics["test"]["auc"] == facts["auc"]
     assert card.metrics["test"]["sets"] == ["data"]
+    assert card.metrics["test"]["engine"] == facts["detector"]["engine"] == "keras"
+    assert card.metrics["test"]["precision"] == "float32"
+    other = evaluate("--update-card", "--faces", "off", "--overwrite", model=own)
+    assert other.exit_code == 2 and "--faces auto" in other.stderr
+    assert read_card(own) == card
     assert card.calibration == json.loads(before)["calibration"]
 
 
