@@ -47,8 +47,10 @@ log = logging.getLogger(__name__)
 ATTACKED, EXPLAINED = 50, 100
 # Images of a kind that a person looks at.
 SHOWN = 12
-FIGURES = tuple(f"{name}.png" for name in figures.NAMES)
-FILES = ("metrics.json", "predictions.csv", "report.html", *FIGURES)
+FILES = (
+    *("metrics.json", "predictions.csv", "report.html"),
+    *(f"{name}.png" for name in figures.NAMES),
+)
 COLUMNS = (
     *("path", "label", "p_fake", "logit", "verdict", "reasons", "source", "group"),
     "unfamiliarity",

@@ -11,8 +11,9 @@ from src.detector import attack, verdict
 from src.detector.calibration import Calibration
 from src.detector.detector import Detector
 from src.detector.prediction import Prediction
+from src.evaluation import promise
 from src.evaluation.judged import Judged
-from src.intervals import Estimate, auc_over_groups
+from src.intervals import Estimate, Share, auc_over_groups
 from src.progress import bar
 from src.report import verdicts
 from src.report.verdicts import Verdicts
@@ -50,12 +51,13 @@ def corrupted(judged: Judged, detector: Detector, faces: str, batch_size: int) -
         batch_size: images at a time.
     """
     chosen = judged.draw(IMAGES)
-    labels, paths = judged.labels[chosen], [judged.paths[i] for i in chosen]
-    groups = [judged.groups[i] for i in chosen]
+    samples, paths = ([of[i] for i in chosen] for of in (judged.samples, judged.paths))
 
     def row(name: str, said: list[Prediction]) -> Row:
-        logits, words = np.array([one.logit for one in said]), [one.verdict for one in said]
-        return _row(name, labels, logits, words, groups, detector.calibration, judged.seed)
+        now = Judged(samples, said, [], judged.seed)
+        counted = verdicts.count(now.labels, now.words)
+        broken = _broken(promise.realised(now), detector.calibration)
+        return _row(name, now.labels, now.logits, now.groups, counted, broken, judged.seed)
 
     rows = [row(UNCHANGED, [judged.predictions[i] for i in chosen])]
     with bar("Changing images", len(CORRUPTIONS) * len(paths)) as advance:
@@ -97,7 +99,9 @@ def attacked(
     for name, pictures in changed.items():
         logits = detector.logits(pictures)
         words = [verdict.decide(logit, calibration).word for logit in logits.tolist()]
-        rows.append(_row(name, labels, logits, words, groups, calibration, seed))
+        said = verdicts.count(labels, words)
+        broken = _broken((said.false_fake, said.false_real), calibration)
+        rows.append(_row(name, labels, logits, groups, said, broken, seed))
     return rows
 
 
@@ -105,27 +109,21 @@ def _row(
     name: str,
     labels: np.ndarray,
     logits: np.ndarray,
-    words: Sequence[str],
     groups: Sequence[str],
-    calibration: Calibration | None,
+    said: Verdicts,
+    broken: tuple[str, ...],
     seed: int,
 ) -> Row:
-    said = verdicts.count(labels, words)
     return Row(
         name=name,
         images=len(labels),
         auc=auc_over_groups(labels, logits, groups, seed=seed),
         accuracy=float(np.mean((logits >= 0) == (labels == 1))),
         verdicts=said,
-        broken=_broken(said, calibration),
+        broken=broken,
     )
 
 
-def _broken(said: Verdicts, found: Calibration | None) -> tuple[str, ...]:
-    if found is None:
-        return ()
-    rates = {
-        "false_fake": (said.false_fake, found.false_fake.rate),
-        "false_real": (said.false_real, found.false_real.rate),
-    }
-    return tuple(name for name, (rate, most) in rates.items() if rate and rate.low > most)
+def _broken(rates: tuple[Share | None, Share | None], found: Calibration | None) -> tuple[str, ...]:
+    kept = promise.kept(found, rates) if found else {}
+    return tuple(name for name, one in kept.items() if one and one.broken)

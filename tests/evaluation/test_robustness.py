@@ -124,6 +124,20 @@ def test_a_rate_above_the_promise_by_chance_breaks_nothing(sharp, monkeypatch):
     assert [rows[str(k)].broken for k in (9, 20)] == [("false_fake",), ("false_fake",)]
 
 
+def test_a_change_that_hides_most_faces_keeps_no_promise_by_that(sharp, monkeypatch):
+    detector, judged = sharp
+    said, reals = list(judged.predictions), np.flatnonzero(judged.labels == 0)
+    for index in reals[:50]:
+        said[index] = replace(said[index], verdict="inconclusive", reasons=("no_face",))
+    for index in reals[-3:]:
+        said[index] = replace(said[index], verdict="fake")
+    monkeypatch.setattr(robustness, "judged_again", lambda *_, **__: iter(said))
+    monkeypatch.setattr(robustness, "CORRUPTIONS", {"fog": CORRUPTIONS["blur"]})
+    _, fog = corrupted(judged, detector, "auto", 32)
+    assert (fog.verdicts.false_fake.hits, fog.verdicts.false_fake.total) == (3, 60)
+    assert fog.broken == ("false_fake",), "three of ten with a face"
+
+
 @pytest.fixture(scope="module")
 def inputs(judged, detector):
     """Return what the network sees of the images, and what an attacker calls them."""
