@@ -89,7 +89,18 @@ def judge(
     *,
     seed: int = 0,
 ) -> Judged:
-    """Judge listed images, with progress."""
+    """Judge listed images, with progress.
+
+    Args:
+        detector: which judges.
+        samples: the images.
+        batch_size: images at a time.
+        faces: which faces are judged, one of `framing.FACES`.
+        seed: of the image that counts in a group, and of what is drawn.
+
+    Raises:
+        CheckFailed: more than 5 % of the images cannot be read.
+    """
     read, predictions, failures = [], [], []
     with bar("Judging", len(samples)) as advance:
         results = detector.predict_files([s.path for s in samples], batch_size, faces)
