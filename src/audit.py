@@ -107,10 +107,10 @@ def write(audited: Audit, output: Path) -> None:
         ),
         *(_section(finding) for finding in audited.findings),
     ]
-    write_text(output / "audit.html", page.render(title, verdict(audited), sections))
+    write_text(output / "audit.html", page.render(title, lead(audited), sections))
 
 
-def verdict(audited: Audit) -> str:
+def lead(audited: Audit) -> str:
     """Say in one sentence what came out."""
     stops, warns = len(audited.stops), len(audited.findings) - len(audited.stops)
     warned = "1 warning" if warns == 1 else f"{warns} warnings"
@@ -165,7 +165,7 @@ def _lines(audited: Audit, output: Path) -> Iterator[str]:
     yield ""
     for finding in audited.findings:
         yield f"{'STOP   ' if finding.stops else 'warning'}  {finding.sentence}"
-    yield f"{verdict(audited)}\nwritten to {output}"
+    yield f"{lead(audited)}\nwritten to {output}"
 
 
 @click.command(cls=Verb)

@@ -49,10 +49,15 @@ def calibrate(
             `train`, `validation` or `test`, or `all` of the images.
         max_false_fake: share of real faces that may be called fake.
         max_false_real: share of fakes that may be called real.
+        batch_size: images at a time.
         seed: of the split where the folders have none, of the division of the validation images,
             and of the image that counts in a group; None takes that of the training.
+        overwrite: replace an earlier calibration.
         video: calibrate persons over time, see `tracks.calibrate`; it stands in the card beside
             that of stills.
+
+    Returns:
+        What was written into the card; with `video` that of persons.
 
     Raises:
         InputError: no bundle, one that is calibrated already, no usable layout, or a class without
@@ -70,8 +75,7 @@ def calibrate(
     scan = tracks.scan if video else folders.scan
     if split == CALIBRATION:
         # Of fewer images the training divided fewer, and some of the others chose its epoch.
-        used = {name: card.training.get(name) for name in ("limit_per_class", "fraction")}
-        samples = set_apart(scan(data_dirs, seed=seed, **used), **rates, seed=seed)
+        samples = set_apart(scan(data_dirs, seed=seed, **card.used), **rates, seed=seed)
     else:
         samples = scan(data_dirs, seed=seed)
     wanted = [sample for sample in samples if split in (ALL, sample.split)]
@@ -107,11 +111,22 @@ def calibrate_on(
     batch_size: int,
     seed: int,
 ) -> Calibration:
-    """Find temperature, thresholds and the smallest face on listed images."""
+    """Find temperature, thresholds and the smallest face on listed images.
+
+    Args:
+        samples: the images; those with a face count.
+        detector: which judges them, of which it has learnt nothing.
+        max_false_fake: share of real faces that may be called fake, in (0, 1).
+        max_false_real: share of fakes that may be called real, in (0, 1).
+        batch_size: images at a time.
+        seed: of the image that counts in a group, and of the choice for the smallest face.
+
+    Raises:
+        InputError: a class without an image that can be judged.
+        CheckFailed: more than 5 % of the images cannot be read.
+    """
     faces = "off" if detector.card.framing is None else "largest"
-    judged = judge(detector, samples, batch_size, faces, seed=seed)
-    if faces != "off":
-        judged = judged.where([bool(prediction.faces) for prediction in judged.predictions])
+    judged = judge(detector, samples, batch_size, faces, seed=seed).with_face()
     labels = judged.labels
     if not judged.has_both_classes():
         raise InputError(

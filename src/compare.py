@@ -28,6 +28,7 @@ class Comparison:
     """Two detectors on the same images."""
 
     images: int
+    independent: int  # one image of each class of a group; `auc` and `answers` are about these
     auc: Difference  # the areas under their ROC curves
     answers: Disagreement  # on which images only one is right, at p_fake = 0.5
     changed: list[dict[str, Any]]  # a row an image whose verdict differs: `COLUMNS`
@@ -36,6 +37,7 @@ class Comparison:
         """Return the numbers as plain types for JSON."""
         return {
             "images": self.images,
+            "independent": self.independent,
             "auc": asdict(self.auc) | {"difference": self.auc.difference},
             "answers": asdict(self.answers),
             "changed_verdicts": len(self.changed),
@@ -62,20 +64,20 @@ def compare(
         data_dirs: folders with the images.
         split: `train`, `validation` or `test`.
         batch_size: images at a time.
-        seed: of the split where the folders have none.
+        seed: of the split where the folders have none, and of the image that counts in a group.
         limit_per_class: at most so many images a class.
         fraction: share of the images used.
 
     Raises:
-        InputError: no bundle, no usable layout, or fewer than two images of a class.
+        InputError: no bundle, no usable layout, or a class with fewer than two groups of images.
         CheckFailed: more than 5 % of the images cannot be read.
     """
     samples = dataset.find(
         data_dirs, (split,), seed=seed, limit_per_class=limit_per_class, fraction=fraction
     )
     detectors = load(first), load(second)
-    one, two = (judge(detector, samples, batch_size) for detector in detectors)
-    labels = one.labels
+    one, two = (judge(detector, samples, batch_size, seed=seed) for detector in detectors)
+    labels, some = one.labels, one.independent
     changed = [
         _row(int(label), before, after)
         for label, before, after in zip(labels, one.predictions, two.predictions, strict=True)
@@ -83,8 +85,9 @@ def compare(
     ]
     return Comparison(
         images=len(labels),
-        auc=comparison.delong(labels, one.p_fake, two.p_fake),
-        answers=comparison.mcnemar(~mistakes.is_wrong(one), ~mistakes.is_wrong(two)),
+        independent=len(some),
+        auc=comparison.delong(labels[some], one.p_fake[some], two.p_fake[some]),
+        answers=comparison.mcnemar(~mistakes.is_wrong(one)[some], ~mistakes.is_wrong(two)[some]),
         changed=sorted(changed, key=lambda row: (not _lost(row), row["path"])),
     )
 
@@ -136,6 +139,8 @@ def command(output: Path, as_json: bool, overwrite: bool, **chosen: Any) -> None
 def _lines(compared: Comparison, split: str, output: Path) -> Iterator[str]:
     auc, answers = compared.auc, compared.answers
     yield f"{compared.images} images, split {split}"
+    if compared.independent < compared.images:
+        yield f"of these, one of each class of a group is compared: {compared.independent}"
     yield f"AUC {auc.first:.3f} and {auc.second:.3f}"
     yield (
         f"difference {auc.difference:+.3f} [{auc.low:+.3f}, {auc.high:+.3f}], "

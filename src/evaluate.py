@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Any
 import click
 import numpy as np
 
-from src import CheckFailed, options
+from src import CheckFailed, InputError, options
 from src.auditing import facts
 from src.auditing.facts import Facts
 from src.cli import Verb
-from src.data import dataset
-from src.data.folders import Sample
-from src.detector import load, locate, verdict
+from src.data import dataset, pixels
+from src.data.folders import Sample, source_names
+from src.detector import load, locate
 from src.detector.card import CARD_FILE, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO
@@ -40,11 +41,16 @@ from src.files import refuse_existing, write_table, write_text
 from src.progress import bar
 from src.report import plots
 
+log = logging.getLogger(__name__)
+
 # Images of each class for what takes many looks at each.
 ATTACKED, EXPLAINED = 50, 100
 # Images of a kind that a person looks at.
 SHOWN = 12
-FILES = ("metrics.json", "predictions.csv", "report.html", "dashboard.png")
+FILES = (
+    *("metrics.json", "predictions.csv", "report.html"),
+    *(f"{name}.png" for name in figures.NAMES),
+)
 COLUMNS = (
     *("path", "label", "p_fake", "logit", "verdict", "reasons", "source", "group"),
     "unfamiliarity",
@@ -92,14 +98,16 @@ def evaluate(
     detector = load(folder, engine, precision)
     judged = judge(detector, samples, batch_size, faces, seed=seed)
     known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
-    whole = results.measure("all", judged, detector, known, faces)
-    kept, divided = _promises(detector, whole)
+    again = results.equalized(judged, detector, faces, batch_size)
+    whole = results.measure("all", judged, detector, known, again)
+    kept, divided = _promises(detector, judged)
     found = Evaluation(
         card=detector.card,
         engine=(detector.engine.name, detector.engine.precision),
         split=split,
         whole=whole,
-        sets=_by_set(data_dirs, whole, detector, known, faces),
+        sets=_by_set(data_dirs, whole, detector, known, again),
+        calibration=detector.calibration,
         kept=kept,
         divided=divided,
         parts=mistakes.parts(judged, known),
@@ -111,17 +119,19 @@ def evaluate(
     )
     if quick:
         return found
-    rows = robustness.corrupted(judged, detector, faces, batch_size, seed)
+    rows = robustness.corrupted(judged, detector, faces, batch_size)
     return replace(found, robustness=rows, **_looked_into(judged, data_dirs, detector, faces))
 
 
 def _by_set(
-    data_dirs: Sequence[str | Path], whole: Result, detector: Detector, known: Facts, faces: str
+    data_dirs: Sequence[str | Path],
+    whole: Result,
+    detector: Detector,
+    known: Facts,
+    again: np.ndarray | None,
 ) -> list[Result]:
     """Return a result a data folder; that of a single one is the whole."""
-    last = [Path(folder).resolve().name for folder in data_dirs]
-    # As it was given where the last part is not unique.
-    names = [n if last.count(n) == 1 else str(f) for n, f in zip(last, data_dirs, strict=True)]
+    names = source_names([Path(folder) for folder in data_dirs])
     if len(names) == 1:
         return [replace(whole, name=names[0])]
     found = []
@@ -131,25 +141,25 @@ def _by_set(
             part = whole.judged.where(here)
             failures = [f for f in whole.judged.failures if Path(f.path).is_relative_to(folder)]
             part = replace(part, failures=failures)
-            found.append(results.measure(name, part, detector, known.where(here), faces))
+            alike = None if again is None else again[here]
+            found.append(results.measure(name, part, detector, known.where(here), alike))
     return found
 
 
 def _promises(
-    detector: Detector, whole: Result
+    detector: Detector, judged: Judged
 ) -> tuple[dict[str, Kept | None], dict[str, Divided]]:
-    found, judged = detector.calibration, whole.judged
-    with_face = judged.where([verdict.NO_FACE not in p.reasons for p in judged.predictions])
+    found = detector.calibration
     asked = (found.false_fake.asked, found.false_real.asked) if found else promise.ASKED
-    rates = whole.verdicts.false_fake, whole.verdicts.false_real
-    return promise.kept(found, rates) if found else {}, promise.divide(with_face, *asked)
+    kept = promise.kept(found, promise.realised(judged)) if found else {}
+    return kept, promise.divide(judged, *asked)
 
 
 def _looked_into(
     judged: Judged, data_dirs: Sequence[str | Path], detector: Detector, faces: str
 ) -> dict[str, Any]:
     """Measure what takes many looks at an image: attacks, heatmaps, features; of some images."""
-    seed, chosen = judged.seed, judged.draw(EXPLAINED, judged.seed)
+    seed, chosen = judged.seed, judged.draw(EXPLAINED)
     samples, labels = [judged.samples[i] for i in chosen], judged.labels[chosen]
     seen = sight.see(detector, [str(sample.path) for sample in samples], faces)
     images = np.stack([one.inputs[0] for one in seen])
@@ -166,7 +176,12 @@ def _looked_into(
 
 
 def _mask(known: Truth | None, seen: Seen) -> np.ndarray | None:
-    mask = None if known is None else known.mask()
+    try:
+        mask = None if known is None else known.mask()
+    except pixels.ImageError as error:
+        # One file less costs little; the judging before it took hours.
+        log.warning("it is not known where a fake was changed: %s", error)
+        return None
     return None if mask is None else seen.views[0].cut(mask)
 
 
@@ -183,8 +198,14 @@ def _history(model: Path) -> list[dict[str, Any]]:
 
 
 def write(found: Evaluation, output: Path) -> None:
-    """Write `metrics.json`, `predictions.csv`, figures and `report.html` into a folder."""
+    """Write `metrics.json`, `predictions.csv`, figures and `report.html` into a folder.
+
+    No figure of an earlier evaluation stays beside the new numbers.
+    """
     drawn = figures.draw(found)
+    for name in figures.NAMES:
+        if name not in drawn:
+            (output / f"{name}.png").unlink(missing_ok=True)
     with bar("Drawing", len(drawn)) as advance:
         for name, figure in drawn.items():
             plots.save(figure, output / f"{name}.png")
@@ -220,6 +241,8 @@ def update_card(found: Evaluation, model: Path) -> None:
         "auc": asdict(measured.auc),
         "accuracy": asdict(measured.accuracy),
         "verdicts": said.to_dict(),
+        "engine": found.engine[0],
+        "precision": found.engine[1],
     }
     card = read_card(model)
     changed = replace(card, metrics=card.metrics | {found.split: summary})
@@ -252,6 +275,8 @@ def command(
 
     Several --data-dir give one report with a row each.
     """
+    if into_card and chosen["faces"] != "auto":
+        raise InputError("--update-card: the card tells of what people get, which is --faces auto")
     for name in FILES:
         refuse_existing(output / name, overwrite)
     goals = [requirements.parse(text) for text in required]

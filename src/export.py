@@ -87,6 +87,8 @@ def export(
     outcomes = [Outcome(name, one, {}, kept=True) for name, one in known.items() if one]
     rest = [name for name in wanted if not known.get(name)]
     if "openvino-int8" in rest and find_spec("nncf") is None:
+        if len(wanted) == 1:
+            raise InputError(f"int8 for OpenVINO needs nncf: {install('export')}")
         log.warning("int8 for OpenVINO is left out: %s", install("export"))
         rest.remove("openvino-int8")
     if rest:

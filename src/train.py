@@ -258,12 +258,12 @@ def _calibrated(run: Run, detector: Detector) -> dict[str, Any]:
 def _export(output: Path, settings: Settings) -> None:
     """Export to OpenVINO, in eight bits too where that can be done; the bundle stands without."""
     try:
-        outcomes = export_bundle(output, "openvino", settings.data_dirs)
+        outcomes = export_bundle(output, "openvino", settings.data_dirs, seed=settings.seed)
     except (InputError, CheckFailed) as error:
         log.warning("not exported: %s", error)
         return
     for outcome in outcomes:
-        log.info("exported: %s", outcome.sentence())
+        log.info("%s", outcome.sentence())
 
 
 @click.command(cls=Verb)

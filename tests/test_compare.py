@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -49,6 +50,29 @@ def test_the_ledger_names_every_verdict_that_changed(
     assert (
         f"{len(changed)} verdicts changed, {len(lost)} of them were right before" in result.stdout
     )
+
+
+def test_frames_of_one_video_are_no_more_evidence_than_one(
+    run, bundle_folder, other, test_set, tmp_path
+):
+    data, images = shutil.copytree(test_set, tmp_path / "data"), len(list(test_set.rglob("*.png")))
+
+    def compared(*options):
+        fixed = ("--data-dir", data, "--output", tmp_path / "out", "--overwrite", "--json")
+        return json.loads(run("compare", bundle_folder, other, *fixed, *options).stdout)
+
+    alone = compared()
+    for path in [*data.rglob("*.png")]:
+        for number in range(5):
+            shutil.copy(path, path.with_name(f"{path.stem}_{number}.png"))
+        path.unlink()
+    names = [path.relative_to(data).as_posix() for path in data.rglob("*.png")]
+    lines = [f"{name},{name.rsplit('_', 1)[0]}" for name in names]
+    (data / "groups.csv").write_text("\n".join(["path,group", *lines]))
+    frames = compared()
+    assert (frames["images"], frames["independent"]) == (5 * images, images)
+    assert (frames["auc"], frames["answers"]) == (alone["auc"], alone["answers"])
+    assert frames["changed_verdicts"] == 5 * alone["changed_verdicts"]
 
 
 def test_a_detector_compared_with_itself(run, bundle_folder, test_set, tmp_path):

@@ -197,6 +197,9 @@ def test_without_nncf_openvino_is_exported_in_float(
     result = run("export", "--model", own, "--format", "openvino", "--data-dir", images)
     assert result.exit_code == 0, result.stderr
     assert set(read_card(own).exports) == {"openvino"}
+    alone = run("export", "--model", own, "--format", "openvino-int8", "--data-dir", images)
+    assert alone.exit_code == 2
+    assert "needs nncf: pip install -e '.[export]'" in alone.stderr
 
 
 def test_a_missing_exporter_is_told_before_anything_is_written(

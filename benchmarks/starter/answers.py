@@ -94,7 +94,7 @@ def measure(
             set_together(FAKES_ALONE, frame, detector, known, seed) for frame in frames(detector)
         ],
         "changes": {
-            name: changed(detector, one.result.judged, seed)
+            name: changed(detector, one.result.judged)
             for name, one in found.items()
             if one.result.judged.has_both_classes()
         },
@@ -113,19 +113,20 @@ def frames(detector: Detector) -> list[Frame]:
     return [own, STRICT]
 
 
-def changed(detector: Detector, judged: Judged, seed: int = 0) -> list[dict[str, Any]]:
+def changed(detector: Detector, judged: Judged) -> list[dict[str, Any]]:
     """Judge images again after each of `CHANGES`, and say what that costs.
 
     Returns:
         A row a change, with the `auc`, its `loss` on the same images, and the verdicts.
     """
-    chosen = judged.draw(CHANGED, seed)
+    seed, chosen = judged.seed, judged.draw(CHANGED)
     labels, groups = judged.labels[chosen], [judged.groups[i] for i in chosen]
     paths, before = [judged.paths[i] for i in chosen], judged.logits[chosen]
     rows = []
     with bar("Changing images", len(CHANGES) * len(paths)) as advance:
         for name, change in CHANGES.items():
-            said = list(robustness.judged_again(detector, paths, "auto", 32, change, advance))
+            again = robustness.judged_again(detector, paths, "auto", 32, advance, change=change)
+            said = list(again)
             after = np.array([one.logit for one in said])
             counted = verdicts.count(labels, [one.verdict for one in said])
             rows.append(

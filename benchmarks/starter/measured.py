@@ -55,8 +55,7 @@ class Measured:
             "baseline": found.baseline,
             "equalized": found.equalized,
         }
-        rates = said.false_fake, said.false_real
-        kept = promise.kept(self.calibration, rates) if self.calibration else {}
+        kept = promise.kept(self.calibration, promise.realised(judged)) if self.calibration else {}
         return {
             "name": found.name,
             "images": len(judged.labels),
@@ -89,7 +88,8 @@ def measured(
     """
     judged = judge(detector, samples, faces=faces, seed=seed)
     known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
-    result = results.measure(name, judged, detector, known, faces)
+    again = results.equalized(judged, detector, faces)
+    result = results.measure(name, judged, detector, known, again)
     return Measured(result, detector.calibration, mistakes.parts(judged, known))
 
 

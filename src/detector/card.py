@@ -71,6 +71,11 @@ class Card:
         """The seed of the training, which decided what was split at random."""
         return self.training.get("seed", 0)
 
+    @property
+    def used(self) -> dict[str, Any]:
+        """Which of its images the training used, by the names that `folders.scan` has for it."""
+        return {name: self.training.get(name) for name in ("limit_per_class", "fraction")}
+
     def to_json(self) -> str:
         """Return the card as indented JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

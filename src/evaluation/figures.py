@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.detector.calibration import Calibration, probability
+from src.detector.calibration import probability
 from src.evaluation import mistakes
 from src.evaluation.promise import Kept
 from src.evaluation.results import Evaluation
@@ -20,12 +20,18 @@ from src.report.verdicts import Verdicts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Everything that `draw` may give.
+NAMES = (
+    *("dashboard", "roc", "precision_recall", "thresholds", "confusion", "verdicts", "scores"),
+    *("reliability", "entropy", "risk_coverage", "mistakes", "prevalence", "robustness"),
+    *("attacks", "features", "curves"),
+)
 # Changes of the images that the dashboard shows.
 WORST_SHOWN = 6
 
 
 def draw(found: Evaluation) -> dict[str, Figure]:
-    """Draw an evaluation."""
+    """Draw an evaluation: those of `NAMES` that there is something to draw for."""
     judged, measured = found.whole.judged, found.metrics
     labels, p_fake = judged.labels, judged.p_fake
     wrong = mistakes.is_wrong(judged)
@@ -64,10 +70,8 @@ def draw(found: Evaluation) -> dict[str, Figure]:
 
 def _thresholds(found: Evaluation) -> tuple[float, float | None, float | None]:
     """Return temperature, `t_real` and `t_fake`."""
-    if found.card.calibration is None:
-        return 1.0, None, None
-    calibrated = Calibration.from_dict(found.card.calibration)
-    return calibrated.temperature, calibrated.t_real, calibrated.t_fake
+    known = found.calibration
+    return (known.temperature, known.t_real, known.t_fake) if known else (1.0, None, None)
 
 
 def _before_and_after(found: Evaluation) -> tuple[np.ndarray, np.ndarray | None]:
@@ -119,10 +123,10 @@ def headlines(
     def against(share: Share | None, text: str, promise: Kept | None) -> tuple[str, str, bool]:
         if share is None:
             return "–", text, False
-        text = f"{text} ({share.hits} of {share.total})"
         if promise is None:
-            return f"{share.value:.1%}", text, False
-        text += f"\npromised: at most {promise.promised:.1%}"
+            return f"{share.value:.1%}", f"{text} ({share.hits} of {share.total})", False
+        share = promise.realised
+        text = f"{text} ({share.hits} of {share.total})\npromised: at most {promise.promised:.1%}"
         return f"{share.value:.1%}", text, promise.broken
 
     number, _, interval = str(auc).partition(" ")

@@ -9,6 +9,7 @@ import numpy as np
 
 from src.data import dataset
 from src.data.folders import Sample
+from src.detector import verdict
 from src.detector.calibration import one_of_each_group
 from src.detector.detector import Detector
 from src.detector.prediction import Failure, Prediction
@@ -22,7 +23,7 @@ class Judged:
     samples: list[Sample]  # those that could be read
     predictions: list[Prediction]  # one a sample
     failures: list[Failure]  # the others
-    seed: int = 0  # of the image that counts in a group
+    seed: int = 0  # of the image that counts in a group, and of what is drawn
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -69,9 +70,13 @@ class Judged:
         samples = [self.samples[i] for i in some]
         return type(self)(samples, [self.predictions[i] for i in some], [], self.seed)
 
-    def draw(self, per_class: int, seed: int) -> np.ndarray:
+    def with_face(self) -> Self:
+        """Return the images of which a face was judged, or on purpose the whole."""
+        return self.where([verdict.NO_FACE not in said.reasons for said in self.predictions])
+
+    def draw(self, per_class: int) -> np.ndarray:
         """Return the indices of at most so many images of each class, one a group."""
-        order = np.random.default_rng(seed).permutation(self.independent)
+        order = np.random.default_rng(self.seed).permutation(self.independent)
         chosen = [order[self.labels[order] == label][:per_class] for label in (0, 1)]
         return np.sort(np.concatenate(chosen))
 
@@ -84,7 +89,18 @@ def judge(
     *,
     seed: int = 0,
 ) -> Judged:
-    """Judge listed images, with progress."""
+    """Judge listed images, with progress.
+
+    Args:
+        detector: which judges.
+        samples: the images.
+        batch_size: images at a time.
+        faces: which faces are judged, one of `framing.FACES`.
+        seed: of the image that counts in a group, and of what is drawn.
+
+    Raises:
+        CheckFailed: more than 5 % of the images cannot be read.
+    """
     read, predictions, failures = [], [], []
     with bar("Judging", len(samples)) as advance:
         results = detector.predict_files([s.path for s in samples], batch_size, faces)

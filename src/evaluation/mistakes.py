@@ -23,7 +23,7 @@ class Part:
 
     by: str  # what they are sorted by, such as "brightness"
     name: str
-    wrong: Share  # answers at p_fake = 0.5 that are wrong
+    wrong: Share  # answers at p_fake = 0.5 that are wrong, one image of each class of a group
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types for JSON."""
@@ -34,8 +34,11 @@ def parts(judged: Judged, facts: Facts) -> list[Part]:
     """Sort images by size, brightness, blur, size of the face and source, and count mistakes.
 
     Args:
+        judged: images, of which one of each class of a group counts.
         facts: of the same files, in the same order.
     """
+    apart = np.isin(np.arange(len(judged.labels)), judged.independent)
+    judged, facts = judged.where(apart), facts.where(apart)
     wrong = is_wrong(judged)
     width, height = container.CUES["width"][0], container.CUES["height"][0]
     faces = [p.faces[0].box[2] if p.faces else np.nan for p in judged.predictions]

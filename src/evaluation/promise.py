@@ -9,6 +9,7 @@ from src.detector import calibration, verdict
 from src.detector.calibration import Calibration
 from src.evaluation.judged import Judged
 from src.intervals import Share
+from src.report import verdicts
 
 # What is checked for a detector that promises nothing itself.
 ASKED = (calibration.MAX_FALSE_FAKE, calibration.MAX_FALSE_REAL)
@@ -25,7 +26,7 @@ class Divided:
     mean: float  # mean of the realised rates
     standard_error: float
     low: float  # the 5th percentile of the realised rates
-    high: float
+    high: float  # the 95th
     kept: bool  # the mean is at most the promise plus two standard errors
 
 
@@ -35,7 +36,7 @@ class Kept:
 
     promised: float
     bound: float  # the 95 % bound of the calibration set
-    realised: Share  # the rate on the test images, one of each group
+    realised: Share  # the rate on the test images with a face, one of each group
     broken: bool  # the interval of the realised rate lies above the promise
 
     def sentence(self, who: str, called: str) -> str:
@@ -53,6 +54,16 @@ class Kept:
         )
 
 
+def realised(judged: Judged) -> tuple[Share | None, Share | None]:
+    """Return the rates of *false fake* and *false real*, of images with a face as in calibrating.
+
+    One without a face is inconclusive whatever its score.
+    """
+    faces = judged.with_face()
+    said = verdicts.count(faces.labels, faces.words, faces.independent)
+    return said.false_fake, said.false_real
+
+
 def kept(found: Calibration, realised: tuple[Share | None, Share | None]) -> dict[str, Kept | None]:
     """Compare realised rates of *false fake* and *false real* with the promises."""
     promises = {"false_fake": found.false_fake, "false_real": found.false_real}
@@ -67,19 +78,19 @@ def kept(found: Calibration, realised: tuple[Share | None, Share | None]) -> dic
 def divide(judged: Judged, max_false_fake: float, max_false_real: float) -> dict[str, Divided]:
     """Calibrate on one half of the images and judge the other, `DIVISIONS` times, by group.
 
-    One image of each class of each group counts; and of these, in each division, the images of
-    sources that are large enough for the promise.
+    One image with a face of each class of each group counts; and of these, in each division, the
+    images of sources that are large enough for the promise.
 
     Returns:
         Both rates; empty where the images are too few to be divided so often.
     """
-    rows = [
-        _one_division(judged, max_false_fake, max_false_real, judged.seed + number)
-        for number in range(DIVISIONS)
-    ]
-    rows = [row for row in rows if row is not None]
-    if len(rows) < DIVISIONS:
-        return {}
+    judged = judged.with_face()
+    rows = []
+    for number in range(DIVISIONS):
+        row = _one_division(judged, max_false_fake, max_false_real, judged.seed + number)
+        if row is None:
+            return {}
+        rows.append(row)
     promised, realised = np.array(rows).transpose(1, 2, 0)
     return {
         "false_fake": _divided(promised[0], realised[0]),

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from src.data.equalize import encode
 from src.detector import verdict
-from src.detector.calibration import Calibration
 from src.evaluation.results import Evaluation
 from src.evaluation.sight import Shown
 from src.report import page
@@ -38,7 +37,7 @@ def lead(found: Evaluation) -> str:
         f"On {found.metrics.real} real and {found.metrics.fake} fake images of the {found.split} "
         f"split the AUC is {found.metrics.auc}."
     )
-    if found.card.calibration is None:
+    if found.calibration is None:
         return f"{said} The detector is not calibrated: it promises no error rate."
     silent = whole.verdicts.inconclusive
     result = {
@@ -54,7 +53,7 @@ def lead(found: Evaluation) -> str:
 
 def mark(found: Evaluation) -> str:
     """Return how bad it is about the promises: `bad`, `warning` or `good`."""
-    if found.card.calibration is None:
+    if found.calibration is None:
         return "warning"
     if any(kept.broken for kept in found.kept.values() if kept):
         return "bad"
@@ -63,10 +62,10 @@ def mark(found: Evaluation) -> str:
 
 def _promises(found: Evaluation) -> Iterator[str]:
     """Say what is promised, and whether it is kept: here, and after changes of the images."""
-    if found.card.calibration is None:
+    if found.calibration is None:
         yield "Nothing is promised until `deepfake calibrate` has been run."
         return
-    yield from Calibration.from_dict(found.card.calibration).promises()
+    yield from found.calibration.promises()
     yield from (kept.sentence(*_WHO[name]) for name, kept in found.kept.items() if kept)
     for name, (who, called) in _WHO.items():
         changes = [row.name for row in found.robustness if name in row.broken]

@@ -1,6 +1,5 @@
 """What an evaluation found: a result a data set, and one over all of them."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -12,18 +11,18 @@ from src.auditing.content import Baseline
 from src.auditing.facts import Facts
 from src.data.equalize import equalize
 from src.detector import verdict
-from src.detector.calibration import probability
+from src.detector.calibration import Calibration, probability
 from src.detector.card import Card
 from src.detector.detector import Detector
-from src.detector.prediction import Prediction
 from src.evaluation import promise
 from src.evaluation.heatmaps.explanations import Explanations
 from src.evaluation.judged import Judged
 from src.evaluation.mistakes import Features, Part
 from src.evaluation.promise import Divided, Kept
-from src.evaluation.robustness import Row
+from src.evaluation.robustness import Row, judged_again
 from src.evaluation.sight import Shown
 from src.intervals import Estimate
+from src.progress import bar
 from src.report import metrics, uncertainty, verdicts
 from src.report.metrics import Metrics
 from src.report.uncertainty import Uncertainty
@@ -97,6 +96,7 @@ class Evaluation:
     split: str
     whole: Result
     sets: list[Result]  # a result a data folder
+    calibration: Calibration | None = None  # of the detector; None without one
     # This bundle's promises on the test images; empty without calibration.
     kept: dict[str, Kept | None] = field(default_factory=dict)
     # The promises over many divisions of the test images; empty for too few.
@@ -134,7 +134,7 @@ class Evaluation:
             "detector": {
                 "name": self.card.name,
                 "created": self.card.created,
-                "calibrated": self.card.calibration is not None,
+                "calibrated": self.calibration is not None,
                 "engine": self.engine[0],
                 "precision": self.engine[1],
             },
@@ -152,11 +152,21 @@ class Evaluation:
         }
 
 
-def measure(name: str, judged: Judged, detector: Detector, facts: Facts, faces: str) -> Result:
+def measure(
+    name: str,
+    judged: Judged,
+    detector: Detector,
+    facts: Facts,
+    equalized: np.ndarray | None = None,
+) -> Result:
     """Measure what was said of one set of images.
 
     Args:
+        name: of the set, for people.
+        judged: the images; where one class is missing, only what can be said of the other follows.
+        detector: which judged them.
         facts: of the same files, in the same order.
+        equalized: `(N,)` probability of *fake* of the same, see `equalized`; None where not known.
     """
     counted = verdicts.count(judged.labels, judged.words, judged.independent)
     if not judged.has_both_classes():
@@ -176,7 +186,7 @@ def measure(name: str, judged: Judged, detector: Detector, facts: Facts, faces: 
         uncertainty=uncertainty.measure(judged.labels, judged.p_fake, judged.groups, judged.seed),
         baseline=measured(_baseline(detector.card, facts)),
         baseline_inside=_inside(judged, facts),
-        equalized=measured(_equalized(detector, judged.paths, faces)),
+        equalized=measured(equalized),
     )
 
 
@@ -192,10 +202,24 @@ def _inside(judged: Judged, facts: Facts) -> Estimate | None:
     return shortcuts.in_content(facts.content, judged.labels, judged.groups, judged.paths).auc
 
 
-def _equalized(detector: Detector, paths: Sequence[str], faces: str) -> np.ndarray | None:
-    """Return `p_fake` on equalised images of a detector that was trained on such, `(N,)`."""
+def equalized(
+    judged: Judged, detector: Detector, faces: str, batch_size: int = 32
+) -> np.ndarray | None:
+    """Judge images re-encoded alike by a detector that was trained on such.
+
+    Args:
+        judged: the images as they are.
+        detector: which judged them.
+        faces: which faces are judged, one of `framing.FACES`.
+        batch_size: images at a time.
+
+    Returns:
+        `(N,)` probability of *fake*; None for any other detector, and where a class is missing.
+    """
     known = detector.card.data.get("equalized")
-    if not known:
+    if not known or not judged.has_both_classes():
         return None
-    again = detector.predict_files(paths, faces=faces, scale=partial(equalize, side=known["size"]))
-    return np.array([result.p_fake for result in again if isinstance(result, Prediction)])
+    scale = partial(equalize, side=known["size"])
+    with bar("Re-encoding images", len(judged.paths)) as advance:
+        again = judged_again(detector, judged.paths, faces, batch_size, advance, scale=scale)
+        return np.array([said.p_fake for said in again])

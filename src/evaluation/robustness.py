@@ -11,8 +11,9 @@ from src.detector import attack, verdict
 from src.detector.calibration import Calibration
 from src.detector.detector import Detector
 from src.detector.prediction import Prediction
+from src.evaluation import promise
 from src.evaluation.judged import Judged
-from src.intervals import Estimate, auc_over_groups
+from src.intervals import Estimate, Share, auc_over_groups
 from src.progress import bar
 from src.report import verdicts
 from src.report.verdicts import Verdicts
@@ -40,22 +41,28 @@ class Row:
         return asdict(self)
 
 
-def corrupted(
-    judged: Judged, detector: Detector, faces: str, batch_size: int, seed: int
-) -> list[Row]:
-    """Judge `IMAGES` a class anew after each of `corruptions.CORRUPTIONS`, finding faces again."""
-    chosen = judged.draw(IMAGES, seed)
-    labels, paths = judged.labels[chosen], [judged.paths[i] for i in chosen]
-    groups = [judged.groups[i] for i in chosen]
+def corrupted(judged: Judged, detector: Detector, faces: str, batch_size: int) -> list[Row]:
+    """Judge `IMAGES` a class anew after each of `corruptions.CORRUPTIONS`, finding faces again.
+
+    Args:
+        judged: the images as they are, of both classes.
+        detector: which judged them.
+        faces: which faces are judged, one of `framing.FACES`.
+        batch_size: images at a time.
+    """
+    chosen = judged.draw(IMAGES)
+    samples, paths = ([of[i] for i in chosen] for of in (judged.samples, judged.paths))
 
     def row(name: str, said: list[Prediction]) -> Row:
-        logits, words = np.array([one.logit for one in said]), [one.verdict for one in said]
-        return _row(name, labels, logits, words, groups, detector.calibration, seed)
+        now = Judged(samples, said, [], judged.seed)
+        counted = verdicts.count(now.labels, now.words)
+        broken = _broken(promise.realised(now), detector.calibration)
+        return _row(name, now.labels, now.logits, now.groups, counted, broken, judged.seed)
 
     rows = [row(UNCHANGED, [judged.predictions[i] for i in chosen])]
     with bar("Changing images", len(CORRUPTIONS) * len(paths)) as advance:
         for name, change in CORRUPTIONS.items():
-            again = judged_again(detector, paths, faces, batch_size, change, advance)
+            again = judged_again(detector, paths, faces, batch_size, advance, change=change)
             rows.append(row(name, list(again)))
     return rows
 
@@ -65,11 +72,11 @@ def judged_again(
     paths: Sequence[str],
     faces: str,
     batch_size: int,
-    change: Callable[[np.ndarray], np.ndarray],
     advance: Callable[[], None],
+    **how: Any,
 ) -> Iterator[Prediction]:
-    """Judge images that were read before, each after a change; see `Detector.predict_files`."""
-    for result in detector.predict_files(paths, batch_size, faces, change=change):
+    """Judge images that were read before in another way: for `how` see `Detector.predict_files`."""
+    for result in detector.predict_files(paths, batch_size, faces, **how):
         assert isinstance(result, Prediction), "it was read before"
         advance()
         yield result
@@ -83,6 +90,8 @@ def attacked(
     Args:
         images: `(N, S, S, 3)` uint8 as the network gets them, of both classes.
         labels: `(N,)` 1 for fake, 0 for real.
+        groups: `(N,)` what belongs together.
+        seed: of the attacks and the bootstrap.
     """
     changed = {UNCHANGED: images} | attack.attacks(detector.model, images, labels, seed)
     calibration = detector.calibration
@@ -90,7 +99,9 @@ def attacked(
     for name, pictures in changed.items():
         logits = detector.logits(pictures)
         words = [verdict.decide(logit, calibration).word for logit in logits.tolist()]
-        rows.append(_row(name, labels, logits, words, groups, calibration, seed))
+        said = verdicts.count(labels, words)
+        broken = _broken((said.false_fake, said.false_real), calibration)
+        rows.append(_row(name, labels, logits, groups, said, broken, seed))
     return rows
 
 
@@ -98,27 +109,21 @@ def _row(
     name: str,
     labels: np.ndarray,
     logits: np.ndarray,
-    words: Sequence[str],
     groups: Sequence[str],
-    calibration: Calibration | None,
+    said: Verdicts,
+    broken: tuple[str, ...],
     seed: int,
 ) -> Row:
-    said = verdicts.count(labels, words)
     return Row(
         name=name,
         images=len(labels),
         auc=auc_over_groups(labels, logits, groups, seed=seed),
         accuracy=float(np.mean((logits >= 0) == (labels == 1))),
         verdicts=said,
-        broken=_broken(said, calibration),
+        broken=broken,
     )
 
 
-def _broken(said: Verdicts, found: Calibration | None) -> tuple[str, ...]:
-    if found is None:
-        return ()
-    rates = {
-        "false_fake": (said.false_fake, found.false_fake.rate),
-        "false_real": (said.false_real, found.false_real.rate),
-    }
-    return tuple(name for name, (rate, most) in rates.items() if rate and rate.low > most)
+def _broken(rates: tuple[Share | None, Share | None], found: Calibration | None) -> tuple[str, ...]:
+    kept = promise.kept(found, rates) if found else {}
+    return tuple(name for name, one in kept.items() if one and one.broken)

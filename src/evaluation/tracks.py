@@ -69,6 +69,15 @@ def calibrate(
 
     Args:
         samples: videos, or images of which those count that are frames of one; see `videos.clips`.
+        detector: which judges them.
+        max_false_fake: share of real persons that may be called fake, in (0, 1).
+        max_false_real: share of fakes that may be called real, in (0, 1).
+        batch_size: faces at a time.
+        seed: of the video that counts in a group.
+
+    Raises:
+        InputError: a class without a video that can be judged.
+        CheckFailed: more than 5 % of the videos cannot be read.
     """
     found = videos.clips(samples)
     sampling = Sampling()

@@ -35,16 +35,18 @@ def find(card: Card, data_dirs: Sequence[str | Path]) -> list[Sample]:
 
     Args:
         card: names the data that the detector learnt from.
-        data_dirs: folders; where none is given, the training data where it is still there under
-            the names that the card has, else the drawn sample.
+        data_dirs: folders; where none is given, the training data where folders of the names that
+            the card has are here, else the drawn sample. Of a training on fewer images, as few.
 
     Raises:
         InputError: none of them is there.
     """
     named = [Path(name) for name in card.training.get("data_dirs", [])]
     if data_dirs or (named and all(folder.is_dir() for folder in named)):
-        # The seed of the training, so that folders without splits have the same ones again.
-        return folders.scan(data_dirs or named, seed=card.seed)
+        taken = [str(folder) for folder in data_dirs or named]
+        log.info("exports are checked on the images of %s", ", ".join(taken))
+        # As the training had it, so that what is split and chosen at random is the same again.
+        return folders.scan(taken, seed=card.seed, **card.used)
     if DRAWN_SAMPLE.is_dir():
         log.warning("the training data is not here: the drawn sample is used; --data-dir is better")
         return folders.scan([DRAWN_SAMPLE])

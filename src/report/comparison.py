@@ -50,7 +50,7 @@ def delong(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Differe
     counts = int(real.sum()), int(fake.sum())
     if min(counts) < 2:
         raise InputError(
-            f"comparing needs two images of each class: got {counts[0]} real and {counts[1]} fake"
+            f"comparing needs two groups of each class: got {counts[0]} real and {counts[1]} fake"
         )
     scores = np.stack([first, second])
     among_all = rankdata(scores, axis=1)
@@ -69,7 +69,7 @@ def delong(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Differe
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> Disagreement:
     """Compare how often two detectors are right on the same images.
 
-    McNemar, Psychometrika 12 (1947), as an exact binomial test.
+    McNemar, Psychometrika 12 (1947), as an exact binomial test. It takes images to be independent.
 
     Args:
         first_right: `(N,)` bool.

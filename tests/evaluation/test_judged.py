@@ -74,14 +74,13 @@ def test_one_image_of_each_class_of_each_group_is_independent():
 
 @pytest.mark.parametrize(("per_class", "wanted"), [(4, [4, 4]), (100, [11, 7])])
 def test_a_drawn_sample_has_its_size_and_one_image_a_group(per_class, wanted):
-    found = frames()
-    drawn = found.draw(per_class, seed=3)
+    found = frames(seed=3)
+    drawn = found.draw(per_class)
     assert np.bincount(found.labels[drawn]).tolist() == wanted
     assert set(drawn) <= set(found.independent)
     assert drawn.tolist() == sorted(set(drawn.tolist()))
-    assert drawn.tolist() == frames().draw(per_class, seed=3).tolist()
+    assert drawn.tolist() == frames(seed=3).draw(per_class).tolist()
 
 
 def test_another_seed_draws_another_sample():
-    found = frames()
-    assert len({tuple(found.draw(3, seed)) for seed in range(10)}) > 5
+    assert len({tuple(frames(seed).draw(3)) for seed in range(10)}) > 5

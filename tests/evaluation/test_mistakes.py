@@ -122,6 +122,15 @@ def test_each_source_of_each_class_has_its_own_line():
     assert read[0]["wrong"]["hits"] == 1
 
 
+def test_frames_of_one_video_are_one_mistake():
+    groups = [f"video {number // 10}" for number in range(400)]
+    labels, brightness = np.repeat(np.arange(40) % 2, 10), np.repeat(np.arange(40), 10)
+    logits = np.where((labels == 1) != (brightness < 10), 2.0, -2.0)
+    judged = answers.judged(labels, logits, groups=groups)
+    found = bins(judged, "brightness", brightness=brightness)
+    assert [(total, hits) for _, total, hits in found] == [(10, 10), (10, 0), (10, 0), (10, 0)]
+
+
 def test_the_images_worth_a_look_are_the_surest_and_the_least_sure():
     judged = answers.judged([0, 0, 0, 1, 1, 1], [-5.0, 3.0, 0.5, 4.0, -0.1, -2.0])
     assert mistakes.is_wrong(judged).tolist() == [False, True, True, False, True, True]

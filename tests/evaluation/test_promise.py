@@ -158,6 +158,21 @@ def test_a_promise_is_broken_where_the_whole_interval_lies_above_it(hits, broken
     assert "1.0%" in sentence and said in sentence
 
 
+def test_images_without_a_face_neither_keep_nor_break_a_promise():
+    """They are inconclusive whatever their score, and calibrating has none of them."""
+    labels = np.repeat([0, 1], 300)
+    words = ["fake"] * 6 + ["real"] * 294 + ["real"] * 15 + ["fake"] * 285
+    judged = answers.judged(labels, np.zeros(600), words=words)
+    faceless = [*range(100, 300), *range(500, 600)]
+    for index in faceless:
+        gone = replace(judged.predictions[index], verdict="inconclusive", reasons=("no_face",))
+        judged.predictions[index] = gone
+    rates = promise.realised(judged)
+    assert [(rate.hits, rate.total) for rate in rates] == [(6, 100), (15, 200)]
+    assert promise.kept(calibrated(), rates)["false_fake"].broken
+    assert not promise.kept(calibrated(), (share(6, 300), None))["false_fake"].broken
+
+
 def test_each_rate_is_held_against_its_own_promise():
     found = promise.kept(calibrated(), (share(8, 200), share(8, 200)))
     assert found["false_fake"].broken and not found["false_real"].broken

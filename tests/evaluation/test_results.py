@@ -21,7 +21,8 @@ from src.evaluation.results import Evaluation
 def measured(detector, samples, faces="auto"):
     judged = judge(detector, samples, faces=faces)
     known = facts.measure([sample.path for sample in judged.samples])
-    return results.measure("my set", judged, detector, known, faces)
+    again = results.equalized(judged, detector, faces, batch_size=4)
+    return results.measure("my set", judged, detector, known, again)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def test_how_easy_a_set_is_by_itself(detector, samples, flat):
     judged = judge(detector, many)
     known = facts.measure([sample.path for sample in many])
     known.content[:] = 0 if flat else judged.labels[:, None] * 100.0
-    inside = results.measure("easy", judged, detector, known, "auto").baseline_inside
+    inside = results.measure("easy", judged, detector, known).baseline_inside
     assert inside.value == (0.5 if flat else 1.0)
 
 
@@ -160,14 +161,14 @@ def test_images_without_a_face_are_counted(make_card, tiny_model, samples):
 
 def test_an_evaluation_is_plain_json_with_the_whole_first(calibrated, samples):
     whole = measured(calibrated, samples)
-    rates = whole.verdicts.false_fake, whole.verdicts.false_real
     found = Evaluation(
         calibrated.card,
         ("keras", "float32"),
         "test",
         whole,
         [whole],
-        kept=promise.kept(calibrated.calibration, rates),
+        calibrated.calibration,
+        kept=promise.kept(calibrated.calibration, promise.realised(whole.judged)),
     )
     read = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert read["detector"]["calibrated"] and read["split"] == "test"

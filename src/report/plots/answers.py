@@ -123,11 +123,7 @@ def _mark_thresholds(axes: Axes, t_real: float | None, t_fake: float | None) -> 
 
 @plot()
 def prevalence(
-    axes: Axes,
-    shares: np.ndarray,
-    value: np.ndarray,
-    low: np.ndarray | None = None,
-    high: np.ndarray | None = None,
+    axes: Axes, shares: np.ndarray, value: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> None:
     """Plot how often the verdict *fake* is right, against how many fakes there are.
 
@@ -135,13 +131,12 @@ def prevalence(
         axes: what is drawn on.
         shares: `(K,)` share of fakes among what is checked, rising, in (0, 1).
         value: `(K,)` positive predictive value there, in [0, 1]; NaN where it is not known.
-        low: `(K,)` lower bound of it; None for no band.
+        low: `(K,)` lower bound of it.
         high: `(K,)` upper bound.
     """
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    if low is not None and high is not None:
-        axes.fill_between(shares, low, high, color=FAKE, alpha=0.2, lw=0)
+    axes.fill_between(shares, low, high, color=FAKE, alpha=0.2, lw=0)
     axes.plot(shares, value, color=FAKE)
     marked = [share for share in MARKED_SHARES if shares[0] <= share <= shares[-1]]
     worth = np.interp(marked, shares, value)

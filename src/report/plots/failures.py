@@ -46,8 +46,8 @@ def heat_table(
     columns: Sequence[str],
     values: np.ndarray,
     title: str,
-    fmt: str | Sequence[str] = "{:.1%}",
-    better: Sequence[Better] | None = None,
+    fmt: Sequence[str],
+    better: Sequence[Better],
 ) -> None:
     """Draw a table of shares, the darker the worse within its column.
 
@@ -57,16 +57,15 @@ def heat_table(
         columns: names of the columns, which may hold line breaks.
         values: `(rows, columns)` shares in [0, 1]; NaN is shown as a dash.
         title: the line above.
-        fmt: how `str.format` writes a number; for all columns, or one each.
+        fmt: for each column how `str.format` writes a number.
         better: for each column whether 1 (`high`) or 0 (`low`) is perfect, None for a column
-            without colour; left out, no column has any.
+            without colour.
     """
     values = np.asarray(values, float)
-    colours = _badness_colours(values, better or [None] * len(columns))
-    formats = [fmt] * len(columns) if isinstance(fmt, str) else fmt
+    colours = _badness_colours(values, better)
     axes.imshow(colours, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        text = formats[column].format(value) if np.isfinite(value) else "–"
+        text = fmt[column].format(value) if np.isfinite(value) else "–"
         ink = legible_on(tuple(colours[row, column]))
         axes.text(column, row, text, ha="center", va="center", fontsize=9, color=ink)
     axes.set_xticks(range(len(columns)), columns, fontsize=SMALL_POINTS, parse_math=False)

@@ -117,17 +117,15 @@ def histogram(axes: Axes, values: np.ndarray, edges: np.ndarray, colour: str, na
     )
 
 
-def legend_on_top(axes: Axes, columns: int, title: str = "") -> None:
+def legend_on_top(axes: Axes, columns: int) -> None:
     """Put the legend above what is drawn, where it hides nothing."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, low + (high - low) / DRAWN)
     axes.legend(
-        title=title,
         loc="upper center",
         ncols=columns,
         frameon=False,
         fontsize=SMALL_POINTS,
-        title_fontsize=SMALL_POINTS,
         borderpad=0,
         columnspacing=1,
         handlelength=1.5,

@@ -97,7 +97,8 @@ def test_prevalence_marks_what_a_verdict_is_worth():
 
 
 def test_prevalence_where_nothing_was_called_fake():
-    figure = plots.prevalence(np.array([0.001, 0.5]), np.full(2, np.nan))
+    nothing = np.full(2, np.nan)
+    figure = plots.prevalence(np.array([0.001, 0.5]), nothing, nothing, nothing)
     assert texts(figure.axes[0]) == []
     assert "nan" not in title(figure.axes[0])
     assert texts_fit(figure)

@@ -36,7 +36,9 @@ def test_heat_table_shows_every_number_and_a_dash_where_there_is_none():
 
 def test_names_of_columns_stand_apart():
     columns = ["reals called\nfake", "fakes called\nreal", "inconclusive", "accuracy"]
-    (axes,) = plots.heat_table(["x"], columns, np.ones((1, 4)), "A title").axes
+    (axes,) = plots.heat_table(
+        ["x"], columns, np.ones((1, 4)), "A title", ["{:.1%}"] * 4, [None] * 4
+    ).axes
     axes.figure.draw_without_rendering()
     boxes = [tick.label2.get_window_extent() for tick in axes.xaxis.get_major_ticks()]
     assert all(left.x1 + 5 < right.x0 for left, right in pairwise(boxes))
@@ -45,7 +47,12 @@ def test_names_of_columns_stand_apart():
 def test_the_worse_the_darker_in_the_direction_of_each_column():
     values = [[1.0, 0.0, 0.9], [0.5, 0.4, 0.1], [0.7, 0.2, 0.5]]
     figure = plots.heat_table(
-        NAMES[:3], ["a", "b", "c"], np.array(values), "A title", "{:.1f}", ["high", "low", None]
+        NAMES[:3],
+        ["a", "b", "c"],
+        np.array(values),
+        "A title",
+        ["{:.1f}"] * 3,
+        ["high", "low", None],
     )
     colours = figure.axes[0].images[0].get_array()
     brightness = np.asarray(colours).sum(axis=-1)
@@ -62,7 +69,7 @@ def test_tiny_faults_stay_pale():
 
 def test_text_is_legible_on_every_colour():
     values = np.linspace(0, 1, 40)[:, None]
-    figure = plots.heat_table(["x"] * 40, ["a"], values, "A title", "{:.2f}", ["low"])
+    figure = plots.heat_table(["x"] * 40, ["a"], values, "A title", ["{:.2f}"], ["low"])
     (axes,) = figure.axes
     for text, colour in zip(axes.texts, axes.images[0].get_array()[:, 0], strict=True):
         darker, lighter = sorted([luminance(text.get_color()), luminance(colour)])
@@ -100,7 +107,7 @@ def test_any_name_can_stand_beside_a_figure(name):
     row = (name, 5, 0.2, 0.1, 0.9)
     figures = [
         plots.groups([row]),
-        plots.heat_table([name], ["AUC"], np.ones((1, 1)), f"Worst is {name}"),
+        plots.heat_table([name], ["AUC"], np.ones((1, 1)), f"Worst is {name}", ["{:.1%}"], [None]),
     ]
     assert all(texts_fit(figure) for figure in figures)
 
