@@ -16,7 +16,6 @@ from src.auditing.findings import MAX_SHORTCUT_AUC, Audit, Finding
 from src.auditing.survey import survey
 from src.cli import Verb
 from src.data import folders, pixels
-from src.data.equalize import encode
 from src.files import refuse_existing, write_text
 from src.report import page
 
@@ -148,7 +147,7 @@ def _section(finding: Finding) -> page.Section:
 def _picture(path: str) -> page.Picture:
     """Return a small version of a picture, or its name alone where it cannot be read."""
     try:
-        return page.Picture(encode(pixels.read(path), THUMBNAIL), path)
+        return page.Picture.of(pixels.read(path), THUMBNAIL, path)
     except pixels.ImageError:
         return page.Picture(None, path)
 
@@ -186,6 +185,8 @@ def _lines(audited: Audit, output: Path) -> Iterator[str]:
 @options.overwrite("Replace an earlier audit.")
 def command(output: Path, as_json: bool, overwrite: bool, **chosen: Any) -> None:
     """Audit a data set before anything is learnt from it: audit.json and audit.html."""
+    if not chosen["equalize"]:
+        options.refuse_without("--equalize", "image_size")
     for name in FILES:
         refuse_existing(output / name, overwrite)
     audited = audit(**chosen)

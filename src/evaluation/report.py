@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from src.data.equalize import encode
 from src.detector import verdict
 from src.evaluation.results import Evaluation
 from src.evaluation.sight import Shown
@@ -77,4 +76,4 @@ def _promises(found: Evaluation) -> Iterator[str]:
 
 def _picture(shown: Shown) -> Picture:
     said = f"{CLASSES[shown.label]}, p_fake {verdict.shown(shown.p_fake)}"
-    return Picture(encode(shown.picture, THUMBNAIL), f"{said}: {shown.name}", said)
+    return Picture.of(shown.picture, THUMBNAIL, f"{said}: {shown.name}", said)
