@@ -85,7 +85,9 @@ def calibrate(
         found, changed = persons.calibration, replace(card, tracks=persons.to_dict())
     else:
         found = calibrate_on(wanted, detector, **rates, batch_size=batch_size, seed=seed)
-        changed = replace(card, calibration=found.to_dict())
+        # A file with thresholds of its own has those of the earlier promise: it is made anew.
+        kept = {name: one for name, one in card.exports.items() if not one.get("calibration")}
+        changed = replace(card, calibration=found.to_dict(), exports=kept)
     write_text(folder / CARD_FILE, changed.to_json())
     return found
 

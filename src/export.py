@@ -133,14 +133,17 @@ def _made(
             if made is not None and "int8" in made.allowed and output is None:
                 made = _calibrated(made, name, trial)
             outcomes.append(Outcome(name, made, faults))
-            if made is not None:
-                _move(Path(scratch), target, VARIANTS[name])
-            elif output is None and name in card.exports:
-                for path in VARIANTS[name].files(folder):
+        if output is None:
+            reference.write(folder, detector.engine, card.image_size)
+        # All at once, because the card names them by their hashes.
+        for one in outcomes:
+            if one.export is not None:
+                _move(Path(scratch), target, VARIANTS[one.name])
+            elif output is None and one.name in card.exports:
+                for path in VARIANTS[one.name].files(folder):
                     path.unlink(missing_ok=True)
-    if output is None:
-        reference.write(folder, detector.engine, card.image_size)
-        _into_card(folder, outcomes)
+        if output is None:
+            _into_card(folder, outcomes)
     return outcomes
 
 
@@ -151,8 +154,7 @@ def _move(scratch: Path, folder: Path, variant: Variant) -> None:
     for path in variant.files(scratch):
         target = folder / path.relative_to(scratch)
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Copied, because another export may be made out of it.
-        shutil.copyfile(path, target)
+        path.replace(target)
 
 
 def _calibrated(made: Export, name: str, trial: Trial) -> Export:

@@ -75,6 +75,18 @@ def test_it_learns_anew_from_where_on_a_face_is_unfamiliar(run, familiar_bundle,
     assert read_card(own).calibration["unfamiliar"]["threshold"] > threshold
 
 
+def test_files_with_thresholds_of_the_earlier_promise_are_not_used(run, own, images):
+    """In int8 a file has its own; the others take those of the card."""
+    files = {"model-int8.onnx": 64 * "0"}
+    known = {"onnx-int8": {"calibration": {"temperature": 1.0}, "files": files}}
+    known["onnx"] = {"calibration": None, "files": {"model.onnx": 64 * "0"}}
+    card = json.loads((own / "card.json").read_text())
+    (own / "card.json").write_text(json.dumps(card | {"exports": known}))
+    result = run("calibrate", "--data-dir", images, "--model", own, "--split", "all", "--overwrite")
+    assert result.exit_code == 0, result.stderr
+    assert list(read_card(own).exports) == ["onnx"]
+
+
 def test_too_few_images_say_how_many_are_needed(run, own, test_set):
     result = run("calibrate", "--data-dir", test_set, "--model", own, "--split", "test", "--json")
     assert result.exit_code == 0, result.stderr
