@@ -79,7 +79,7 @@ class Trial:
             return None, faults
         files = variant.files(self.scratch)
         made = Export(
-            files={str(path.relative_to(self.scratch)): sha256(path) for path in files},
+            files={path.relative_to(self.scratch).as_posix(): sha256(path) for path in files},
             bytes=sum(path.stat().st_size for path in files),
             temperature=card.temperature,
             allowed=allowed,
