@@ -74,10 +74,6 @@ class Framing:
         """Return how images are framed around their largest face, or taken whole (None)."""
         return cls() if share is None else cls(share, "largest", Finder.from_package())
 
-    def __getstate__(self) -> dict[str, object]:
-        """Leave the finder behind, which cannot go to another process."""
-        return vars(self) | {"finder": None}
-
     def views(self, image: np.ndarray) -> list[View]:
         """Return the parts of an image to judge, the largest face first; at least one.
 
