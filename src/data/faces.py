@@ -91,11 +91,10 @@ def save_networks(folder: Path) -> None:
 
 
 def choose(faces: Sequence[Face], how: str) -> list[Face]:
-    """Return the faces to use: the `largest` alone, or `all`, the largest first."""
+    """Return the faces to use, out of all with the largest first: the `largest`, or `all`."""
     if how not in CHOICES:
         raise InputError(f"faces: expected one of {', '.join(CHOICES)}, got {how!r}")
-    ordered = sorted(faces, key=lambda face: -face.box[2] * face.box[3])
-    return ordered[:1] if how == "largest" else ordered
+    return list(faces[:1] if how == "largest" else faces)
 
 
 def framing_of(image_shape: Sequence[int], face: Face) -> float:
