@@ -241,7 +241,7 @@ def _calibrated(run: Run, detector: Detector) -> dict[str, Any]:
     if apart:
         try:
             found = calibrate_on(apart, detector, **options)
-        except InputError as error:
+        except (InputError, CheckFailed) as error:
             log.warning("the detector promises nothing until `deepfake calibrate`: %s", error)
         else:
             entries["calibration"] = found.to_dict()
@@ -250,7 +250,7 @@ def _calibrated(run: Run, detector: Detector) -> dict[str, Any]:
     if run.settings.temporal is not None:
         try:
             entries["tracks"] = tracks.calibrate(apart, detector, **options).to_dict()
-        except InputError as error:
+        except (InputError, CheckFailed) as error:
             log.warning("not calibrated on video: %s", error)
     return entries
 

@@ -528,6 +528,16 @@ def test_an_export_that_fails_costs_no_training(data, tmp_path, monkeypatch, cap
     assert bundle.load(output).engine.name == "keras"
 
 
+def test_a_calibration_that_fails_costs_no_training(data, tmp_path, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise CheckFailed("the images went away")
+
+    monkeypatch.setattr("src.train.calibrate_on", fail)
+    output = train(settings(data, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
+    assert read_card(output).calibration is None
+    assert "promises nothing until `deepfake calibrate`: the images went away" in caplog.text
+
+
 def test_a_validation_split_too_small_to_divide_promises_nothing(tmp_path, caplog):
     folder = make_data(tmp_path / "data", {"train": 8, "validation": 1})
     output = train(settings(folder, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
