@@ -7,7 +7,7 @@ import json
 import logging
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,5 +114,5 @@ def _versions() -> dict[str, str]:
         "deepfake-detector": __version__,
         "python": platform.python_version(),
         "keras": keras.__version__,
-        backend: version(backend),
+        backend: str(import_module(backend).__version__),
     }
