@@ -1,10 +1,10 @@
 """The weights that a training run starts from."""
 
+import http.client
 import logging
 import os
 import socket
 import threading
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,7 @@ def _answers(url: str) -> bool:
         try:
             with urllib.request.urlopen(request, timeout=CONNECT_SECONDS):
                 reached.set()
-        except (urllib.error.URLError, OSError):
+        except (http.client.HTTPException, OSError):
             return
 
     thread = threading.Thread(target=ask, daemon=True)
