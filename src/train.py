@@ -130,6 +130,11 @@ def _prepare(settings: Settings, folder: Path) -> Prepared:
     require_fit(audited, allow_shortcut=settings.allow_shortcut)
     splits = "train", "validation"
     found = dataset.find(folders, splits, self_blend=settings.self_blend, **settings.sampling)
+    if settings.temporal is not None and len({(s.split, s.label) for s in found}) < 4:
+        raise InputError(
+            f"--temporal {settings.temporal} needs fakes in the train and the validation split: "
+            "the self-blends of --self-blend are stills, made anew in every epoch"
+        )
     samples = _divided(settings, found)
     paths = [sample.path for sample in samples if sample.split == "train"]
     share = training_share(paths, settings.faces, settings.framing, settings.seed)

@@ -583,6 +583,14 @@ def test_real_photographs_alone_train_a_detector_with_self_blending(photographs,
     bundle.load(output)
 
 
+def test_a_temporal_head_is_refused_before_training_where_self_blends_are_the_only_fakes(
+    photographs, tmp_path
+):
+    chosen = settings(photographs, image_size=104, self_blend=1.0, temporal="lstm")
+    with pytest.raises(InputError, match="--temporal lstm needs fakes"):
+        train(chosen, tmp_path / "detector")
+
+
 def test_self_blending_needs_faces_and_only_where_there_are_no_fakes(tmp_path):
     folder = make_data(tmp_path / "data", {"train": 8, "validation": 4})
     chosen = {"self_blend": True, "warmup_epochs": 0, "finetune_epochs": 1}
