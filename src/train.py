@@ -36,7 +36,7 @@ from src.files import atomic_folder, refuse_existing
 from src.training import familiarity, precision, processes, record, weights
 from src.training.launching import launch
 from src.training.settings import SCRATCH, TWO_PHASE, Settings, options
-from src.training.state import RunState
+from src.training.state import CONFIG, RunState
 
 if TYPE_CHECKING:
     import keras
@@ -83,8 +83,10 @@ def train(
     record.require_tensorboard(tensorboard)
     backbone = weights.backbone_for(settings.weights, settings.backbone)
     settings = replace(settings, backbone=backbone)
-    shard.from_first(lambda: refuse_existing(output, overwrite))
     partial = output.with_name(output.name + ".partial")
+    # Whoever began the run that is resumed was allowed to write there, and may have done so.
+    replaces = overwrite or (resume and (partial / CONFIG).is_file())
+    shard.from_first(lambda: refuse_existing(output, replaces))
     state = RunState.open(
         partial, asdict(settings), resume=resume, overwrite=overwrite, shard=shard
     )
@@ -95,7 +97,7 @@ def train(
         run = _fit(prepared.settings, data, state, tensorboard)
         if not shard.first:
             return output
-        _save(run, output, prepared.audited, framing, overwrite)
+        _save(run, output, prepared.audited, framing, replaces)
     record.report(run, output)
     if export:
         _export(output, prepared.settings)

@@ -340,6 +340,24 @@ def test_killed_runs_repeat_the_uninterrupted_one(weights, tmp_path, images, opt
     assert not killed.with_name("killed.partial").exists()
 
 
+def test_a_run_killed_after_its_bundle_was_written_is_resumed(data, tmp_path, monkeypatch):
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("src.train._export", kill)
+    chosen = settings(data, warmup_epochs=0, finetune_epochs=1)
+    output = tmp_path / "detector"
+    with pytest.raises(KeyboardInterrupt):
+        train_and_export(chosen, output)
+    before = weights_of(output)
+    with pytest.raises(InputError, match="--overwrite"):
+        train(chosen, output)
+    train(chosen, output, resume=True)
+    for expected, found in zip(before, weights_of(output), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["detector"]
+
+
 def test_an_unfinished_run_is_neither_overwritten_nor_mixed_with_another(data, weights, tmp_path):
     output = tmp_path / "detector"
     kill_after(1, start(data, output, weights), output)
