@@ -184,6 +184,7 @@ def _fit(
     precision.seed_everything(settings.seed, deterministic=settings.deterministic)
     state.require_start(initial)
     schedule = settings.schedule or (TWO_PHASE if start else SCRATCH)
+    settings.require_possible(schedule)
     compute = state.shard.from_first(lambda: precision.choose(settings.precision))
     log.info("%s schedule from %s weights in %s", schedule, initial["kind"], compute)
     with processes.data_parallel(state.shard):

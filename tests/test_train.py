@@ -253,6 +253,11 @@ def test_warm_up_on_features_gives_the_plain_warm_up(data, weights, tmp_path):
         )
 
 
+def test_views_are_refused_where_no_weights_make_it_a_training_from_scratch(data, tmp_path):
+    with pytest.raises(InputError, match="--views needs a frozen backbone"):
+        train(settings(data, views=1), tmp_path / "detector")
+
+
 def test_tensorboard_log_holds_every_epoch_of_both_phases(data, weights, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
