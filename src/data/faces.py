@@ -9,6 +9,7 @@ import numpy as np
 
 from src import InputError
 from src.data import mtcnn, mtcnn_networks
+from src.data.onnx_session import open_session
 from src.files import atomic_file
 
 CHOICES = ("largest", "all")
@@ -139,15 +140,7 @@ def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
 
 
 def _network(name: str, content: bytes) -> mtcnn.Network:
-    import onnxruntime as ort
-    from onnxruntime.capi import onnxruntime_pybind11_state as failures
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except (failures.InvalidProtobuf, failures.InvalidGraph, failures.Fail) as error:
-        raise InputError(f"{name} of the face finder is no ONNX model ({error})") from error
+    session = open_session(content, f"{name} of the face finder", threads=1)
     names = [output.name for output in session.get_outputs()]
 
     def run(images: np.ndarray) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from src import processor
+from src.data.onnx_session import open_session
 from src.data.sampling import spread
 from src.detector import network
 from src.detector.card import Card
@@ -116,9 +118,7 @@ def load_model(folder: Path, card: Card) -> keras.Model:
 
 
 def _in_onnxruntime(path: Path) -> Run:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path, str(path), processor.thread_limit())
     return lambda clips: session.run([network.LOGIT], {FEATURES: clips})[0][:, 0]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src import InputError, install, processor
+from src.data.onnx_session import open_session
 from src.detector import evidence
 from src.detector.engines import KERAS, ONNXRUNTIME, OPENVINO, Engine, outputs_of
 from src.detector.exports import Variant
@@ -64,24 +65,8 @@ class ONNXRuntimeEngine:
     name = ONNXRUNTIME
 
     def __init__(self, path: Path, precision: str) -> None:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as failures
-
         self.precision = precision
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = processor.thread_limit()
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except (
-            failures.InvalidProtobuf,
-            failures.InvalidGraph,
-            failures.Fail,
-            failures.NoSuchFile,
-            failures.NotImplemented,
-        ) as error:
-            raise InputError(f"{path}: ONNX Runtime cannot run it ({error})") from error
+        self._session = open_session(path, str(path), processor.thread_limit())
         self._outputs = outputs_of([output.name for output in self._session.get_outputs()])
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
