@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,7 @@ def build(frames: int, width: int, units: int = UNITS) -> keras.Model:
 
 @dataclass(frozen=True)
 class Head:
-    """A head that is ready to judge."""
+    """A head that is ready to judge. It may be used from several threads at once."""
 
     frames: int  # of a clip
     run: Run
@@ -81,7 +82,7 @@ def in_keras(model: keras.Model) -> Head:
     def run(clips: np.ndarray) -> np.ndarray:
         return keras.ops.convert_to_numpy(model.predict_on_batch(clips))[:, 0]
 
-    return Head(model.input_shape[1], run, model)
+    return Head(model.input_shape[1], _in_turn(run), model)
 
 
 def load(folder: Path, card: Card, engine: str = KERAS) -> Head | None:
@@ -125,10 +126,24 @@ def _in_onnxruntime(path: Path) -> Run:
 def _in_openvino(path: Path) -> Run:
     import openvino
 
-    # In float32 also where the frames are in bfloat16: the head takes no time beside them.
-    hints = {"INFERENCE_PRECISION_HINT": "f32"}
+    hints = {
+        # Also where the frames are in bfloat16: the head takes no time beside them.
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": processor.thread_limit(),
+    }
     graph = openvino.Core().compile_model(path, "CPU", hints)
-    return lambda clips: np.array(graph(clips)[0])[:, 0]
+    return _in_turn(lambda clips: np.array(graph(clips)[0])[:, 0])
+
+
+def _in_turn(run: Run) -> Run:
+    """Let one thread at a time run what keeps a state while it computes."""
+    lock = Lock()
+
+    def run_alone(clips: np.ndarray) -> np.ndarray:
+        with lock:
+            return run(clips)
+
+    return run_alone
 
 
 RUNNERS: dict[str, Callable[[Path], Run]] = {

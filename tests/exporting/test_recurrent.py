@@ -1,6 +1,7 @@
 """The temporal head in other runtimes."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
@@ -72,6 +73,16 @@ def test_persons_get_the_same_logit_without_tensorflow(exported, python, make_pi
     result = python("-c", program)
     assert result.returncode == 0, result.stderr
     assert float(result.stdout) == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize("engine", ["keras", *RUNNERS])
+def test_several_threads_share_a_head(exported, engine):
+    head = load(exported, engine, "float32").head
+    clips = np.random.default_rng(0).random((80, 64, 4, 16), np.float32)
+    alone = [head.run(one) for one in clips]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(head.run, clips))
+    np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 def test_a_head_that_answers_otherwise_is_not_accepted(headed, images, tmp_path, monkeypatch):
