@@ -7,6 +7,8 @@ import numpy as np
 
 KERAS, OPENVINO, ONNXRUNTIME = "keras", "openvino", "onnxruntime"
 ENGINES = (KERAS, OPENVINO, ONNXRUNTIME)
+# Images that are scored at once where nobody says how many.
+BATCH = 32
 OUTPUTS = ("logit", "evidence", "bias")
 FEATURES = "features"
 # What only bundles with a measure of familiarity, and those with a temporal head, have.
