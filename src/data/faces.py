@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from src import InputError
-from src.data import mtcnn, mtcnn_networks
+from src.data import face_mask, mtcnn, mtcnn_networks
 from src.data.onnx_session import open_session
 from src.files import atomic_file
 
@@ -96,6 +96,18 @@ def choose(faces: Sequence[Face], how: str) -> list[Face]:
     if how not in CHOICES:
         raise InputError(f"faces: expected one of {', '.join(CHOICES)}, got {how!r}")
     return list(faces[:1] if how == "largest" else faces)
+
+
+def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:
+    """Return the five landmarks of the largest face that can be blended, (5, 2) float32.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+    """
+    for face in finder.find(image):
+        if face_mask.is_face(face.landmarks):
+            return face.landmarks
+    return None
 
 
 def framing_of(image_shape: Sequence[int], face: Face) -> float:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from src.data import face_mask
-from src.data.faces import Finder
 
 # How often the target, and not the source, is the version that is altered, and that is moved.
 TARGET_PROBABILITY = 0.25
@@ -48,18 +47,6 @@ class Blend:
     # blur of the surroundings would mark the fakes.
     real: np.ndarray
     parameters: dict[str, Any]  # what was drawn, by name; numbers and words
-
-
-def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:
-    """Return the five landmarks of the largest face that can be blended, (5, 2) float32.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-    """
-    for face in finder.find(image):
-        if face_mask.is_face(face.landmarks):
-            return face.landmarks
-    return None
 
 
 def self_blend(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Blend:
