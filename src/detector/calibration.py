@@ -193,6 +193,14 @@ def needed(rate: float) -> int:
     return math.ceil(1 / rate - 1 - _ROUNDING)
 
 
+def rank(count: int, rate: float) -> int:
+    """Return which of so many scores a new one exceeds with a chance of at most `rate`.
+
+    It counts from 1 for the smallest; with fewer than `needed(rate)` there is none: `count` + 1.
+    """
+    return math.ceil((count + 1) * (1 - rate) - _ROUNDING)
+
+
 def calibrate(
     logits: np.ndarray,
     labels: np.ndarray,
@@ -278,17 +286,14 @@ def _upper(scores: Mapping[str, Sequence[float]], asked: float) -> tuple[float, 
     rate = max(asked, 1 / (largest + 1))
     enough = {name: values for name, values in scores.items() if len(values) >= needed(rate)}
 
-    def rank(count: int) -> int:
-        return math.ceil((count + 1) * (1 - rate) - _ROUNDING)
-
-    thresholds = {name: values[rank(len(values)) - 1] for name, values in enough.items()}
+    thresholds = {name: values[rank(len(values), rate) - 1] for name, values in enough.items()}
     source = max(thresholds, key=lambda name: thresholds[name])
     count = len(enough[source])
-    above = count + 1 - rank(count)
+    below = rank(count, rate)
     return thresholds[source], Promise(
         asked=asked,
         rate=rate,
-        bound=float(beta.ppf(BOUND_LEVEL, above, rank(count))),
+        bound=float(beta.ppf(BOUND_LEVEL, count + 1 - below, below)),
         count=count,
         source=source,
         too_small={name: len(values) for name, values in scores.items() if name not in enough},
