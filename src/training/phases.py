@@ -119,12 +119,12 @@ class Run:
 
     def load_best(self) -> None:
         """Bring the network to the best epoch so far; before the first, leave it as it is."""
-        best = self.state.best
-        if best is None:
+        if not self.state.history:
             return
-        if best["phase"] == WARM_UP:
+        phase = self.state.best["phase"]
+        if phase == WARM_UP:
             self.state.keep_start(self.model)
-        changing_part(self.model, best["phase"]).load_weights(self.state.best_weights)
+        changing_part(self.model, phase).load_weights(self.state.best_weights)
 
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
