@@ -14,8 +14,8 @@ from src.detector import familiarity, halves, network, resnext, temporal
 from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, choose
-from src.detector.exports import AGAIN, require_whole, sha256
 from src.detector.location import locate
+from src.files import AGAIN, require_whole, sha256
 
 if TYPE_CHECKING:
     import keras

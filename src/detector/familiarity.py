@@ -21,7 +21,7 @@ import numpy as np
 
 from src.detector import network
 from src.detector.calibration import Unfamiliar, rank
-from src.detector.exports import AGAIN, require_whole, sha256
+from src.files import AGAIN, require_whole, sha256
 from src.intervals import auc
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from src.data.sampling import spread
 from src.detector import network
 from src.detector.card import Card
 from src.detector.engines import FEATURES, KERAS, ONNXRUNTIME, OPENVINO
-from src.detector.exports import AGAIN, VARIANTS, Export, require_whole
+from src.detector.exports import VARIANTS, Export
+from src.files import AGAIN, require_whole
 
 if TYPE_CHECKING:
     import keras

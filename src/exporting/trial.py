@@ -12,10 +12,11 @@ from src import InputError, processor
 from src.data.folders import Sample
 from src.detector.detector import Detector
 from src.detector.engines import runtimes
-from src.detector.exports import VARIANTS, Export, sha256
+from src.detector.exports import VARIANTS, Export
 from src.exporting import agreement, graphs, quantise, recurrent, sample
 from src.exporting.agreement import Agreement, ClipAgreement
 from src.exporting.sample import Images
+from src.files import sha256
 
 
 @dataclass(frozen=True)

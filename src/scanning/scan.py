@@ -10,9 +10,9 @@ from src.detector import framing
 from src.detector.card import CARD_FILE, read_card
 from src.detector.engines import BATCH
 from src.detector.engines.choice import AUTO
-from src.detector.exports import sha256
 from src.detector.hub import SCHEME
 from src.detector.location import locate
+from src.files import sha256
 from src.progress import bar
 from src.scanning import table
 from src.scanning.plan import Settings, begin, end

@@ -16,8 +16,8 @@ from src.detector import load
 from src.detector.card import CARD_FILE
 from src.detector.detector import Detector
 from src.detector.engines import BATCH
-from src.detector.exports import sha256
 from src.detector.location import locate
+from src.files import sha256
 from src.scanning import table
 from src.scanning.plan import Plan, Settings
 

@@ -13,7 +13,7 @@ from src import InputError
 from src.data.shard import Shard
 from src.detector import location, network, residuals
 from src.detector.card import MODEL_FILE, read_card
-from src.detector.exports import sha256
+from src.files import sha256
 
 log = logging.getLogger(__name__)
 
