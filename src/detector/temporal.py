@@ -107,7 +107,7 @@ def load(folder: Path, card: Card, engine: str = KERAS) -> Head | None:
             export = Export.of(card.exports, name)
             if export and variant.head and variant.runner == runner and find_spec(runner):
                 export.require_whole(folder)
-                return Head(card.temporal["frames"], RUNNERS[runner](folder / variant.file))
+                return Head(card.temporal["frames"], LOADERS[runner](folder / variant.file))
     return in_keras(load_model(folder, card))
 
 
@@ -147,7 +147,7 @@ def _in_turn(run: Run) -> Run:
     return run_alone
 
 
-RUNNERS: dict[str, Callable[[Path], Run]] = {
+LOADERS: dict[str, Callable[[Path], Run]] = {
     ONNXRUNTIME: _in_onnxruntime,
     OPENVINO: _in_openvino,
 }

@@ -112,7 +112,7 @@ def check(
     """Hold an exported head against Keras."""
     assert detector.head is not None, "a detector with a head"
     variant, some = VARIANTS[name], clips(outputs[FEATURES], detector.head.frames)
-    got = temporal.RUNNERS[variant.runner](folder / variant.file)(some)
+    got = temporal.LOADERS[variant.runner](folder / variant.file)(some)
     apart = _apart(detector, detector.head.run(some), got)
     return ClipAgreement(len(some), float(apart.max()), float(apart.mean()))
 

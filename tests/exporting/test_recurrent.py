@@ -104,7 +104,7 @@ def test_a_file_that_is_not_the_checked_one_is_not_run(exported, tmp_path):
 def test_a_file_that_onnx_runtime_cannot_run_is_an_input_error(tmp_path):
     (tmp_path / "temporal.onnx").write_bytes(b"another")
     with pytest.raises(InputError, match=r"temporal\.onnx: ONNX Runtime cannot run it"):
-        temporal.RUNNERS["onnxruntime"](tmp_path / "temporal.onnx")
+        temporal.LOADERS["onnxruntime"](tmp_path / "temporal.onnx")
 
 
 def test_without_its_own_file_an_engine_takes_another(exported, tmp_path):
