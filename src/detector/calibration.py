@@ -28,7 +28,7 @@ class Promise:
     asked: float  # the rate that was asked for, in (0, 1)
     rate: float  # the rate that is promised; larger than `asked` where the images are too few
     bound: float  # the rate for this very calibration set lies below this with 95 % confidence
-    count: int  # how many images (or groups) of the deciding source stand behind it
+    count: int  # how many images of the deciding source, one a group, stand behind it
     source: str  # the strictest source, which decides
     # Sources with too few images to promise `rate`, and how many they have.
     too_small: dict[str, int]

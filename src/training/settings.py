@@ -43,7 +43,7 @@ def _setting(default: Any, kind: Any, help: str, **option: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a training run; `config.json` in the bundle.
+    """What decides a training run; with what was decided in it, `config.json` in the bundle.
 
     Every setting is an option of `deepfake train`; what it says there is said here.
     """

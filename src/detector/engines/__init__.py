@@ -24,8 +24,8 @@ class Engine(Protocol):
     """Runs one network in one precision.
 
     Attributes:
-        name: out of `ENGINES`.
-        precision: out of `export.PRECISIONS`: what it computes in.
+        name: of the runtime; of one that runs a bundle, out of `ENGINES`.
+        precision: out of `exports.PRECISIONS`: what it computes in.
     """
 
     name: str
