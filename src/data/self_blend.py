@@ -82,6 +82,13 @@ def counterpart(
 
     Without landmarks, a face that fills the image is taken: for images of which no blend is
     made, which must not be told from the others by being the photograph as it was.
+
+    Args:
+        image: (H, W, 3) uint8 RGB in [0, 255]; it is not changed.
+        landmarks: (5, 2) float, see `face_mask.draw`, or None.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
     """
     if landmarks is None:
         height, width = image.shape[:2]

@@ -184,7 +184,14 @@ class Calibration:
 
 
 def probability(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Return the probability of *fake*, float64 in [0, 1], without overflow for large logits."""
+    """Return the probability of *fake*, without overflow for large logits.
+
+    Args:
+        logits: of any shape.
+
+    Returns:
+        float64 in [0, 1], of the same shape.
+    """
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, np.float64) / temperature))
 
 
@@ -261,6 +268,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     It minimises the negative log-likelihood with both classes weighing alike, within
     `TEMPERATURES`: where the classes are perfectly apart, there is no smallest one.
+
+    Args:
+        logits: `(N,)` float.
+        labels: `(N,)` 1 fake, 0 real, both present.
     """
     from scipy.optimize import minimize_scalar
 

@@ -195,6 +195,7 @@ def choose(
     """Choose the distance that tells a source that it was not fitted on best, on average.
 
     Args:
+        sums: `(N, U)` float32, what `sums` returns for N training images.
         sources: `(N,)` where each comes from; with fewer than two, the first method is taken.
         groups: `(N,)` what belongs together and is held back together.
     """

@@ -223,6 +223,10 @@ def compile_with(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> N
 
 
 def class_weight(labels: Sequence[int] | np.ndarray) -> dict[int, float]:
-    """Weigh the classes so that both count alike, whatever their sizes."""
+    """Weigh the classes so that both count alike, whatever their sizes.
+
+    Args:
+        labels: `(N,)` 1 fake, 0 real, both present.
+    """
     counts = Counter(int(label) for label in labels)
     return {label: len(labels) / (2 * counts[label]) for label in (0, 1)}
