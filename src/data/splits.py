@@ -27,7 +27,7 @@ class Sample:
 
     path: Path
     label: int  # 1 fake, 0 real
-    split: str  # "train", "validation" or "test"
+    split: str  # out of `layout.SPLITS`, or `CALIBRATION` after `divide`
     source: str  # the data folder's name, followed by the sub-folder of the class folder, if any
     # What belongs together, such as the frames of one video; unique over all data folders. An image
     # of which nothing is known is a group of its own.
