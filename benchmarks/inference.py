@@ -196,7 +196,7 @@ def throughput(bench: Bench) -> list[str]:
         "plain": lambda: model.predict(images, batch_size=BATCH, verbose=0)
     }
     for name, one in bench.fast.items():
-        calls[name] = partial(one.logits, images, BATCH)
+        calls[name] = partial(one.outputs, images, BATCH)
         calls[f"{name}, files"] = partial(_judge, one, files, "off")
     taken = by_turns(calls, bench.runs)
     lines = ["| throughput: times that of `predict` | decoded images | files, decoding included |"]

@@ -32,9 +32,8 @@ from src.cli import Verb
 from src.data import folders, pixels
 from src.detector import load, locate
 from src.detector.card import CARD_FILE
-from src.detector.exports import sha256
 from src.detector.framing import FACES
-from src.files import refuse_existing, write_text
+from src.files import refuse_existing, sha256, write_text
 from src.scanning.plan import LIST, Settings, begin, choose_part_size
 from src.scanning.workers import Task, on_ray
 

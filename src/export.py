@@ -20,10 +20,10 @@ from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines import reference, runtimes
-from src.detector.exports import FORMATS, VARIANTS, Export, Variant, sha256
+from src.detector.exports import FORMATS, VARIANTS, Export, Variant
 from src.exporting import agreement, graphs, sample
 from src.exporting.trial import Trial
-from src.files import refuse_existing, write_text
+from src.files import refuse_existing, sha256, write_text
 
 log = logging.getLogger(__name__)
 

@@ -1,12 +1,13 @@
-"""Writing to disk: whole or not at all, and never over something unasked."""
+"""Files: written whole or not at all, never over something unasked, and known by their hashes."""
 
 import csv
+import hashlib
 import io
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from src import InputError
 
 # Names the folder for what can be computed again; where it is not set, the system's own is used.
 VARIABLE = "DEEPFAKE_CACHE"
+# What to do about a bundle that is damaged.
+AGAIN = "copy the whole bundle again, or train it again"
 
 
 def cache_folder() -> Path:
@@ -111,6 +114,38 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             temporary.rename(path)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def require_whole(
+    folder: Path,
+    digests: Mapping[str, str | None],
+    advice: str,
+    *,
+    which: str = "that its card names",
+    where: str | None = None,
+) -> None:
+    """Compare files with their hashes.
+
+    Args:
+        digests: SHA-256 by path in the folder.
+        advice: what to do where that fails.
+        which: completes "is not the file ...".
+        where: what the name of a file is told behind; None takes the folder.
+
+    Raises:
+        InputError: one is missing or another one.
+    """
+    for name, digest in digests.items():
+        path = folder / name
+        if not path.is_file() or sha256(path) != digest:
+            state = f"is not the file {which}" if path.is_file() else "is missing"
+            raise InputError(f"{where or f'{folder}/'}{name} {state}: {advice}")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _make_parent(path: Path) -> None:

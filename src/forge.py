@@ -19,9 +19,9 @@ from src.cli import Verb
 from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
 from src.data.crops import FORMATS, write_crop
-from src.data.faces import Finder
+from src.data.faces import Finder, landmarks_of
 from src.data.layout import Meaning, meaning
-from src.data.self_blend import Blend, landmarks_of, self_blend
+from src.data.self_blend import Blend, self_blend
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 from src.progress import bar
 

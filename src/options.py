@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from src import InputError
 from src.data import folders
+from src.detector.engines import BATCH
 from src.detector.engines.choice import AUTO, CHOICES
 from src.detector.exports import PRECISIONS
 from src.detector.framing import FACES
@@ -28,7 +29,7 @@ model = click.option(
     "--model",
     help=f"Bundle, or hf://OWNER/NAME.  [default: your own in {DEFAULT}, else the starter]",
 )
-batch_size = click.option("--batch-size", type=click.IntRange(1), default=32)
+batch_size = click.option("--batch-size", type=click.IntRange(1), default=BATCH)
 faces = click.option("--faces", type=click.Choice(FACES), default="auto", help="Which are judged.")
 engine = click.option(
     "--engine", type=click.Choice(CHOICES), default=AUTO, help="What runs the network."

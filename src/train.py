@@ -36,7 +36,7 @@ from src.files import atomic_folder, refuse_existing
 from src.training import familiarity, precision, processes, record, weights
 from src.training.launching import launch
 from src.training.settings import SCRATCH, TWO_PHASE, Settings, options
-from src.training.state import RunState
+from src.training.state import CONFIG, RunState
 
 if TYPE_CHECKING:
     import keras
@@ -83,8 +83,10 @@ def train(
     record.require_tensorboard(tensorboard)
     backbone = weights.backbone_for(settings.weights, settings.backbone)
     settings = replace(settings, backbone=backbone)
-    shard.from_first(lambda: refuse_existing(output, overwrite))
     partial = output.with_name(output.name + ".partial")
+    # Whoever began the run that is resumed was allowed to write there, and may have done so.
+    replaces = overwrite or (resume and (partial / CONFIG).is_file())
+    shard.from_first(lambda: refuse_existing(output, replaces))
     state = RunState.open(
         partial, asdict(settings), resume=resume, overwrite=overwrite, shard=shard
     )
@@ -95,7 +97,7 @@ def train(
         run = _fit(prepared.settings, data, state, tensorboard)
         if not shard.first:
             return output
-        _save(run, output, prepared.audited, framing, overwrite)
+        _save(run, output, prepared.audited, framing, replaces)
     record.report(run, output)
     if export:
         _export(output, prepared.settings)
@@ -130,6 +132,11 @@ def _prepare(settings: Settings, folder: Path) -> Prepared:
     require_fit(audited, allow_shortcut=settings.allow_shortcut)
     splits = "train", "validation"
     found = dataset.find(folders, splits, self_blend=settings.self_blend, **settings.sampling)
+    if settings.temporal is not None and len({(s.split, s.label) for s in found}) < 4:
+        raise InputError(
+            f"--temporal {settings.temporal} needs fakes in the train and the validation split: "
+            "the self-blends of --self-blend are stills, made anew in every epoch"
+        )
     samples = _divided(settings, found)
     paths = [sample.path for sample in samples if sample.split == "train"]
     share = training_share(paths, settings.faces, settings.framing, settings.seed)
@@ -177,6 +184,7 @@ def _fit(
     precision.seed_everything(settings.seed, deterministic=settings.deterministic)
     state.require_start(initial)
     schedule = settings.schedule or (TWO_PHASE if start else SCRATCH)
+    settings.require_possible(schedule)
     compute = state.shard.from_first(lambda: precision.choose(settings.precision))
     log.info("%s schedule from %s weights in %s", schedule, initial["kind"], compute)
     with processes.data_parallel(state.shard):
@@ -241,7 +249,7 @@ def _calibrated(run: Run, detector: Detector) -> dict[str, Any]:
     if apart:
         try:
             found = calibrate_on(apart, detector, **options)
-        except InputError as error:
+        except (InputError, CheckFailed) as error:
             log.warning("the detector promises nothing until `deepfake calibrate`: %s", error)
         else:
             entries["calibration"] = found.to_dict()
@@ -250,7 +258,7 @@ def _calibrated(run: Run, detector: Detector) -> dict[str, Any]:
     if run.settings.temporal is not None:
         try:
             entries["tracks"] = tracks.calibrate(apart, detector, **options).to_dict()
-        except InputError as error:
+        except (InputError, CheckFailed) as error:
             log.warning("not calibrated on video: %s", error)
     return entries
 

@@ -18,9 +18,8 @@ from src.data import footage, sampling
 from src.data.sampling import PER_SECOND, Sampling
 from src.detector import load, persons, verdict
 from src.detector.clip import Clip
-from src.detector.exports import sha256
 from src.detector.watching import frames_of, watch
-from src.files import refuse_existing, write_text
+from src.files import refuse_existing, sha256, write_text
 from src.report import film, plots
 
 if TYPE_CHECKING:

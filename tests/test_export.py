@@ -17,6 +17,7 @@ from src.detector.engines import reference
 from src.detector.engines.choice import choose
 from src.export import export
 from src.exporting import agreement
+from src.files import sha256
 
 FLOAT = ("onnx", "onnx-float16", "openvino", "litert", "saved_model")
 
@@ -96,7 +97,7 @@ def test_the_card_has_the_hash_of_every_file(exported):
         named |= made["files"]
     there = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
     assert there - {"card.json"} == named.keys()
-    assert named["reference.npz"] == exports.sha256(exported / "reference.npz")
+    assert named["reference.npz"] == sha256(exported / "reference.npz")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_the_card_says_what_was_checked(exported):
         assert entry["processor"] == processor.describe()
         assert "40 images of mine (validation) and 216 variations" in entry["images"]
         for path, digest in entry["files"].items():
-            assert exports.sha256(exported / path) == digest
+            assert sha256(exported / path) == digest
         first = entry["checks"][entry["allowed"][0]]
         limits = exports.LIMITS[entry["allowed"][0]]
         assert first["images"] == 256
@@ -233,7 +234,7 @@ def test_another_measure_of_familiarity_makes_an_export_anew(own, images, run):
     card = read_card(own)
     learnt = np.load(own / "familiarity.npz")
     np.savez(own / "familiarity.npz", **(dict(learnt) | {"center": learnt["center"] + 1}))
-    facts = card.familiarity | {"sha256": exports.sha256(own / "familiarity.npz")}
+    facts = card.familiarity | {"sha256": sha256(own / "familiarity.npz")}
     (own / "card.json").write_text(replace(card, familiarity=facts).to_json())
     assert load(own).engine.name == "keras", "no export may tell another distance"
     result = run("export", "--model", own, "--format", "litert", "--data-dir", images)

@@ -253,6 +253,11 @@ def test_warm_up_on_features_gives_the_plain_warm_up(data, weights, tmp_path):
         )
 
 
+def test_views_are_refused_where_no_weights_make_it_a_training_from_scratch(data, tmp_path):
+    with pytest.raises(InputError, match="--views needs a frozen backbone"):
+        train(settings(data, views=1), tmp_path / "detector")
+
+
 def test_tensorboard_log_holds_every_epoch_of_both_phases(data, weights, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -338,6 +343,24 @@ def test_killed_runs_repeat_the_uninterrupted_one(weights, tmp_path, images, opt
     for expected, found in zip(weights_of(whole), weights_of(killed), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
     assert not killed.with_name("killed.partial").exists()
+
+
+def test_a_run_killed_after_its_bundle_was_written_is_resumed(data, tmp_path, monkeypatch):
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("src.train._export", kill)
+    chosen = settings(data, warmup_epochs=0, finetune_epochs=1)
+    output = tmp_path / "detector"
+    with pytest.raises(KeyboardInterrupt):
+        train_and_export(chosen, output)
+    before = weights_of(output)
+    with pytest.raises(InputError, match="--overwrite"):
+        train(chosen, output)
+    train(chosen, output, resume=True)
+    for expected, found in zip(before, weights_of(output), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["detector"]
 
 
 def test_an_unfinished_run_is_neither_overwritten_nor_mixed_with_another(data, weights, tmp_path):
@@ -528,6 +551,16 @@ def test_an_export_that_fails_costs_no_training(data, tmp_path, monkeypatch, cap
     assert bundle.load(output).engine.name == "keras"
 
 
+def test_a_calibration_that_fails_costs_no_training(data, tmp_path, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise CheckFailed("the images went away")
+
+    monkeypatch.setattr("src.train.calibrate_on", fail)
+    output = train(settings(data, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
+    assert read_card(output).calibration is None
+    assert "promises nothing until `deepfake calibrate`: the images went away" in caplog.text
+
+
 def test_a_validation_split_too_small_to_divide_promises_nothing(tmp_path, caplog):
     folder = make_data(tmp_path / "data", {"train": 8, "validation": 1})
     output = train(settings(folder, warmup_epochs=0, finetune_epochs=1), tmp_path / "detector")
@@ -571,6 +604,14 @@ def test_real_photographs_alone_train_a_detector_with_self_blending(photographs,
     assert card.data["no_face"] == 0
     assert 0 <= card.metrics["validation"]["auc"] <= 1
     bundle.load(output)
+
+
+def test_a_temporal_head_is_refused_before_training_where_self_blends_are_the_only_fakes(
+    photographs, tmp_path
+):
+    chosen = settings(photographs, image_size=104, self_blend=1.0, temporal="lstm")
+    with pytest.raises(InputError, match="--temporal lstm needs fakes"):
+        train(chosen, tmp_path / "detector")
 
 
 def test_self_blending_needs_faces_and_only_where_there_are_no_fakes(tmp_path):

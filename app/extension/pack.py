@@ -19,9 +19,10 @@ import numpy as np
 from src import InputError, __version__, options
 from src.cli import Verb
 from src.detector.card import FACES_FOLDER, Card, bundle_version, read_card
-from src.detector.exports import VARIANTS, Export, sha256
+from src.detector.exports import VARIANTS, Export
 from src.detector.location import locate
 from src.detector.verdict import REASONS
+from src.files import sha256
 
 SOURCE = Path(__file__).parent
 WEB = SOURCE.parent / "web"

@@ -15,7 +15,7 @@ import numpy as np
 from src import CheckFailed, InputError
 from src.data import folders, pixels
 from src.data.cache import ImageCache, Read, Skipped
-from src.data.self_blend import landmarks_of
+from src.data.faces import Finder, landmarks_of
 from src.data.shard import ALONE, Shard
 from src.data.splits import CALIBRATION
 from src.progress import bar
@@ -211,8 +211,6 @@ def is_drawn_sample(data_dirs: Sequence[str | Path]) -> bool:
 
 def _faces(data: Dataset, splits: Sequence[str], shard: Shard) -> dict[int, np.ndarray]:
     """Find the face in each real image, on threads, each in one of the processes."""
-    from src.data.faces import Finder
-
     finder = Finder.from_package()
     reals = [p.index for split in splits for p in data.positions(split) if not p.label]
     mine = [index for index in reals if shard.owns(index)]

@@ -8,10 +8,10 @@ from PIL import Image
 
 from src.data import pixels
 
-QUALITY = 90
+QUALITY = 90  # of the JPEG, out of 100
 
 
-def encode(image: np.ndarray, size: int, quality: int = QUALITY) -> bytes:
+def encode(image: np.ndarray, size: int) -> bytes:
     """Scale a picture to a square and write it as JPEG without metadata.
 
     What an earlier, stronger compression or a smaller size has taken from a picture stays lost:
@@ -20,14 +20,13 @@ def encode(image: np.ndarray, size: int, quality: int = QUALITY) -> bytes:
     Args:
         image: `(H, W, 3)` uint8 RGB in [0, 255].
         size: side of the square in pixels.
-        quality: of the JPEG, 1 to 100.
 
     Returns:
-        The content of a baseline JPEG file with 4:2:0 chroma subsampling.
+        The content of a baseline JPEG file of `QUALITY` with 4:2:0 chroma subsampling.
     """
     square = Image.fromarray(pixels.resize(image, size))
     file = io.BytesIO()
-    square.save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    square.save(file, "JPEG", quality=QUALITY, subsampling="4:2:0")
     return file.getvalue()
 
 

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from src import InputError
-from src.data import mtcnn, mtcnn_networks
+from src.data import face_mask, mtcnn, mtcnn_networks
+from src.data.onnx_session import open_session
 from src.files import atomic_file
 
 CHOICES = ("largest", "all")
@@ -91,11 +92,22 @@ def save_networks(folder: Path) -> None:
 
 
 def choose(faces: Sequence[Face], how: str) -> list[Face]:
-    """Return the faces to use: the `largest` alone, or `all`, the largest first."""
+    """Return the faces to use, out of all with the largest first: the `largest`, or `all`."""
     if how not in CHOICES:
         raise InputError(f"faces: expected one of {', '.join(CHOICES)}, got {how!r}")
-    ordered = sorted(faces, key=lambda face: -face.box[2] * face.box[3])
-    return ordered[:1] if how == "largest" else ordered
+    return list(faces[:1] if how == "largest" else faces)
+
+
+def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:
+    """Return the five landmarks of the largest face that can be blended, (5, 2) float32.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+    """
+    for face in finder.find(image):
+        if face_mask.is_face(face.landmarks):
+            return face.landmarks
+    return None
 
 
 def require_framing(framing: float) -> None:
@@ -149,15 +161,7 @@ def crop(image: np.ndarray, face: Face, framing: float) -> np.ndarray:
 
 
 def _network(name: str, content: bytes) -> mtcnn.Network:
-    import onnxruntime as ort
-    from onnxruntime.capi import onnxruntime_pybind11_state as failures
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except (failures.InvalidProtobuf, failures.InvalidGraph, failures.Fail) as error:
-        raise InputError(f"{name} of the face finder is no ONNX model ({error})") from error
+    session = open_session(content, f"{name} of the face finder", threads=1)
     names = [output.name for output in session.get_outputs()]
 
     def run(images: np.ndarray) -> dict[str, Any]:

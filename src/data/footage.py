@@ -197,7 +197,7 @@ def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
         count: how many frames; all of them where the video has fewer.
 
     Yields:
-        What `read` yields.
+        What `read` yields: the number of each frame and the frame, `(H, W, 3)` uint8 RGB.
     """
     length = claimed(path)
     if not length or _cut_off(path):

@@ -40,7 +40,11 @@ def describe(image: np.ndarray, face: Face) -> np.ndarray:
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:
-    """Return how alike two descriptions are: 1 for the same, about 0 for nothing in common."""
+    """Return how alike two descriptions are: 1 for the same, about 0 for nothing in common.
+
+    Args:
+        one, other: `(D,)` float of length 1, see `describe`.
+    """
     return float(one @ other)
 
 

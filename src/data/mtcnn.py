@@ -54,7 +54,13 @@ def detect(image: np.ndarray, networks: Mapping[str, Network], smallest: float) 
 
 
 def decide(levels: list[np.ndarray], boxes: np.ndarray, onet: Network) -> Detections:
-    """Run the last stage on square windows, (n, 4), of an image that `halvings` prepared."""
+    """Run the last stage on windows of an image.
+
+    Args:
+        levels: what `halvings` made of the image.
+        boxes: `(n, 4)` float, square: left, top, right, bottom in pixels of the image.
+        onet: the network of that stage.
+    """
     seen = _look(levels, boxes, onet, 48)
     accepted = seen["probability"] > DECIDE
     landmarks = _place(boxes, seen["landmarks"])[accepted]
@@ -69,6 +75,12 @@ def halvings(image: np.ndarray) -> list[np.ndarray]:
 
     Plain bilinear sampling is then free of aliasing at any scale, and its cost does not depend
     on the size of the window.
+
+    Args:
+        image: (H, W, 3) uint8 RGB in [0, 255].
+
+    Returns:
+        At least one image, each (h, w, 3) uint8 RGB and contiguous, the whole one first.
     """
     import cv2
 

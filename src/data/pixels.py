@@ -79,7 +79,23 @@ def identify(data: bytes, name: str = UNNAMED) -> Image.Image:
     Raises:
         ImageError: If it is no image, or broken at its start.
     """
-    return _open(data, name)
+    heif = data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
+    formats = (*_FORMATS, "HEIF") if heif and _heif_registered() else _FORMATS
+    try:
+        return Image.open(io.BytesIO(data), formats=formats)
+    except _BOMB as error:
+        raise _too_many_pixels(name) from error
+    except UnidentifiedImageError as error:
+        if heif and "HEIF" not in formats:
+            raise NotAnImage(
+                f"{name}: HEIC images need one more package: {install('heif')}"
+            ) from error
+        raise NotAnImage(
+            f"{name}: not an image, or damaged at its start; expected one of "
+            f"{', '.join(_FORMATS)} or HEIC"
+        ) from error
+    except _BROKEN as error:
+        raise ImageError(f"{name}: the image is damaged ({error})") from error
 
 
 def read(source: str | Path | bytes, name: str = UNNAMED) -> np.ndarray:
@@ -100,7 +116,7 @@ def read(source: str | Path | bytes, name: str = UNNAMED) -> np.ndarray:
         ImageError: If the file is missing, empty, too large, broken or no image.
     """
     data, name = _content(source, name)
-    with _open(data, name) as picture:
+    with identify(data, name) as picture:
         if min(picture.size) < 1:
             raise ImageError(f"{name}: the image has no pixels")
         if picture.width * picture.height > MAX_PIXELS:
@@ -175,27 +191,6 @@ def _file(path: Path) -> tuple[int, bytes]:
     except (OSError, ValueError) as error:
         # A ValueError is a path with a NUL character.
         raise ImageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _open(data: bytes, name: str) -> Image.Image:
-    """Identify an image from its content, without decoding its pixels."""
-    heif = data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
-    formats = (*_FORMATS, "HEIF") if heif and _heif_registered() else _FORMATS
-    try:
-        return Image.open(io.BytesIO(data), formats=formats)
-    except _BOMB as error:
-        raise _too_many_pixels(name) from error
-    except UnidentifiedImageError as error:
-        if heif and "HEIF" not in formats:
-            raise NotAnImage(
-                f"{name}: HEIC images need one more package: {install('heif')}"
-            ) from error
-        raise NotAnImage(
-            f"{name}: not an image, or damaged at its start; expected one of "
-            f"{', '.join(_FORMATS)} or HEIC"
-        ) from error
-    except _BROKEN as error:
-        raise ImageError(f"{name}: the image is damaged ({error})") from error
 
 
 def _too_many_pixels(name: str) -> TooManyPixels:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from src.data import face_mask
-from src.data.faces import Finder
 
 # How often the target, and not the source, is the version that is altered, and that is moved.
 TARGET_PROBABILITY = 0.25
@@ -48,18 +47,6 @@ class Blend:
     # blur of the surroundings would mark the fakes.
     real: np.ndarray
     parameters: dict[str, Any]  # what was drawn, by name; numbers and words
-
-
-def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:
-    """Return the five landmarks of the largest face that can be blended, (5, 2) float32.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-    """
-    for face in finder.find(image):
-        if face_mask.is_face(face.landmarks):
-            return face.landmarks
-    return None
 
 
 def self_blend(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Blend:
@@ -95,6 +82,13 @@ def counterpart(
 
     Without landmarks, a face that fills the image is taken: for images of which no blend is
     made, which must not be told from the others by being the photograph as it was.
+
+    Args:
+        image: (H, W, 3) uint8 RGB in [0, 255]; it is not changed.
+        landmarks: (5, 2) float, see `face_mask.draw`, or None.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
     """
     if landmarks is None:
         height, width = image.shape[:2]

@@ -27,7 +27,7 @@ class Sample:
 
     path: Path
     label: int  # 1 fake, 0 real
-    split: str  # "train", "validation" or "test"
+    split: str  # out of `layout.SPLITS`, or `CALIBRATION` after `divide`
     source: str  # the data folder's name, followed by the sub-folder of the class folder, if any
     # What belongs together, such as the frames of one video; unique over all data folders. An image
     # of which nothing is known is a group of its own.
@@ -90,6 +90,8 @@ def choose(
 ) -> list[Sample]:
     """Keep whole groups, in random order, as long as no class of a split exceeds its quota.
 
+    Where that leaves nothing of a class, because every group is larger, a warning says so.
+
     Args:
         limit_per_class: At most so many images of each class in each split.
         fraction: At most this share, in (0, 1], of each class in each split, rounded up.
@@ -105,7 +107,15 @@ def choose(
         if all(count <= room[stratum] for stratum, count in counts.items()):
             room.subtract(counts)
             kept.add((split, group))
-    return [sample for sample in samples if (sample.split, sample.group) in kept]
+    chosen = [sample for sample in samples if (sample.split, sample.group) in kept]
+    for split, label in sorted(room.keys() - {(sample.split, sample.label) for sample in chosen}):
+        log.warning(
+            "no %s images of the %s split are left: groups of images, such as the frames of a "
+            "video, are kept whole, and none fits; raise the limit or the fraction",
+            CLASSES[label],
+            split,
+        )
+    return chosen
 
 
 def _quotas(

@@ -56,13 +56,18 @@ class Tracker:
         """Tell who the faces of the next frame are.
 
         Args:
-            looks: of the same faces, see `looks.describe`; of all frames or of none. Without them
-                places are all that counts, however long ago.
+            looks: of the same faces, `(D,)` each, of length 1, see `looks.describe`; of all frames
+                or of none. Without them places are all that counts, however long ago.
             cut: another scene has begun since the frame before, so that places mean nothing.
 
         Returns:
             The number of each face's person, in order of appearance from 0.
+
+        Raises:
+            ValueError: looks of some frames, but not of all.
         """
+        if boxes and self._persons and (looks is None) != (self._persons[0].looks is None):
+            raise ValueError("looks: expected of all frames or of none, got those of some")
         if cut:
             self._cut = self._frame
         fits = sorted(

@@ -14,8 +14,8 @@ from src.detector import familiarity, halves, network, resnext, temporal
 from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, choose
-from src.detector.exports import sha256
 from src.detector.location import locate
+from src.files import AGAIN, require_whole, sha256
 
 if TYPE_CHECKING:
     import keras
@@ -62,7 +62,7 @@ def load(
     path = folder / MODEL_FILE
     if not path.is_file():
         raise InputError(f"{path} is missing: the bundle is incomplete; train it again")
-    finder = partial(faces.Finder.from_folder, folder / FACES_FOLDER)
+    finder = partial(_finder, folder, card)
     known = familiarity.read(folder, card.familiarity)
     chosen = choose(folder, card, engine, precision)
     if chosen is None:
@@ -75,9 +75,17 @@ def load(
     return Detector(card, chosen.engine, finder, partial(_load_model, path, card), known, head)
 
 
+def _finder(folder: Path, card: Card) -> faces.Finder:
+    named = [name for name in card.files if name.startswith(f"{FACES_FOLDER}/")]
+    require_whole(folder, {name: card.files[name] for name in named}, AGAIN)
+    return faces.Finder.from_folder(folder / FACES_FOLDER)
+
+
 def _load_model(path: Path, card: Card) -> keras.Model:
     import keras
 
+    if digest := card.files.get(MODEL_FILE):
+        require_whole(path.parent, {MODEL_FILE: digest}, AGAIN)
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:

@@ -28,7 +28,7 @@ class Promise:
     asked: float  # the rate that was asked for, in (0, 1)
     rate: float  # the rate that is promised; larger than `asked` where the images are too few
     bound: float  # the rate for this very calibration set lies below this with 95 % confidence
-    count: int  # how many images (or groups) of the deciding source stand behind it
+    count: int  # how many images of the deciding source, one a group, stand behind it
     source: str  # the strictest source, which decides
     # Sources with too few images to promise `rate`, and how many they have.
     too_small: dict[str, int]
@@ -184,13 +184,28 @@ class Calibration:
 
 
 def probability(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Return the probability of *fake*, float64 in [0, 1], without overflow for large logits."""
+    """Return the probability of *fake*, without overflow for large logits.
+
+    Args:
+        logits: of any shape.
+
+    Returns:
+        float64 in [0, 1], of the same shape.
+    """
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, np.float64) / temperature))
 
 
 def needed(rate: float) -> int:
     """Return how many images of one class and source it takes to promise an error rate."""
     return math.ceil(1 / rate - 1 - _ROUNDING)
+
+
+def rank(count: int, rate: float) -> int:
+    """Return which of so many scores a new one exceeds with a chance of at most `rate`.
+
+    It counts from 1 for the smallest; with fewer than `needed(rate)` there is none: `count` + 1.
+    """
+    return math.ceil((count + 1) * (1 - rate) - _ROUNDING)
 
 
 def calibrate(
@@ -262,6 +277,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     It minimises the negative log-likelihood with both classes weighing alike, within
     `TEMPERATURES`: where the classes are perfectly apart, there is no smallest one.
+
+    Args:
+        logits: `(N,)` float.
+        labels: `(N,)` 1 fake, 0 real, both present.
     """
     from scipy.optimize import minimize_scalar
 
@@ -287,17 +306,14 @@ def _upper(scores: Mapping[str, Sequence[float]], asked: float) -> tuple[float, 
     rate = max(asked, 1 / (largest + 1))
     enough = {name: values for name, values in scores.items() if len(values) >= needed(rate)}
 
-    def rank(count: int) -> int:
-        return math.ceil((count + 1) * (1 - rate) - _ROUNDING)
-
-    thresholds = {name: values[rank(len(values)) - 1] for name, values in enough.items()}
+    thresholds = {name: values[rank(len(values), rate) - 1] for name, values in enough.items()}
     source = max(thresholds, key=lambda name: thresholds[name])
     count = len(enough[source])
-    above = count + 1 - rank(count)
+    below = rank(count, rate)
     return thresholds[source], Promise(
         asked=asked,
         rate=rate,
-        bound=float(beta.ppf(BOUND_LEVEL, above, rank(count))),
+        bound=float(beta.ppf(BOUND_LEVEL, count + 1 - below, below)),
         count=count,
         source=source,
         too_small={name: len(values) for name, values in scores.items() if name not in enough},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from src import InputError
+from src.files import sha256
 
 # What a bundle holds.
 CARD_FILE, MODEL_FILE, FACES_FOLDER = "card.json", "model.keras", "faces"
@@ -118,8 +119,7 @@ def bundle_version(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in (CARD_FILE, MODEL_FILE):
         try:
-            with (folder / name).open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(bytes.fromhex(sha256(folder / name)))
         except FileNotFoundError as error:
             raise InputError(f"{folder / name} is missing: copy the bundle whole") from error
     return digest.hexdigest()

@@ -19,7 +19,7 @@ from src.data import pixels
 from src.data.faces import Finder
 from src.detector import framing, network
 from src.detector.calibration import Calibration, probability
-from src.detector.engines import Engine
+from src.detector.engines import BATCH, Engine
 from src.detector.engines.runtimes import KerasEngine
 from src.detector.framing import Framing
 from src.detector.prediction import (
@@ -144,25 +144,31 @@ class Detector:
         return Scores(p_fake=p_fake, **arrays)
 
     def outputs(
-        self, images: Sequence[np.ndarray] | np.ndarray, batch_size: int = 32
+        self, images: Sequence[np.ndarray] | np.ndarray, batch_size: int = BATCH
     ) -> list[Output]:
-        """Score any number of images, so many at once, and return what is said of each."""
+        """Score any number of images, see `score`, so many at once; return what is said of each."""
         starts = range(0, len(images), batch_size)
         batches = (np.asarray(images[start : start + batch_size]) for start in starts)
         return [output for batch in batches for output in self.score(batch).outputs()]
 
-    def logits(self, images: Sequence[np.ndarray] | np.ndarray, batch_size: int = 32) -> np.ndarray:
-        """Score any number of images, and return the raw outputs alone, `(N,)` float32."""
-        said = self.outputs(images, batch_size)
-        return np.array([output.logit for output in said], np.float32)
+    def logits(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """Score any number of images, see `score`, and return the raw outputs, `(N,)` float32."""
+        return np.array([output.logit for output in self.outputs(images)], np.float32)
 
-    def features(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
-        """Return the hidden units before the logit, `(N, 256)` float32."""
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return the hidden units before the logit.
+
+        Args:
+            images: `(N, S, S, 3)` RGB in [0, 255], see `score`.
+
+        Returns:
+            `(N, U)` float32, 0 or more; U is `network.HIDDEN_UNITS` in a network of ours.
+        """
         import keras
 
         hidden = keras.Model(self.model.input, self.model.get_layer(network.HIDDEN).output)
-        starts = range(0, len(images), batch_size)
-        outputs = [hidden.predict_on_batch(images[i : i + batch_size]) for i in starts]
+        starts = range(0, len(images), BATCH)
+        outputs = [hidden.predict_on_batch(images[i : i + BATCH]) for i in starts]
         return np.concatenate([keras.ops.convert_to_numpy(output) for output in outputs])
 
     def see(
@@ -188,7 +194,7 @@ class Detector:
         inputs = [one for view in views for one in view.inputs(image, side, stability, scale)]
         return Seen((image.shape[1], image.shape[0]), views, inputs, path, sha256)
 
-    def judge(self, seen: Sequence[Seen], batch_size: int = 32) -> list[Judgement]:
+    def judge(self, seen: Sequence[Seen], batch_size: int = BATCH) -> list[Judgement]:
         """Say of images what follows from their scores, so many inputs at once."""
         said = iter(self.outputs([image for one in seen for image in one.inputs], batch_size))
         return [
@@ -210,7 +216,7 @@ class Detector:
     def predict_files(
         self,
         paths: Sequence[str | Path],
-        batch_size: int = 32,
+        batch_size: int = BATCH,
         faces: str = "auto",
         *,
         stability: int = 0,

@@ -1,15 +1,12 @@
 """What a bundle holds beside its Keras model: files for other runtimes, each checked."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from src import InputError
+from src.files import require_whole
 
-# What to do about a bundle that is damaged.
-AGAIN = "copy the whole bundle again, or train it again"
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 # Differences from Keras in float32 that are accepted, by the fields of `exporting.agreement`. In
 # int8 single images may differ more, and it has a threshold of unfamiliarity of its own; the
@@ -91,35 +88,3 @@ class Export:
         """Compare the files of a bundle with their hashes, see `require_whole`."""
         advice = f"make it again with `deepfake export --model {folder} --overwrite`"
         require_whole(folder, self.files, advice, which="that was checked")
-
-
-def require_whole(
-    folder: Path,
-    digests: Mapping[str, str | None],
-    advice: str,
-    *,
-    which: str = "that its card names",
-    where: str | None = None,
-) -> None:
-    """Compare files with their hashes.
-
-    Args:
-        digests: SHA-256 by path in the folder.
-        advice: what to do where that fails.
-        which: completes "is not the file ...".
-        where: what the name of a file is told behind; None takes the folder.
-
-    Raises:
-        InputError: one is missing or another one.
-    """
-    for name, digest in digests.items():
-        path = folder / name
-        if not path.is_file() or sha256(path) != digest:
-            state = f"is not the file {which}" if path.is_file() else "is missing"
-            raise InputError(f"{where or f'{folder}/'}{name} {state}: {advice}")
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src.detector import network
-from src.detector.calibration import Unfamiliar
-from src.detector.exports import AGAIN, require_whole, sha256
+from src.detector.calibration import Unfamiliar, rank
+from src.files import AGAIN, require_whole, sha256
 from src.intervals import auc
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ HELD_BACK = 0.25
 # Hidden units may be silent on every training face: directions with less than this share of the
 # mean variance count as if they had that.
 LEAST_VARIANCE = 1e-6
-# Products such as 100 * 0.99 must not fall on the wrong side of an integer.
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -197,6 +195,7 @@ def choose(
     """Choose the distance that tells a source that it was not fitted on best, on average.
 
     Args:
+        sums: `(N, U)` float32, what `sums` returns for N training images.
         sources: `(N,)` where each comes from; with fewer than two, the first method is taken.
         groups: `(N,)` what belongs together and is held back together.
     """
@@ -233,5 +232,5 @@ def limit(distances: Sequence[float | None] | np.ndarray) -> Unfamiliar | None:
     known = sorted(float(value) for value in distances if value is not None)
     if not known:
         return None
-    rank = min(len(known), math.ceil((len(known) + 1) * QUANTILE - _ROUNDING))
-    return Unfamiliar(known[rank - 1], QUANTILE, len(known))
+    position = min(len(known), rank(len(known), 1 - QUANTILE))
+    return Unfamiliar(known[position - 1], QUANTILE, len(known))

@@ -34,7 +34,7 @@ class View:
     reasons: tuple[str, ...] = ()  # `no_face`, or empty
 
     def cut(self, image: np.ndarray) -> np.ndarray:
-        """Return this part of the image, `(h, w, 3)`; not a copy."""
+        """Return this part of the image, `(H, W, 3)` uint8 RGB: `(h, w, 3)`, not a copy."""
         left, top, width, height = self.box
         return image[top : top + height, left : left + width]
 
@@ -48,9 +48,13 @@ class View:
         """Return this part as the network gets it: as it is, then after mild re-encodings.
 
         Args:
+            image: `(H, W, 3)` uint8 RGB, upright.
             side: of the network's square in pixels.
             stability: how many re-encodings.
             scale: brings a part to that square; see `pixels.resize`.
+
+        Returns:
+            1 + `stability` images, `(side, side, 3)` uint8 RGB each.
         """
         cut = self.cut(image)
         return [scale(one, side) for one in (cut, *(mild(cut, n) for n in range(stability)))]
@@ -73,10 +77,6 @@ class Framing:
     def in_training(cls, share: float | None) -> "Framing":
         """Return how images are framed around their largest face, or taken whole (None)."""
         return cls() if share is None else cls(share, "largest", Finder.from_package())
-
-    def __getstate__(self) -> dict[str, object]:
-        """Leave the finder behind, which cannot go to another process."""
-        return vars(self) | {"finder": None}
 
     def views(self, image: np.ndarray) -> list[View]:
         """Return the parts of an image to judge, the largest face first; at least one.
@@ -104,7 +104,16 @@ class Framing:
         return sides[1] <= SQUARE * sides[0] and 1 / ALIKE <= ratio <= ALIKE
 
     def load(self, content: bytes, size: int, name: str) -> np.ndarray:
-        """Read an image and scale its first view to the network's square; see `pixels.load`."""
+        """Read an image and scale its first view to the network's square; see `pixels.load`.
+
+        Args:
+            content: of the file.
+            size: side of the square in pixels.
+            name: what the file goes by in messages.
+
+        Returns:
+            `(size, size, 3)` uint8 RGB.
+        """
         image = pixels.read(content, name)
         return self.views(image)[0].inputs(image, size)[0]
 

@@ -7,7 +7,8 @@ from src import InputError, __version__, install
 from src.data.mtcnn_networks import NAMES
 from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_card
 from src.detector.engines import ENGINES
-from src.detector.exports import VARIANTS, Export, require_whole
+from src.detector.exports import VARIANTS, Export
+from src.files import require_whole
 
 SCHEME = "hf://"
 # Read by people and reports; nothing is decided by them.

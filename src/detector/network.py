@@ -182,7 +182,7 @@ def _load(model: keras.Model, body: keras.Model, path: Path) -> None:
             return
         _transfer(keras.models.load_model(path, compile=False), model)
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"{path}: these weights do not fit the network on {body.name!r}: {reason}"
         ) from error

@@ -118,6 +118,7 @@ def judge(
     """Judge the persons of a video, and the video by them.
 
     Args:
+        persons: where each was seen, in order of time; the persons in order of appearance.
         calibration: of stills; without it and `tracks` no error rate is promised.
         temperature: of stills; divides the logit before the sigmoid where there is no `tracks`.
         tracks: of persons by `score`, with the same head.

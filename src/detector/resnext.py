@@ -98,6 +98,9 @@ def _norm(x: Any, name: str) -> Any:
 def set_torch_weights(body: keras.Model, tensors: Mapping[str, np.ndarray]) -> None:
     """Fill the backbone from torchvision's weights; those of its top are left out.
 
+    Args:
+        tensors: by torchvision's names, float32; kernels are `(out, in, height, width)`.
+
     Raises:
         ValueError: a tensor is missing or has another shape.
     """
@@ -110,7 +113,6 @@ def set_torch_weights(body: keras.Model, tensors: Mapping[str, np.ndarray]) -> N
         if missing:
             raise ValueError(f"no tensor {missing[0]} in it: expected torchvision's ResNeXt-50")
         found = [tensors[f"{name}.{kind}"] for kind in kinds]
-        # PyTorch has (out, in, height, width).
         layer.set_weights([w.transpose(2, 3, 1, 0) if w.ndim == 4 else w for w in found])
 
 

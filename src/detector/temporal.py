@@ -13,15 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from src import processor
+from src.data.onnx_session import open_session
 from src.data.sampling import spread
 from src.detector import network
 from src.detector.card import Card
 from src.detector.engines import FEATURES, KERAS, ONNXRUNTIME, OPENVINO
-from src.detector.exports import AGAIN, VARIANTS, Export, require_whole
+from src.detector.exports import VARIANTS, Export
+from src.files import AGAIN, require_whole
 
 if TYPE_CHECKING:
     import keras
@@ -55,7 +59,7 @@ def build(frames: int, width: int, units: int = UNITS) -> keras.Model:
 
 @dataclass(frozen=True)
 class Head:
-    """A head that is ready to judge."""
+    """A head that is ready to judge. It may be used from several threads at once."""
 
     frames: int  # of a clip
     run: Run
@@ -79,7 +83,7 @@ def in_keras(model: keras.Model) -> Head:
     def run(clips: np.ndarray) -> np.ndarray:
         return keras.ops.convert_to_numpy(model.predict_on_batch(clips))[:, 0]
 
-    return Head(model.input_shape[1], run, model)
+    return Head(model.input_shape[1], _in_turn(run), model)
 
 
 def load(folder: Path, card: Card, engine: str = KERAS) -> Head | None:
@@ -103,7 +107,7 @@ def load(folder: Path, card: Card, engine: str = KERAS) -> Head | None:
             export = Export.of(card.exports, name)
             if export and variant.head and variant.runner == runner and find_spec(runner):
                 export.require_whole(folder)
-                return Head(card.temporal["frames"], RUNNERS[runner](folder / variant.file))
+                return Head(card.temporal["frames"], LOADERS[runner](folder / variant.file))
     return in_keras(load_model(folder, card))
 
 
@@ -116,22 +120,34 @@ def load_model(folder: Path, card: Card) -> keras.Model:
 
 
 def _in_onnxruntime(path: Path) -> Run:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path, str(path), processor.thread_limit())
     return lambda clips: session.run([network.LOGIT], {FEATURES: clips})[0][:, 0]
 
 
 def _in_openvino(path: Path) -> Run:
     import openvino
 
-    # In float32 also where the frames are in bfloat16: the head takes no time beside them.
-    hints = {"INFERENCE_PRECISION_HINT": "f32"}
+    hints = {
+        # Also where the frames are in bfloat16: the head takes no time beside them.
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": processor.thread_limit(),
+    }
     graph = openvino.Core().compile_model(path, "CPU", hints)
-    return lambda clips: np.array(graph(clips)[0])[:, 0]
+    return _in_turn(lambda clips: np.array(graph(clips)[0])[:, 0])
 
 
-RUNNERS: dict[str, Callable[[Path], Run]] = {
+def _in_turn(run: Run) -> Run:
+    """Let one thread at a time run what keeps a state while it computes."""
+    lock = Lock()
+
+    def run_alone(clips: np.ndarray) -> np.ndarray:
+        with lock:
+            return run(clips)
+
+    return run_alone
+
+
+LOADERS: dict[str, Callable[[Path], Run]] = {
     ONNXRUNTIME: _in_onnxruntime,
     OPENVINO: _in_openvino,
 }

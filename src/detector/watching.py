@@ -13,6 +13,7 @@ from src.data.footage import Survey
 from src.data.tracks import Box, Tracker
 from src.detector import verdict
 from src.detector.detector import AT_ONCE, Detector, ahead, decoding_threads, in_batches
+from src.detector.engines import BATCH
 from src.detector.framing import View
 from src.detector.persons import Sighting
 from src.detector.prediction import Output, hindrances
@@ -62,7 +63,7 @@ def watch(
     frames: Iterable[Frame],
     *,
     faces: str = "auto",
-    batch_size: int = 32,
+    batch_size: int = BATCH,
     score: Callable[[np.ndarray], list[Output]] | None = None,
     step: Callable[[], object] = lambda: None,
 ) -> list[list[Sighting]]:

@@ -12,6 +12,7 @@ from src.data.folders import Sample
 from src.detector import verdict
 from src.detector.calibration import one_of_each_group
 from src.detector.detector import Detector
+from src.detector.engines import BATCH
 from src.detector.prediction import Failure, Prediction
 from src.progress import bar
 
@@ -84,7 +85,7 @@ class Judged:
 def judge(
     detector: Detector,
     samples: Sequence[Sample],
-    batch_size: int = 32,
+    batch_size: int = BATCH,
     faces: str = "auto",
     *,
     seed: int = 0,

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from src.data.corruptions import CORRUPTIONS
-from src.detector import attack, verdict
+from src.detector import verdict
 from src.detector.calibration import Calibration
 from src.detector.detector import Detector
 from src.detector.prediction import Prediction
-from src.evaluation import promise
+from src.evaluation import attack, promise
 from src.evaluation.judged import Judged
 from src.intervals import Estimate, Share, auc_over_groups
 from src.progress import bar

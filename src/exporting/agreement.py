@@ -100,6 +100,7 @@ def compare(
     """Compare the outputs of an export with those of Keras in float32.
 
     Args:
+        wanted: of Keras and `got` of the export, as `Engine.run` returns them for N images.
         labels: `(N,)` 1 fake, 0 real; -1 where it is not known.
         calibration: thresholds and temperature; None where the detector has none.
         precision: of the export; decides what is near a threshold.

@@ -109,10 +109,16 @@ def clips(features: np.ndarray, frames: int) -> np.ndarray:
 def check(
     detector: Detector, name: str, folder: Path, outputs: Mapping[str, np.ndarray]
 ) -> ClipAgreement:
-    """Hold an exported head against Keras."""
+    """Hold an exported head against Keras.
+
+    Args:
+        name: key of `VARIANTS`, one with a head.
+        folder: of its files.
+        outputs: of the frame network in Keras, with `features (N, C)`.
+    """
     assert detector.head is not None, "a detector with a head"
     variant, some = VARIANTS[name], clips(outputs[FEATURES], detector.head.frames)
-    got = temporal.RUNNERS[variant.runner](folder / variant.file)(some)
+    got = temporal.LOADERS[variant.runner](folder / variant.file)(some)
     apart = _apart(detector, detector.head.run(some), got)
     return ClipAgreement(len(some), float(apart.max()), float(apart.mean()))
 
@@ -121,6 +127,9 @@ def carried(
     detector: Detector, wanted: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]
 ) -> float | None:
     """Tell what becomes of an export's deviation in the head.
+
+    Args:
+        wanted: of Keras and `got` of the export, with `features (N, C)` of the same images.
 
     Returns:
         The largest difference of `p_fake` of clips; None where the detector has no head.

@@ -12,10 +12,11 @@ from src import InputError, processor
 from src.data.folders import Sample
 from src.detector.detector import Detector
 from src.detector.engines import runtimes
-from src.detector.exports import VARIANTS, Export, sha256
+from src.detector.exports import VARIANTS, Export
 from src.exporting import agreement, graphs, quantise, recurrent, sample
 from src.exporting.agreement import Agreement, ClipAgreement
 from src.exporting.sample import Images
+from src.files import sha256
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Trial:
             return None, faults
         files = variant.files(self.scratch)
         made = Export(
-            files={str(path.relative_to(self.scratch)): sha256(path) for path in files},
+            files={path.relative_to(self.scratch).as_posix(): sha256(path) for path in files},
             bytes=sum(path.stat().st_size for path in files),
             temperature=card.temperature,
             allowed=allowed,

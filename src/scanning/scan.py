@@ -8,10 +8,11 @@ from pathlib import Path
 
 from src.detector import framing
 from src.detector.card import CARD_FILE, read_card
+from src.detector.engines import BATCH
 from src.detector.engines.choice import AUTO
-from src.detector.exports import sha256
 from src.detector.hub import SCHEME
 from src.detector.location import locate
+from src.files import sha256
 from src.progress import bar
 from src.scanning import table
 from src.scanning.plan import Settings, begin, end
@@ -42,7 +43,7 @@ def scan(
     output: Path,
     model: str | Path | None = None,
     *,
-    batch_size: int = 32,
+    batch_size: int = BATCH,
     faces: str = "auto",
     stability: int = 0,
     engine: str = AUTO,

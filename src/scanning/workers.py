@@ -15,8 +15,9 @@ from src import CheckFailed, InputError, install, processor
 from src.detector import load
 from src.detector.card import CARD_FILE
 from src.detector.detector import Detector
-from src.detector.exports import sha256
+from src.detector.engines import BATCH
 from src.detector.location import locate
+from src.files import sha256
 from src.scanning import table
 from src.scanning.plan import Plan, Settings
 
@@ -37,7 +38,7 @@ class Task:
     model: str  # the bundle, `hf://…` or an absolute path that leads to it on every host
     settings: Settings
     base: str  # the folder that relative paths start from
-    batch_size: int = 32  # faces at a time
+    batch_size: int = BATCH  # faces at a time
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from src.data import pixels
 from src.data.folders import Sample
 from src.detector import familiarity, network
+from src.detector.engines import BATCH
 from src.detector.familiarity import Choice, Familiarity
 from src.detector.framing import Framing
 from src.progress import bar
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 # Some ten for each hidden unit tell their covariance; more only take time.
 IMAGES = 3000
-_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def pooled(
     extractor = network.extractor(model)
     parts = []
     with bar(why, len(chosen)) as advance:
-        for start in range(0, len(chosen), _BATCH):
-            batch = chosen[start : start + _BATCH]
+        for start in range(0, len(chosen), BATCH):
+            batch = chosen[start : start + BATCH]
             found = extractor.predict_on_batch(np.stack([image(i) for i in batch]))
             parts.append(keras.ops.convert_to_numpy(found))
             for _ in batch:

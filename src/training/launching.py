@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -94,8 +95,10 @@ def gpus_each(processes: int) -> list[str | None]:
 
 def _gpus() -> int:
     """Count the GPUs that JAX would see, without loading it: its processes come first."""
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return len(list(filter(None, os.environ["CUDA_VISIBLE_DEVICES"].split(","))))
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        # What comes after a name that is no device is not seen, as in "-1".
+        return len(list(takewhile(lambda name: name.strip() not in ("", "-1"), named.split(","))))
     if not shutil.which("nvidia-smi"):
         return 0
     answer = subprocess.run(

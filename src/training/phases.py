@@ -119,12 +119,12 @@ class Run:
 
     def load_best(self) -> None:
         """Bring the network to the best epoch so far; before the first, leave it as it is."""
-        best = self.state.best
-        if best is None:
+        if not self.state.history:
             return
-        if best["phase"] == WARM_UP:
+        phase = self.state.best["phase"]
+        if phase == WARM_UP:
             self.state.keep_start(self.model)
-        changing_part(self.model, best["phase"]).load_weights(self.state.best_weights)
+        changing_part(self.model, phase).load_weights(self.state.best_weights)
 
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
@@ -223,6 +223,10 @@ def compile_with(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> N
 
 
 def class_weight(labels: Sequence[int] | np.ndarray) -> dict[int, float]:
-    """Weigh the classes so that both count alike, whatever their sizes."""
+    """Weigh the classes so that both count alike, whatever their sizes.
+
+    Args:
+        labels: `(N,)` 1 fake, 0 real, both present.
+    """
     counts = Counter(int(label) for label in labels)
     return {label: len(labels) / (2 * counts[label]) for label in (0, 1)}

@@ -7,10 +7,10 @@ import json
 import logging
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from src import InputError, __version__, install
 from src.auditing.findings import Audit
@@ -20,7 +20,6 @@ from src.detector import network
 from src.detector.card import Card
 from src.detector.framing import Framing
 from src.files import write_table, write_text
-from src.training.state import RunState
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def card(name: str, run: Run, model: keras.Model, audited: Audit, framing: Framing) -> Card:
     """Write down what is known about a detector when its training ends."""
-    chosen, settings = best(run.state), run.settings
+    chosen, settings = run.state.best, run.settings
     return Card(
         name=name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -76,13 +75,6 @@ def require_tensorboard(folder: Path | None) -> None:
         )
 
 
-def best(state: RunState) -> dict[str, Any]:
-    """Return the row of the epoch that is kept."""
-    row = state.best
-    assert row is not None, "a run that ends has at least one epoch"
-    return row
-
-
 def write(folder: Path, run: Run, card: Card) -> None:
     """Write the history of a run, its settings, and what could not be read, into its bundle."""
     write_table(folder / "history.csv", run.state.history)
@@ -93,7 +85,7 @@ def write(folder: Path, run: Run, card: Card) -> None:
 
 def report(run: Run, output: Path) -> None:
     """Say what became of a run."""
-    kept = best(run.state)
+    kept = run.state.best
     if run.dataset.skipped:
         log.warning("%d unreadable images: %s/skipped.csv", len(run.dataset.skipped), output)
     log.info(
@@ -114,5 +106,5 @@ def _versions() -> dict[str, str]:
         "deepfake-detector": __version__,
         "python": platform.python_version(),
         "keras": keras.__version__,
-        backend: version(backend),
+        backend: str(import_module(backend).__version__),
     }

@@ -43,7 +43,7 @@ def _setting(default: Any, kind: Any, help: str, **option: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a training run; `config.json` in the bundle.
+    """What decides a training run; with what was decided in it, `config.json` in the bundle.
 
     Every setting is an option of `deepfake train`; what it says there is said here.
     """
@@ -170,8 +170,17 @@ class Settings:
                 f"--framing {self.framing}: expected more than 0 and at most 1, and not --faces off"
             )
         self._check_crops()
-        if self.views and self.schedule == SCRATCH:
-            raise InputError("--views needs a frozen backbone; --schedule scratch has none")
+        if self.equalize_size and not self.equalize:
+            raise InputError(f"--equalize-size {self.equalize_size} is for --equalize: give both")
+        self.require_possible(self.schedule)
+
+    def require_possible(self, schedule: str | None) -> None:
+        """Refuse what a schedule cannot do; None is one that is still to be decided."""
+        if self.views and schedule == SCRATCH:
+            raise InputError(
+                "--views needs a frozen backbone, and from scratch none is: leave it out, or give "
+                "--weights or --schedule two-phase"
+            )
 
     @property
     def encoded_size(self) -> int:

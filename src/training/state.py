@@ -128,14 +128,16 @@ class RunState:
         self.initial = initial
 
     @property
-    def best(self) -> dict[str, Any] | None:
-        """The row with the highest validation AUC; the earlier one of equals."""
-        return max(self.history, key=lambda row: row["val_auc"], default=None)
+    def best(self) -> dict[str, Any]:
+        """The row with the highest validation AUC, the earlier one of equals; not before the first.
+
+        Its epoch is the one that is kept.
+        """
+        return max(self.history, key=lambda row: row["val_auc"])
 
     @property
     def best_weights(self) -> Path:
         """The weights file of the best epoch so far: of the part that changed in it."""
-        assert self.best is not None
         return self.path / f"best-{self.history.index(self.best) + 1:04d}.weights.h5"
 
     def epochs_in(self, phase: str) -> int:

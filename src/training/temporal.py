@@ -120,15 +120,13 @@ def learn(run: Run, network: keras.Model) -> Learnt:
 
     model = temporal.build(frames, features.shape[1])
     state = _fit(run, model, *map(batches, SPLITS))
-    best = state.best
-    assert best is not None, "a run that ends has at least one epoch"
     facts = {
         "kind": run.settings.temporal,
         "frames": frames,
         "parameters": model.count_params(),
         "clips": _counts(found),
-        "training": {"epochs": len(state.history), "best_epoch": best["epoch"]},
-        "metrics": {"validation": {"auc": best["val_auc"], "loss": best["val_loss"]}},
+        "training": {"epochs": len(state.history), "best_epoch": state.best["epoch"]},
+        "metrics": {"validation": {"auc": state.best["val_auc"], "loss": state.best["val_loss"]}},
     }
     return Learnt(temporal.in_keras(model), facts, state.history)
 

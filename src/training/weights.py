@@ -1,10 +1,10 @@
 """The weights that a training run starts from."""
 
+import http.client
 import logging
 import os
 import socket
 import threading
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from src import InputError
 from src.data.shard import Shard
 from src.detector import location, network, residuals
 from src.detector.card import MODEL_FILE, read_card
-from src.detector.exports import sha256
+from src.files import sha256
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def _answers(url: str) -> bool:
         try:
             with urllib.request.urlopen(request, timeout=CONNECT_SECONDS):
                 reached.set()
-        except (urllib.error.URLError, OSError):
+        except (http.client.HTTPException, OSError):
             return
 
     thread = threading.Thread(target=ask, daemon=True)

@@ -48,7 +48,7 @@ def test_several_faces_come_with_the_largest_first():
     assert areas == sorted(areas, reverse=True)
     assert found[-1].box[0] < 130, "the small head"
     assert faces.choose(found, "largest") == found[:1]
-    assert faces.choose(found[::-1], "all") == found
+    assert faces.choose(found, "all") == found
     with pytest.raises(InputError, match="largest, all"):
         faces.choose(found, "best")
 
@@ -168,3 +168,18 @@ def test_a_crop_stays_inside_the_image(face, expected):
 def test_a_framing_out_of_range_is_refused(framing):
     with pytest.raises(InputError, match="framing"):
         faces.crop_box((400, 600), face_at(0, 0, 10, 10), framing)
+
+
+def test_the_largest_face_that_can_be_blended_is_taken():
+    class Found:
+        def __init__(self, *landmarks):
+            self.landmarks = landmarks
+
+        def find(self, image):
+            return [Face((0, 0, 9, 9), 1.0, landmarks) for landmarks in self.landmarks]
+
+    image, flat = np.zeros((9, 9, 3), np.uint8), np.full((5, 2), 30, np.float32)
+    good = np.float32([[70, 60], [110, 62], [91, 82], [74, 104], [108, 106]])
+    assert faces.landmarks_of(image, Found(flat, good, good + 9)) is good
+    assert faces.landmarks_of(image, Found(flat)) is None
+    assert faces.landmarks_of(image, Found()) is None

@@ -2,7 +2,6 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from src import InputError
 from src.data import face_mask, pixels
-from src.data.self_blend import RATIOS, TARGET_PROBABILITY, counterpart, landmarks_of, self_blend
+from src.data.self_blend import RATIOS, TARGET_PROBABILITY, counterpart, self_blend
 
 SAMPLE = Path(__file__).resolve().parents[2] / "dataset"
 LANDMARKS = np.float32([[70, 60], [110, 62], [91, 82], [74, 104], [108, 106]])
@@ -153,23 +152,3 @@ def test_neither_colour_nor_sharpness_nor_noise_of_the_whole_gives_blends_away()
 def test_what_is_no_face_is_refused(image, landmarks):
     with pytest.raises(InputError, match="landmarks"):
         self_blend(image, np.array(landmarks, float), np.random.default_rng(0))
-
-
-@dataclass
-class Found:
-    landmarks: np.ndarray
-
-
-class Finder:
-    def __init__(self, *found: np.ndarray) -> None:
-        self.found = found
-
-    def find(self, image: np.ndarray) -> list[Found]:
-        return [Found(landmarks) for landmarks in self.found]
-
-
-def test_the_largest_face_that_can_be_blended_is_taken(image):
-    flat = np.full((5, 2), 30, np.float32)
-    assert landmarks_of(image, Finder(flat, LANDMARKS, LANDMARKS + 9)) is LANDMARKS
-    assert landmarks_of(image, Finder(flat)) is None
-    assert landmarks_of(image, Finder()) is None

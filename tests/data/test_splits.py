@@ -222,3 +222,16 @@ def test_a_mixed_group_does_not_take_the_last_of_a_class():
         ]
         divided = divide(samples, 99, 19, seed)
         assert apart(divided) == {("set", 0): 1, ("set", 1): 1}
+
+
+@pytest.mark.parametrize("part", [{"limit_per_class": 5}, {"fraction": 0.04}])
+def test_a_limit_that_no_group_fits_is_told(tmp_path, caplog, part):
+    fill(tmp_path, {"train/real": 100, "train/fake": 100})
+    write_groups(
+        tmp_path,
+        lambda path: f"video{int(Path(path).stem) // 10}" if "real" in path else path,
+    )
+    chosen = counts(folders.scan([tmp_path], **part))
+    assert {name for _, name in chosen} == {"fake"}
+    assert "no real images of the train split are left" in caplog.text
+    assert "no fake images of the train" not in caplog.text

@@ -1,6 +1,7 @@
 """One person stays one person."""
 
 import numpy as np
+import pytest
 
 from src.data import tracks
 from src.data.faces import Face
@@ -83,3 +84,12 @@ def test_two_who_look_alike_at_the_same_time_are_two():
     tracker = tracks.Tracker()
     assert tracker.follow([BOX, ELSEWHERE], [ANN, ANN]) == [0, 1]
     assert tracker.follow([ELSEWHERE, BOX], [ANN, ANN]) == [1, 0]
+
+
+@pytest.mark.parametrize(("first", "second"), [([ANN], None), (None, [ANN])])
+def test_looks_of_some_frames_alone_are_refused(first, second):
+    tracker = tracks.Tracker()
+    tracker.follow([BOX], first)
+    assert tracker.follow([], None) == []
+    with pytest.raises(ValueError, match="of all frames or of none"):
+        tracker.follow([BOX], second)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tiny
 
 from src import InputError
 from src.detector import bundle, load, network
@@ -115,8 +116,31 @@ def test_card_of_another_format_asks_for_new_training(copy):
         load(copy)
 
 
+def test_a_model_of_another_bundle_is_refused(copy):
+    other = network.build(tiny.NAME, image_size=32)
+    network.probability(other).save(copy / "model.keras")
+    with pytest.raises(InputError, match=r"model\.keras is not the file that its card names"):
+        load(copy)
+
+
+@pytest.mark.parametrize("name", ["pnet", "rnet", "onet"])
+def test_a_finder_of_another_bundle_is_refused(tmp_path, tiny_model, make_card, name):
+    bundle.save(tmp_path, network.probability(tiny_model), make_card(framing=0.4))
+    with (tmp_path / "faces" / f"{name}.onnx").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(InputError, match=rf"{name}\.onnx is not the file that its card names"):
+        _ = load(tmp_path).finder
+
+
+def test_a_card_that_names_no_files_is_taken_at_its_word(copy, detector, make_picture):
+    change(copy, files={})
+    images = make_picture(0, 32, 32)[None]
+    np.testing.assert_allclose(load(copy).score(images).logit, detector.score(images).logit)
+
+
 @pytest.mark.parametrize("spoil", ["empty", "text", "half", "rotten", "zip without a model"])
 def test_spoiled_model_is_one_sentence(copy, spoil):
+    change(copy, files={})
     path = copy / "model.keras"
     data = path.read_bytes()
     if spoil == "zip without a model":
@@ -137,6 +161,7 @@ def test_model_that_is_no_detector(copy):
 
     stranger = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten()])
     stranger.save(copy / "model.keras")
+    change(copy, files={})
     with pytest.raises(InputError, match="not a detector of ours"):
         load(copy)
 

@@ -12,7 +12,7 @@ import pytest
 
 from src import InputError
 from src.detector import bundle, load, locate, network
-from src.detector.exports import sha256
+from src.files import sha256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

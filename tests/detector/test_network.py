@@ -130,6 +130,17 @@ def test_probability_and_back(tiny_model, make_picture):
     np.testing.assert_array_equal(network.logits(whole).predict_on_batch(images), logit)
 
 
+def test_weights_that_fail_without_a_word_are_an_input_error(tmp_path, monkeypatch):
+    def fail(model, path):
+        raise OSError
+
+    path = tmp_path / "some.weights.h5"
+    path.touch()
+    monkeypatch.setattr("keras.Model.load_weights", fail)
+    with pytest.raises(InputError, match="do not fit"):
+        network.build(tiny.NAME, image_size=32, weights=path)
+
+
 def test_evidence_follows_weights_that_change_later(make_picture):
     model = network.build(tiny.NAME, image_size=32)
     explained = with_evidence(model)

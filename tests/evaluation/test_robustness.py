@@ -10,10 +10,10 @@ from PIL import Image
 from src.data import folders
 from src.data.corruptions import CORRUPTIONS
 from src.detector import calibration
-from src.detector.attack import EPSILONS
 from src.detector.detector import Detector
 from src.detector.prediction import Scores
 from src.evaluation import robustness
+from src.evaluation.attack import EPSILONS
 from src.evaluation.judged import judge
 from src.evaluation.robustness import UNCHANGED, attacked, corrupted
 from src.report import verdicts

@@ -1,10 +1,13 @@
 """Graphs of the network that ships, which has more in it than convolutions."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
 
 from src.detector import network, residuals
+from src.detector.engines import runtimes
 from src.detector.engines.runtimes import ONNXRuntimeEngine, OpenVINOEngine
 from src.exporting import graphs, quantise
 
@@ -46,6 +49,21 @@ def test_a_table_of_residuals_answers_as_in_keras(model, files, images, engine, 
         found = judging.run(shown)
         for name, values in found.items():
             np.testing.assert_allclose(values, wanted[name][: len(shown)], atol=tolerance)
+
+
+def test_threads_that_come_first_together_compile_once(files, images, monkeypatch):
+    compiled = []
+
+    class Counted(runtimes._Requests):
+        def __init__(self, made):
+            compiled.append(made)
+            super().__init__(made)
+
+    monkeypatch.setattr(runtimes, "_Requests", Counted)
+    engine = OpenVINOEngine(files / "openvino" / "model.xml", "float32")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(engine.run, [images[:2]] * 2))
+    assert len(compiled) == 1
 
 
 def test_int8_leaves_the_table_alone(model, files, images):

@@ -1,6 +1,7 @@
 """The temporal head in other runtimes."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
@@ -74,6 +75,16 @@ def test_persons_get_the_same_logit_without_tensorflow(exported, python, make_pi
     assert float(result.stdout) == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.parametrize("engine", ["keras", *RUNNERS])
+def test_several_threads_share_a_head(exported, engine):
+    head = load(exported, engine, "float32").head
+    clips = np.random.default_rng(0).random((80, 64, 4, 16), np.float32)
+    alone = [head.run(one) for one in clips]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(head.run, clips))
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
 def test_a_head_that_answers_otherwise_is_not_accepted(headed, images, tmp_path, monkeypatch):
     own = recurrent.copy(headed, tmp_path)
     order = exporting._onnx_order
@@ -88,6 +99,12 @@ def test_a_file_that_is_not_the_checked_one_is_not_run(exported, tmp_path):
     (own / "temporal.onnx").write_bytes(b"another")
     with pytest.raises(InputError, match="is not the file that was checked"):
         _ = load(own, "onnxruntime").head
+
+
+def test_a_file_that_onnx_runtime_cannot_run_is_an_input_error(tmp_path):
+    (tmp_path / "temporal.onnx").write_bytes(b"another")
+    with pytest.raises(InputError, match=r"temporal\.onnx: ONNX Runtime cannot run it"):
+        temporal.LOADERS["onnxruntime"](tmp_path / "temporal.onnx")
 
 
 def test_without_its_own_file_an_engine_takes_another(exported, tmp_path):

@@ -60,6 +60,8 @@ def test_one_that_is_killed_ends_the_others(tmp_path, capfd):
 
 def test_gpus_are_dealt_out(monkeypatch):
     assert launching.gpus_each(2) == [None, None]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert launching.gpus_each(2) == [None, None]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4")
     assert launching.gpus_each(2) == ["0,1", "2,3"]
     with pytest.raises(InputError, match="JAX_PLATFORMS=cpu"):

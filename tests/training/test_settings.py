@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from src import InputError
 from src.detector import network
 from src.training.settings import Settings
 
@@ -24,3 +25,15 @@ def test_the_help_knows_these_sizes():
     others = {name: int(side) for name, side in re.findall(r"for (\w+) (\d+)", said)}
     known = {name: spec.image_size for name, spec in network.BACKBONES.items()}
     assert known == dict.fromkeys(known, usual) | others
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"equalize_size": 256}, "is for --equalize"),
+        ({"views": 1, "schedule": "scratch"}, "--views needs a frozen backbone"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(given, said):
+    with pytest.raises(InputError, match=said):
+        Settings((), **given)

@@ -1,6 +1,7 @@
 import hashlib
 import logging
 import socket
+import threading
 import time
 
 import keras
@@ -164,6 +165,22 @@ def test_server_that_hangs_is_given_up(silent_server, monkeypatch):
     start = time.monotonic()
     assert not weights._answers(silent_server)
     assert time.monotonic() - start < 2
+
+
+def test_server_that_speaks_something_else_is_no_answer(monkeypatch):
+    failed = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"220 mail\r\n")
+
+        threading.Thread(target=speak, daemon=True).start()
+        assert not weights._answers(f"http://127.0.0.1:{server.getsockname()[1]}/x.h5")
+    assert not failed
 
 
 def test_name_server_that_hangs_is_given_up(monkeypatch):

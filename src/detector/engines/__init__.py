@@ -7,6 +7,8 @@ import numpy as np
 
 KERAS, OPENVINO, ONNXRUNTIME = "keras", "openvino", "onnxruntime"
 ENGINES = (KERAS, OPENVINO, ONNXRUNTIME)
+# Images that are scored at once where nobody says how many.
+BATCH = 32
 OUTPUTS = ("logit", "evidence", "bias")
 FEATURES = "features"
 # What only bundles with a measure of familiarity, and those with a temporal head, have.
@@ -22,8 +24,8 @@ class Engine(Protocol):
     """Runs one network in one precision.
 
     Attributes:
-        name: out of `ENGINES`.
-        precision: out of `export.PRECISIONS`: what it computes in.
+        name: of the runtime; of one that runs a bundle, out of `ENGINES`.
+        precision: out of `exports.PRECISIONS`: what it computes in.
     """
 
     name: str

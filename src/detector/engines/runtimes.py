@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src import InputError, install, processor
+from src.data.onnx_session import open_session
 from src.detector import evidence
 from src.detector.engines import KERAS, ONNXRUNTIME, OPENVINO, Engine, outputs_of
 from src.detector.exports import Variant
@@ -64,24 +64,8 @@ class ONNXRuntimeEngine:
     name = ONNXRUNTIME
 
     def __init__(self, path: Path, precision: str) -> None:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as failures
-
         self.precision = precision
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = processor.thread_limit()
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except (
-            failures.InvalidProtobuf,
-            failures.InvalidGraph,
-            failures.Fail,
-            failures.NoSuchFile,
-            failures.NotImplemented,
-        ) as error:
-            raise InputError(f"{path}: ONNX Runtime cannot run it ({error})") from error
+        self._session = open_session(path, str(path), processor.thread_limit())
         self._outputs = outputs_of([output.name for output in self._session.get_outputs()])
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -144,28 +128,27 @@ class OpenVINOEngine:
             raise InputError(f"{path}: OpenVINO cannot read it ({error})") from error
         # One image a request: it stays in the caches, and kernels for a known shape are faster.
         self._graph.reshape([1, *list(self._graph.input().partial_shape)[1:]])
-
-    @cached_property
-    def _alone(self) -> _Requests:
-        """One request on all cores: the shortest way for one image."""
-        return self._compile("LATENCY")
-
-    @cached_property
-    def _many(self) -> _Requests:
-        """Several requests side by side: the most images a second."""
-        return self._compile("THROUGHPUT")
-
-    def _compile(self, hint: str) -> _Requests:
-        chosen = {
-            "PERFORMANCE_HINT": hint,
-            "INFERENCE_PRECISION_HINT": HINTS[self.precision],
-            "INFERENCE_NUM_THREADS": processor.thread_limit(),
-        }
-        return _Requests(self._core.compile_model(self._graph, "CPU", chosen))
+        self._compiled: dict[str, _Requests] = {}
+        self._lock = Lock()
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score faces, see `Engine.run`."""
-        return (self._alone if len(images) == 1 else self._many).run(images)
+        # One request on all cores is the shortest way for one image; several requests side by side
+        # give the most images a second.
+        return self._requests("LATENCY" if len(images) == 1 else "THROUGHPUT").run(images)
+
+    def _requests(self, hint: str) -> _Requests:
+        # The first batches come from several threads at once, and one of them compiles.
+        with self._lock:
+            if hint not in self._compiled:
+                chosen = {
+                    "PERFORMANCE_HINT": hint,
+                    "INFERENCE_PRECISION_HINT": HINTS[self.precision],
+                    "INFERENCE_NUM_THREADS": processor.thread_limit(),
+                }
+                model = self._core.compile_model(self._graph, "CPU", chosen)
+                self._compiled[hint] = _Requests(model)
+            return self._compiled[hint]
 
 
 class LiteRT:

@@ -10,14 +10,15 @@ import pytest
 import tiny
 
 from src import InputError
-from src.detector import attack, network
+from src.detector import network
+from src.evaluation import attack
 
 SIZE = 32
 # Reads a network, images and labels, and writes the gradient.
 PROGRAM = """
 import sys
 import keras, numpy as np
-from src.detector import attack
+from src.evaluation import attack
 folder = sys.argv[1]
 model = keras.models.load_model(folder + "/model.keras", compile=False)
 given = np.load(folder + "/given.npz")
@@ -123,9 +124,10 @@ def test_fakes_are_pushed_to_real_and_real_ones_to_fake(tiny_model, attacked, im
         assert push[labels == 0].min() > 0
 
 
-def test_the_size_of_a_batch_makes_no_difference(tiny_model, attacked, images, labels):
+def test_the_size_of_a_batch_makes_no_difference(tiny_model, attacked, images, labels, monkeypatch):
     """But for gradients so near to zero that it decides their sign."""
-    for name, result in attack.attacks(tiny_model, images, labels, 3, batch_size=3).items():
+    monkeypatch.setattr(attack, "BATCH", 3)
+    for name, result in attack.attacks(tiny_model, images, labels, 3).items():
         assert (result == attacked[name]).mean() > 0.99, name
 
 

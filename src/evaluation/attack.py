@@ -10,6 +10,7 @@ import numpy as np
 
 from src import InputError
 from src.detector import network
+from src.detector.engines import BATCH
 from src.detector.gradient import Differentiator, differentiator
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ def attacks(
     images: np.ndarray,
     labels: np.ndarray,
     seed: int = 0,
-    *,
-    batch_size: int = 32,
 ) -> dict[str, np.ndarray]:
     """Attack images in six ways: `fgsm` and `pgd`, nowhere farther than 1, 2 and 4 levels of 255.
 
@@ -52,7 +51,7 @@ def attacks(
     results = {name: np.empty_like(images) for name in names}
     rng = np.random.default_rng(seed)
     # Batches of one size, or nearly: JAX compiles the network anew for each size.
-    size = math.ceil(len(images) / math.ceil(len(images) / batch_size)) if len(images) else 1
+    size = math.ceil(len(images) / math.ceil(len(images) / BATCH)) if len(images) else 1
     for first in range(0, len(images), size):
         batch = slice(first, first + size)
         some, truth = images[batch], np.asarray(labels)[batch]
