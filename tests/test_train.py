@@ -271,7 +271,7 @@ def test_tensorboard_log_holds_every_epoch_of_both_phases(data, weights, tmp_pat
 
 def test_tensorboard_that_is_missing_is_told_before_anything_else(data, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(InputError, match="pip install 'deepfake-detector.tensorboard.'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[tensorboard\]'"):
         train(settings(data), tmp_path / "detector", tensorboard=tmp_path / "log")
     assert list(tmp_path.iterdir()) == []
 

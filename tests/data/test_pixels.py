@@ -298,7 +298,7 @@ def test_formats_outside_the_list_are_refused(fmt):
 def test_heic_without_its_package_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     heic = struct.pack(">I4s4s4x4s4s", 24, b"ftyp", b"heic", b"mif1", b"heic")
-    with pytest.raises(pixels.ImageError, match=r"pip install 'deepfake-detector\[heif\]'"):
+    with pytest.raises(pixels.ImageError, match=r"pip install -e '\.\[heif\]'"):
         pixels.read(heic)
 
 

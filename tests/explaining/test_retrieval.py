@@ -75,7 +75,7 @@ def test_fusing_goes_by_ranks_whatever_the_scale():
 
 def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(InputError, match=r"pip install 'deepfake-detector\[dense\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[dense\]'"):
         retrieval.encoder()
 
 
