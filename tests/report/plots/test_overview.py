@@ -19,6 +19,7 @@ WORST = {
     "columns": ["AUC", "reals called\nfake", "fakes called\nreal"],
     "values": np.linspace(0, 1, 18).reshape(6, 3),
     "title": "Worst of 9 changes",
+    "fmt": ["{:.1%}"] * 3,
     "better": ["high", "low", "low"],
 }
 HISTORY = [
