@@ -40,9 +40,9 @@ def stages(data: Path) -> tuple[Settings, ...]:
     source shall not be told by its framing or its file. Then the same, larger and for longer, and
     encoded at a size at which JPEG leaves the traces that are to be seen: at 160 pixels it takes so
     many that the yardstick falls from 0.81 to 0.73 on gan256's validation images. What the
-    yardstick sees stands beside Xception then: the two know different things. At last the head
-    alone, on features that are computed once: it comes to weigh the two as the whole network, at
-    so many images a second, does not.
+    yardstick sees stands beside Xception then: the two know different things. That comes
+    twice, because most was learnt while the learning rate fell. At last the head alone, on features
+    that are computed once, so that it can come to weigh the two in many epochs.
 
     Args:
         data: the folder in which the sources stand.
@@ -81,7 +81,6 @@ def stages(data: Path) -> tuple[Settings, ...]:
         equalize_size=256,
         finetune_epochs=6,
     )
-    # What is learnt shows when the learning rate has fallen, so it rises and falls once more.
     again = replace(large, warmup_epochs=0, finetune_epochs=4, learning_rate=1.5e-4)
     head = replace(
         large,

@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,19 @@ def words() -> dict[str, dict[str, str]]:
         name: {quoted or bare: text for quoted, bare, text in pair.findall(body)}
         for name, body in zip(languages[::2], languages[1::2], strict=True)
     }
+
+
+def run_on_the_page(program: str) -> Any:
+    """Run a program beside the page's modules, and return the JSON that it prints."""
+    result = subprocess.run(
+        ["node", "--input-type=module", "-e", program],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return json.loads(result.stdout)
 
 
 def loaded() -> set[str]:
@@ -119,15 +133,7 @@ def test_heatmap_lies_where_the_evidence_is():
       worth(rates, 0.01), worth({ ...rates, true_fake: 0 }, 0.01),
     ]));
     """
-    result = subprocess.run(
-        ["node", "--input-type=module", "-e", program],
-        cwd=FOLDER,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    right, below, within, value, nothing = json.loads(result.stdout)
+    right, below, within, value, nothing = run_on_the_page(program)
     assert (right, below, within) == (8, 7, 0)
     assert value == pytest.approx(0.005 / (0.005 + 0.0099))
     assert nothing is None
@@ -172,15 +178,7 @@ def test_rates_of_stills_are_told_of_a_video_only_where_it_was_judged_by_them(ca
     const text = parts.map((part) => part.text()).join(" ");
     console.log(JSON.stringify([text, drawn.filter((name) => name.startsWith("zone"))]));
     """
-    result = subprocess.run(
-        ["node", "--input-type=module", "-e", program],
-        cwd=FOLDER,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    text, zones = json.loads(result.stdout)
+    text, zones = run_on_the_page(program)
     assert calibrated in text
     by_stills = calibrated == video.ON_STILLS
     assert ("1.2" in text, "shades" in text, len(zones)) == (by_stills, by_stills, 3 * by_stills)
@@ -193,12 +191,4 @@ def test_probabilities_read_as_in_python():
     const {{ speaker }} = await import("./words.js");
     console.log(JSON.stringify({values}.map(speaker("en").probability)));
     """
-    result = subprocess.run(
-        ["node", "--input-type=module", "-e", program],
-        cwd=FOLDER,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert json.loads(result.stdout) == [verdict.shown(value) for value in values]
+    assert run_on_the_page(program) == [verdict.shown(value) for value in values]
