@@ -109,9 +109,9 @@ def detector(bundle_folder: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def rough_pictures() -> np.ndarray:
-    """Return 96 pictures of 71 pixels that differ by how rough they are."""
+    """Return 96 pictures of 142 pixels that differ by how rough they are."""
     rng = np.random.default_rng(0)
-    smooth = np.linspace(0, 255, 71)[None, :, None, None] * np.ones((96, 1, 71, 3))
+    smooth = np.linspace(0, 255, 142)[None, :, None, None] * np.ones((96, 1, 142, 3))
     rough = rng.normal(0, 1, smooth.shape) * rng.uniform(0.2, 6, (96, 1, 1, 3))
     return np.clip(smooth + rough, 0, 255).round().astype(np.uint8)
 
@@ -121,8 +121,8 @@ def residual_network(rough_pictures: np.ndarray) -> Any:
     """Return a random Xception beside a table of residuals that has begun with the pictures."""
     from src.detector import network, residuals
 
-    model = network.build(residuals.NAME, image_size=71)
-    residuals.table_of(model).set_weights([residuals.components([rough_pictures])])
+    model = network.build(residuals.NAME, image_size=142)
+    residuals.table_of(model).set_weights([residuals.fitted([rough_pictures], [])])
     return model
 
 

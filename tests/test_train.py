@@ -750,7 +750,7 @@ def test_a_table_of_residuals_begins_with_the_images_and_is_kept_by_what_starts_
     data, tmp_path
 ):
     chosen = settings(
-        data, backbone=residuals.NAME, image_size=71, warmup_epochs=1, finetune_epochs=1
+        data, backbone=residuals.NAME, image_size=142, warmup_epochs=1, finetune_epochs=1
     )
     first = train(chosen, tmp_path / "first", export=False)
     weights = str(first / "model.keras")

@@ -20,14 +20,12 @@ from src.training.settings import Settings
 ABLATIONS: dict[str, dict[str, Any]] = {
     "as in the recipe": {},
     "no self-blends": {"self_blend": 0.0},
-    "a self-blend of every real face": {"self_blend": 1.0},
     "light augmentation": {"augment": "light"},
-    "full augmentation": {"augment": "full"},
     "sources as large as they are": {"balance": False},
     "faces fill three quarters of the frame": {"framing": 0.75},
-    "128 instead of 96 pixels": {"image_size": 128},
-    "random 96-pixel squares at full scale": {"image_size": 256, "crops": ((96, 3),)},
-    "a table of residuals beside Xception": {"backbone": residuals.NAME},
+    "96 instead of 128 pixels": {"image_size": 96},
+    "random 128-pixel squares at full scale": {"image_size": 256, "crops": ((128, 3),)},
+    "a table of residuals beside Xception": {"backbone": residuals.NAME, "image_size": 256},
     "from random weights": {"weights": "none", "learning_rate": 1e-3},
 }
 # Sources on which both classes can be told, one of them beside the others.

@@ -36,13 +36,12 @@ def stages(data: Path) -> tuple[Settings, ...]:
     """Return what decides the training, stage by stage: each begins with the network of the last.
 
     What small whole pictures of the sets with both classes teach comes first, because it is learnt
-    in the fewest hours. Then every source and self-blends, framed, encoded and balanced alike: a
-    source shall not be told by its framing or its file. Then the same, larger and for longer, and
-    encoded at a size at which JPEG leaves the traces that are to be seen: at 160 pixels it takes so
-    many that the yardstick falls from 0.81 to 0.73 on gan256's validation images. What the
-    yardstick sees stands beside Xception then: the two know different things. That comes
-    twice, because most was learnt while the learning rate fell. At last the head alone, on features
-    that are computed once, so that it can come to weigh the two in many epochs.
+    in the fewest hours. Then every source and self-blends, framed, encoded and balanced alike, a
+    little larger: a source shall not be told by its framing or its file. They are encoded at a size
+    at which JPEG leaves the traces that are to be seen. At last the head alone, on features that
+    are computed once: what the yardstick sees stands beside Xception then, which sees the same
+    picture at half the size. The two know different things, and in many epochs the head can come
+    to weigh them.
 
     Args:
         data: the folder in which the sources stand.
@@ -53,44 +52,40 @@ def stages(data: Path) -> tuple[Settings, ...]:
         faces="off",
         weights="none",
         schedule=SCRATCH,
-        warmup_epochs=2,
-        finetune_epochs=10,
+        warmup_epochs=1,
+        finetune_epochs=5,
         augment="light",
         learning_rate=1e-3,
         dropout=0.2,
     )
     framed = Settings(
         data_dirs=_dirs(data, SOURCES),
-        image_size=96,
+        image_size=128,
         framing=0.6,
         schedule=SCRATCH,
-        warmup_epochs=1,
-        finetune_epochs=4,
+        warmup_epochs=0,
+        finetune_epochs=2,
         augment="traces",
-        self_blend=0.25,
+        self_blend=0.15,
         balance=True,
         equalize=True,
+        equalize_size=256,
         learning_rate=3e-4,
         dropout=0.3,
-        half_weights=True,
     )
-    large = replace(
+    head = replace(
         framed,
         backbone=residuals.NAME,
-        image_size=160,
-        equalize_size=256,
-        finetune_epochs=6,
-    )
-    again = replace(large, warmup_epochs=0, finetune_epochs=4, learning_rate=1.5e-4)
-    head = replace(
-        large,
+        image_size=128 * residuals.HALF,
         schedule=TWO_PHASE,
         warmup_epochs=40,
         finetune_epochs=0,
         views=2,
+        limit_per_class=1_500,
         learning_rate=1e-3,
+        half_weights=True,
     )
-    return small, framed, large, again, head
+    return small, framed, head
 
 
 def short(data: Path, sources: Sequence[str]) -> Settings:
@@ -103,8 +98,11 @@ def short(data: Path, sources: Sequence[str]) -> Settings:
     return replace(
         stages(data)[1],
         data_dirs=_dirs(data, sources),
+        image_size=96,
         weights="none",
-        finetune_epochs=5,
+        warmup_epochs=1,
+        finetune_epochs=2,
+        fraction=0.5,
         learning_rate=1e-3,
     )
 

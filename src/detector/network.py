@@ -62,7 +62,7 @@ BACKBONES = {
         residuals.MAP,
         None,
         _XCEPTION_WEIGHTS,
-        71,
+        71 * residuals.HALF,
         "src.detector.residuals",
         residuals.XCEPTION_END,
     ),

@@ -6,7 +6,7 @@ Loads Keras: import it where training happens.
 import logging
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 WARM_UP, FINE_TUNE = "warm-up", "fine-tune"
 # From random weights the learning rate rises from this share of its highest value.
 RISE_FROM = 0.1
-# By how many images a table of residuals is filled.
-BEGIN_IMAGES = 2048
+# By how many reals and fakes of each source a table of residuals is filled, at most.
+BEGIN_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,10 @@ class Run:
     tensorboard: Path | None = None  # folder for TensorBoard's log
 
     def begin(self) -> None:
-        """Let a table of residuals start from the first images of the run; nothing else changes."""
+        """Let a table of residuals start from training images as they are; nothing else changes."""
         if self.state.history or not residuals.is_empty(self.model):
             return
-        train = self._training()
-        count = min(len(train), max(1, BEGIN_IMAGES // train.batch_size))
-        images = (train[number][0] for number in range(count))
-        numbers = self.state.shard.from_first(lambda: residuals.components(images))
+        numbers = self.state.shard.from_first(self._fitted_table)
         residuals.table_of(self.model).set_weights([numbers])
 
     def fit(self, phase: Phase) -> None:
@@ -125,6 +122,22 @@ class Run:
         if phase == WARM_UP:
             self.state.keep_start(self.model)
         changing_part(self.model, phase).load_weights(self.state.best_weights)
+
+    def _fitted_table(self) -> np.ndarray:
+        """Return the table that tells the fakes of each source from its reals."""
+        kinds: dict[tuple[str, int], list[int]] = {}
+        for index, sample in self.dataset.readable("train").items():
+            kinds.setdefault((sample.source, sample.label), []).append(index)
+        rng = np.random.default_rng(self.settings.seed)
+        of_kind = {kind: rng.permutation(some)[:BEGIN_IMAGES] for kind, some in kinds.items()}
+        with bar("Counting residuals", sum(map(len, of_kind.values()))) as advance:
+
+            def images() -> Iterator[np.ndarray]:
+                for index in np.concatenate(list(of_kind.values())):
+                    yield self.dataset.cache[int(index)][None]
+                    advance()
+
+            return residuals.fitted(images(), _contrasts(of_kind))
 
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
@@ -175,6 +188,21 @@ class Run:
             callbacks.append(keras.callbacks.TensorBoard(self.tensorboard / phase.name))
         checkpoint = Checkpoint(self.state, phase.name, part, train, callbacks)
         return [*callbacks, EpochBar(len(train)), checkpoint]
+
+
+def _contrasts(of_kind: Mapping[tuple[str, int], np.ndarray]) -> list[np.ndarray]:
+    """Return for each source of both classes which images are its fakes (1) and its reals (-1).
+
+    A source with one class has nothing to be told from but other sources, and what tells sources
+    apart is not to be learnt.
+
+    Args:
+        of_kind: the images of each source and label, one kind after the other.
+    """
+    sources = np.repeat([source for source, _ in of_kind], [len(s) for s in of_kind.values()])
+    labels = np.repeat([label for _, label in of_kind], [len(s) for s in of_kind.values()])
+    both = sorted({source for source, label in of_kind if (source, 1 - label) in of_kind})
+    return [np.where(sources == source, 2 * labels - 1, 0) for source in both]
 
 
 def changing_part(model: keras.Model, phase: str) -> keras.Model:

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.starter import recipe
 from src import CheckFailed
+from src.detector import residuals
 from src.export import Outcome
 from src.training.settings import Settings
 
@@ -65,8 +66,10 @@ def test_make_goes_on_after_the_stages_that_ended(done, tmp_path):
 def test_the_last_stage_trains_the_head_alone_on_what_the_one_before_saw(tmp_path):
     *_, whole, head = recipe.stages(tmp_path)
     assert (head.schedule, head.finetune_epochs) == ("two-phase", 0)
-    for name in ("backbone", "image_size", "framing", "equalize_size", "data_dirs", "augment"):
+    for name in ("framing", "equalize_size", "data_dirs", "augment", "self_blend"):
         assert getattr(head, name) == getattr(whole, name)
+    # Xception sees half of what the table sees.
+    assert (head.backbone, head.image_size) == (residuals.NAME, 2 * whole.image_size)
 
 
 def test_what_ships_is_stored_in_half_precision(tmp_path):
