@@ -66,11 +66,11 @@ def stages(data: Path) -> tuple[Settings, ...]:
         warmup_epochs=0,
         finetune_epochs=2,
         augment="traces",
-        self_blend=0.15,
+        self_blend=0.1,
         balance=True,
         equalize=True,
         equalize_size=256,
-        learning_rate=3e-4,
+        learning_rate=5e-4,
         dropout=0.3,
     )
     head = replace(
