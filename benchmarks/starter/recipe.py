@@ -81,7 +81,7 @@ def stages(data: Path) -> tuple[Settings, ...]:
         warmup_epochs=40,
         finetune_epochs=0,
         views=2,
-        limit_per_class=1_500,
+        balance=False,
         learning_rate=1e-3,
         half_weights=True,
     )
