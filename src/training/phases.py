@@ -29,7 +29,7 @@ WARM_UP, FINE_TUNE = "warm-up", "fine-tune"
 # From random weights the learning rate rises from this share of its highest value.
 RISE_FROM = 0.1
 # By how many reals and fakes of each source a table of residuals is filled, at most.
-BEGIN_IMAGES = 1000
+BEGIN_IMAGES = 750
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,16 @@ class Run:
             kinds.setdefault((sample.source, sample.label), []).append(index)
         rng = np.random.default_rng(self.settings.seed)
         of_kind = {kind: rng.permutation(some)[:BEGIN_IMAGES] for kind, some in kinds.items()}
-        with bar("Counting residuals", sum(map(len, of_kind.values()))) as advance:
+        chosen = np.concatenate(list(of_kind.values()))
+        with bar("Counting residuals", len(chosen)) as advance:
 
-            def images() -> Iterator[np.ndarray]:
-                for index in np.concatenate(list(of_kind.values())):
-                    yield self.dataset.cache[int(index)][None]
-                    advance()
+            def batches() -> Iterator[np.ndarray]:
+                for start in range(0, len(chosen), self.settings.batch_size):
+                    some = chosen[start : start + self.settings.batch_size]
+                    yield np.stack([self.dataset.cache[int(index)] for index in some])
+                    advance(len(some))
 
-            return residuals.fitted(images(), _contrasts(of_kind))
+            return residuals.fitted(batches(), _contrasts(of_kind))
 
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
