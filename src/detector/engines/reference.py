@@ -20,7 +20,7 @@ from src.files import cache_folder, write_text
 log = logging.getLogger(__name__)
 
 REFERENCE_FILE = "reference.npz"
-IMAGES = 8
+IMAGES = 4
 _COARSE = 6
 
 
