@@ -194,7 +194,7 @@ def _fit(
                 model = network.of_any_size(model)
         decided = {"schedule": schedule, "precision": compute}
         run = Run(settings, data, model, state, decided, tensorboard)
-        run.begin()
+        run.begin(loaded=start is not None)
         for phase in plan(settings, schedule):
             if phase.name not in state.finished:
                 run.fit(phase)

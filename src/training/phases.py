@@ -32,6 +32,10 @@ RISE_FROM = 0.1
 BEGIN_IMAGES = 750
 
 
+# By how many images it is told which hidden units are asleep.
+WAKING_IMAGES = 256
+
+
 @dataclass(frozen=True)
 class Phase:
     """A stretch of epochs with one set of trainable layers."""
@@ -71,12 +75,33 @@ class Run:
     decided: dict[str, Any] = field(default_factory=dict)
     tensorboard: Path | None = None  # folder for TensorBoard's log
 
-    def begin(self) -> None:
-        """Let a table of residuals start from training images as they are; nothing else changes."""
-        if self.state.history or not residuals.is_empty(self.model):
+    def begin(self, *, loaded: bool) -> None:
+        """Fill an empty table of residuals, and wake a head above features that are known already.
+
+        Args:
+            loaded: the backbone was trained before.
+        """
+        if self.state.history:
             return
-        numbers = self.state.shard.from_first(self._fitted_table)
-        residuals.table_of(self.model).set_weights([numbers])
+        if residuals.is_empty(self.model):
+            numbers = self.state.shard.from_first(self._fitted_table)
+            residuals.table_of(self.model).set_weights([numbers])
+        if loaded:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let every hidden unit of the head learn, see `network.revive`."""
+        rng = np.random.default_rng(self.settings.seed)
+        readable = rng.permutation(list(self.dataset.readable("train")))[:WAKING_IMAGES]
+
+        def features() -> np.ndarray:
+            images = np.stack([self.dataset.cache[int(index)] for index in readable])
+            extractor = network.extractor(self.model)
+            batch = self.settings.batch_size
+            return np.asarray(extractor.predict(images, batch_size=batch, verbose=0), np.float32)
+
+        woken = network.revive(self.model, self.state.shard.from_first(features))
+        log.info("%d of %d hidden units begin anew", woken, network.HIDDEN_UNITS)
 
     def fit(self, phase: Phase) -> None:
         """Fit one phase: from the best epoch so far, or from where it was left."""

@@ -161,3 +161,22 @@ def test_a_saved_xception_fills_one_whose_layers_are_numbered_otherwise(tmp_path
     for expected, found in zip(first.layers, second.layers, strict=True):
         for a, b in zip(expected.get_weights(), found.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_hidden_units_that_sleep_are_woken_and_the_answers_stay(xception):
+    """Features that are all positive put about half of a random head to sleep."""
+    model = keras.models.clone_model(xception)
+    head = network.head(model)
+    features = np.random.default_rng(1).uniform(0.5, 1.0, (64, 2048)).astype(np.float32)
+    before = head.predict(features, verbose=0)
+    kernel, bias = model.get_layer(network.HIDDEN).get_weights()
+    asleep = ~np.any(features @ kernel + bias > 0, axis=0)
+    assert 50 < asleep.sum() < 206
+    assert network.revive(model, features) == asleep.sum()
+    np.testing.assert_allclose(head.predict(features, verbose=0), before, atol=1e-5)
+    woken, bias = model.get_layer(network.HIDDEN).get_weights()
+    awake = np.mean(features @ woken + bias > 0, axis=0)[asleep]
+    assert awake.min() > 0.2
+    assert awake.max() < 0.8
+    np.testing.assert_array_equal(woken[:, ~asleep], kernel[:, ~asleep])
+    assert network.revive(model, features) == 0
