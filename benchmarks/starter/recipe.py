@@ -40,8 +40,8 @@ def stages(data: Path) -> tuple[Settings, ...]:
     little larger: a source shall not be told by its framing or its file. They are encoded at a size
     at which JPEG leaves the traces that are to be seen. At last the head alone, on features that
     are computed once: what the yardstick sees stands beside Xception then, which sees the same
-    picture at half the size. The two know different things, and in many epochs the head can come
-    to weigh them.
+    picture at half the size. The two know different things, and the head has many epochs in
+    which to weigh them.
 
     Args:
         data: the folder in which the sources stand.

@@ -22,8 +22,6 @@ from src.detector.torch_file import read_tensors
 if TYPE_CHECKING:
     import keras
 
-# Share of images that wake a hidden unit which is worth keeping.
-LEAST_AWAKE = 0.01
 POOLING, HIDDEN, DROPOUT, LOGIT, P_FAKE = "features", "dense", "dropout", "logit", "p_fake"
 HIDDEN_UNITS = 256
 # Keras' default of 0.99 needs hundreds of steps to leave the initial statistics: a short run from
@@ -275,7 +273,7 @@ def unfreeze_all(model: keras.Model) -> None:
 
 
 def revive(model: keras.Model, features: np.ndarray) -> int:
-    """Give hidden units that hardly an image wakes a new beginning; the answers stay the same.
+    """Give hidden units that no image wakes a new beginning; the answers to these stay the same.
 
     A rectified unit that is zero for every image gets no gradient and never learns again. The
     averages of rectified features are far from zero, so that many units of a head are like that
@@ -290,12 +288,12 @@ def revive(model: keras.Model, features: np.ndarray) -> int:
     """
     hidden, logit = model.get_layer(HIDDEN), model.get_layer(LOGIT)
     (kernel, bias), (outgoing, offset) = hidden.get_weights(), logit.get_weights()
-    asleep = np.mean(features @ kernel + bias > 0, axis=0) < LEAST_AWAKE
+    asleep = ~np.any(features @ kernel + bias > 0, axis=0)
     spread = features.std(axis=0)
     size = len(kernel), int(asleep.sum())
     drawn = np.random.default_rng(0).normal(0, len(kernel) ** -0.5, size)
-    # Each feature has the same say; one that hardly varies here is not blown up.
-    kernel[:, asleep] = drawn / (spread + 0.1 * spread.mean())[:, None]
+    # Each feature has the same say; one that hardly varies here, or not at all, is not blown up.
+    kernel[:, asleep] = drawn / (spread + 0.1 * spread.mean() + 1e-3)[:, None]
     bias[asleep] = -features.mean(axis=0) @ kernel[:, asleep]
     outgoing[asleep] = 0.0
     hidden.set_weights([kernel, bias])

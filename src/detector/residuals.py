@@ -7,8 +7,8 @@ II), and convolutions learn late. The mean over all pixels of a number that is l
 pixel's triple is a weighted sum of that histogram. So a table of such numbers stands beside
 Xception's last map, as further channels of it, and the evidence map takes in both, exactly.
 
-The table needs every pixel, and hardly any time. Xception, which takes nearly all of it, sees the
-image at half the size.
+The table needs every pixel. Xception, in which most of the computing is, sees the image at half the
+size.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "xception-residuals"
 SCALING = (1 / 127.5, -1.0)
 XCEPTION_END, MAP, TABLE = "block14_sepconv2_act", "evidence_map", "residuals"
-# Of the network's side, the side of what Xception sees.
+# How many pixels a side go into one that Xception sees.
 HALF = 2
 # Residuals are cut to -3..3, and three of them in a row are a triple.
 TRUNCATION = 3
@@ -52,7 +52,7 @@ def Xception(include_top: bool, weights: str | None, input_tensor: Any) -> "kera
 
     Xception sees the means of 2 by 2 pixels.
 
-    The arguments are those of `keras.applications`. The table is zero, see `components`.
+    The arguments are those of `keras.applications`. The table is zero, see `fitted`.
     """
     import keras
 
@@ -83,7 +83,7 @@ def _codes(image: Any) -> list[Any]:
     """Number the triple at each pixel: a map of int32 for each kind, along the rows and columns.
 
     In green and in the differences of red and blue from it, which are whole numbers. All maps are
-    `(N, S - 5, S - 4)`, or lie on their side.
+    `(N, S - 5, S - 5)`.
     """
     from keras import ops
 
@@ -91,7 +91,7 @@ def _codes(image: Any) -> list[Any]:
     green = image[..., 1]
     codes = []
     for number, channel in enumerate((green, image[..., 0] - green, image[..., 2] - green)):
-        for axis, inner in ((1, channel[:, :, 2:-2]), (2, channel[:, 2:-2])):
+        for axis, inner in ((1, channel[:, :, 2:-3]), (2, channel[:, 2:-3])):
             for place, order in enumerate(ORDERS):
                 kind = number * len(ORDERS) + place
                 codes.append(_triples(inner, axis, order) + kind * TRIPLES)
@@ -180,7 +180,7 @@ def _shares(codes: Sequence[np.ndarray]) -> np.ndarray:
     A triple counts as its mirror image as well.
     """
     size = KINDS * TRIPLES
-    of_images = np.stack([code.reshape(len(code), -1) for code in codes], axis=1)
+    of_images = np.stack(codes, axis=1)
     counts = np.stack([np.bincount(image.ravel(), minlength=size) for image in of_images])
     there = counts.reshape(-1, CHANNELS, len(ORDERS), LEVELS, LEVELS, LEVELS)
     back = np.swapaxes(there, -1, -3).copy()

@@ -30,8 +30,6 @@ WARM_UP, FINE_TUNE = "warm-up", "fine-tune"
 RISE_FROM = 0.1
 # By how many reals and fakes of each source a table of residuals is filled, at most.
 BEGIN_IMAGES = 750
-
-
 # By how many images it is told which hidden units are asleep.
 WAKING_IMAGES = 256
 
