@@ -21,7 +21,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "as in the recipe": {},
     "no self-blends": {"self_blend": 0.0},
     "light augmentation": {"augment": "light"},
-    "sources as large as they are": {"balance": False},
+    "small sources several times an epoch": {"balance": True},
     "faces fill three quarters of the frame": {"framing": 0.75},
     "96 instead of 128 pixels": {"image_size": 96},
     "random 128-pixel squares at full scale": {"image_size": 256, "crops": ((128, 3),)},

@@ -36,8 +36,8 @@ def stages(data: Path) -> tuple[Settings, ...]:
     """Return what decides the training, stage by stage: each begins with the network of the last.
 
     What small whole pictures of the sets with both classes teach comes first, because it is learnt
-    in the fewest hours. Then every source and self-blends, framed, encoded and balanced alike, a
-    little larger: a source shall not be told by its framing or its file. They are encoded at a size
+    in the fewest hours. Then every source and self-blends, framed and encoded alike, a little
+    larger: a source shall not be told by its framing or its file. They are encoded at a size
     at which JPEG leaves the traces that are to be seen. At last the head alone, on features that
     are computed once: what the yardstick sees stands beside Xception then, which sees the same
     picture at half the size. The two know different things, and the head has many epochs in
@@ -64,13 +64,12 @@ def stages(data: Path) -> tuple[Settings, ...]:
         framing=0.6,
         schedule=SCRATCH,
         warmup_epochs=0,
-        finetune_epochs=2,
+        finetune_epochs=5,
         augment="traces",
         self_blend=0.1,
-        balance=True,
         equalize=True,
         equalize_size=256,
-        learning_rate=5e-4,
+        learning_rate=7e-4,
         dropout=0.3,
     )
     head = replace(
@@ -81,7 +80,6 @@ def stages(data: Path) -> tuple[Settings, ...]:
         warmup_epochs=40,
         finetune_epochs=0,
         views=2,
-        balance=False,
         learning_rate=1e-3,
         half_weights=True,
     )
