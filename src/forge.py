@@ -61,9 +61,12 @@ def forge(
         finder: finds the faces; None takes the one that comes with the package.
 
     Raises:
-        InputError: there are no photographs or no faces, or `output` exists or is in the way.
+        InputError: there are no photographs or no faces, there is no such format, or `output`
+            exists or is in the way.
         CheckFailed: more than 5 % of the photographs cannot be read.
     """
+    if format not in FORMATS:
+        raise InputError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
     real_dir, output = Path(real_dir), Path(output)
     refuse_existing(output, overwrite)
     samples = folders.scan_real(real_dir, seed=seed)

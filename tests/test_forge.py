@@ -195,6 +195,12 @@ def test_an_existing_set_is_replaced_only_when_asked(photographs, tmp_path):
     assert not (tmp_path / "set" / "thesis.txt").exists()
 
 
+def test_an_unknown_format_is_told_before_anything_is_read(photographs, tmp_path):
+    with pytest.raises(InputError, match="expected one of jpeg, png, got 'jpg'"):
+        forge(photographs, tmp_path / "forged", format="jpg")
+    assert not (tmp_path / "forged").exists()
+
+
 def test_without_any_face_there_is_an_error_and_no_folder(tmp_path):
     (tmp_path / "sky").mkdir()
     for shade in range(3):

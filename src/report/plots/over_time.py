@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from src.detector import verdict
 from src.report.plots.style import (
     FAINT,
     FAKE,
@@ -106,7 +107,7 @@ def timeline(lines: Sequence[Line], duration: float) -> Figure:
         title = ""
         if line is not None:
             _draw_person(axes, line, MARGIN * shown)
-            title = f"{line.name}: {line.word}, p_fake {line.p_fake:.3f}"
+            title = f"{line.name}: {line.word}, p_fake {verdict.shown(line.p_fake)}"
             if line.moments:
                 answer = "fake" if line.p_fake >= 0.5 else "real"
                 title += f"; shaded: half of what speaks for {answer}"

@@ -67,6 +67,11 @@ def test_a_film_of_one_frame_is_shown_on_a_second():
     assert texts_fit(figure)
 
 
+def test_no_person_is_said_to_be_fake_for_certain():
+    figure = plots.timeline([Line("person 1", "fake", 0.9998, [0.0], [0.9998], [(0.0, 0.0)])], 0.0)
+    assert title(figure.axes[0]) == "person 1: fake, p_fake >0.999"
+
+
 def test_of_many_persons_the_longest_seen_are_shown():
     many = [line(n, times=np.arange(1 + n % 12) / 2) for n in range(1, 15)]
     figure = plots.timeline(many, 10.0)
