@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
 POOLING, HIDDEN, DROPOUT, LOGIT, P_FAKE = "features", "dense", "dropout", "logit", "p_fake"
 HIDDEN_UNITS = 256
-# Keras' default of 0.99 needs hundreds of steps to leave the initial statistics: a short run from
-# random weights then fits the training set and is no better than chance in inference.
-SCRATCH_BATCH_NORM_MOMENTUM = 0.9
+# Over how many batches the averages of batch norms reach, from random weights: a share of an epoch
+# within bounds. Keras' default, the upper one, needs hundreds of steps to leave the initial
+# statistics: a short run then fits the training set and is no better than chance in inference. Over
+# ten of hundreds, validation sees what those few hold, and the last of them is a small one.
+AVERAGED_SHARE = 0.1
+AVERAGED_BATCHES = 10, 100
 # A layer is deep when its map is at least this many times smaller than the image.
 DEEP = 12
 
@@ -263,13 +266,23 @@ def unfreeze(model: keras.Model, last: int) -> None:
 
 
 def unfreeze_all(model: keras.Model) -> None:
-    """Make the whole network trainable, with batch-norm averages that follow a short run."""
-    import keras
-
+    """Make the whole network trainable, but for a table of residuals."""
     for layer in model.layers:
         layer.trainable = layer.name != residuals.TABLE
+
+
+def average_norms(model: keras.Model, steps: int) -> None:
+    """Let the averages of batch norms reach over a tenth of an epoch, within bounds.
+
+    Args:
+        steps: batches of an epoch.
+    """
+    import keras
+
+    reach = float(np.clip(AVERAGED_SHARE * steps, *AVERAGED_BATCHES))
+    for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = SCRATCH_BATCH_NORM_MOMENTUM
+            layer.momentum = 1 - 1 / reach
 
 
 def revive(model: keras.Model, features: np.ndarray) -> int:

@@ -246,11 +246,15 @@ def set_trainable(model: keras.Model, phase: Phase, settings: Settings) -> None:
 
 
 def compile_for(model: keras.Model, phase: Phase, settings: Settings, *, steps: int) -> None:
-    """Compile a model with the optimizer, loss and metric of a phase of `steps` an epoch."""
+    """Compile a model with the optimizer, loss and metric of a phase of `steps` an epoch.
+
+    From scratch the averages of its batch norms follow the length of an epoch, too.
+    """
     rate: Any = settings.learning_rate
     if phase.name == FINE_TUNE:
         rate = settings.finetune_learning_rate
     elif phase.name == SCRATCH:
+        network.average_norms(model, steps)
         rising = settings.warmup_epochs * steps
         rate = keras.optimizers.schedules.CosineDecay(
             settings.learning_rate * (RISE_FROM if rising else 1.0),

@@ -76,8 +76,14 @@ def test_training_from_scratch_opens_everything():
     network.freeze(model)
     network.unfreeze_all(model)
     assert all(layer.trainable for layer in model.layers)
+
+
+@pytest.mark.parametrize(("steps", "momentum"), [(3, 0.9), (400, 0.975), (9000, 0.99)])
+def test_averages_of_batch_norms_reach_over_a_tenth_of_an_epoch(steps, momentum):
+    model = network.build(tiny.NAME, image_size=32)
+    network.average_norms(model, steps)
     norms = [l for l in model.layers if isinstance(l, keras.layers.BatchNormalization)]
-    assert {norm.momentum for norm in norms} == {network.SCRATCH_BATCH_NORM_MOMENTUM}
+    assert {norm.momentum for norm in norms} == {momentum}
 
 
 def test_scaling_is_inside(xception, make_picture):
