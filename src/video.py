@@ -102,7 +102,7 @@ def timeline(clip: Clip) -> Figure:
     """Draw p_fake of each person over time."""
     lines = [
         plots.Line(
-            f"person {track.id}",
+            f"person {track.id}: {track.verdict}, p_fake {verdict.shown(track.p_fake)}",
             track.verdict,
             track.p_fake,
             [one.time for one in track.sightings],

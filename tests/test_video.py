@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -55,6 +56,16 @@ def judge(run, framed, tmp_path):
         return run("video", path, "--output", output, "--model", framed, *arguments)
 
     return call
+
+
+def test_a_timeline_never_says_that_a_person_is_fake_for_certain(judged):
+    sure = [replace(track, p_fake=0.9998) for track in judged.tracks]
+    rows = video.timeline(replace(judged, tracks=tuple(sure))).axes
+    titles = [axes.get_title(loc) for axes in rows for loc in ("left", "center")]
+    said = [title for title in titles if title]
+    assert [title.split(";")[0] for title in said] == [
+        f"person {track.id}: {track.verdict}, p_fake >0.999" for track in sure
+    ]
 
 
 def test_one_person_is_one_track_who_leaves_and_comes_back_too(judged):

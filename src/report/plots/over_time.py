@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src.detector import verdict
 from src.report.plots.style import (
     FAINT,
     FAKE,
@@ -77,8 +76,8 @@ def _mark_phases(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
 class Line:
     """One person over time."""
 
-    name: str  # such as "person 1"
-    word: str  # the verdict: `fake`, `real` or `inconclusive`
+    title: str  # such as "person 1: fake, p_fake 0.993"
+    word: str  # the verdict: `fake`, `real` or `inconclusive`; the colour
     p_fake: float  # probability of *fake* in [0, 1], of the person
     times: Sequence[float]  # `(N,)` seconds at which the person was seen, rising
     values: Sequence[float]  # `(N,)` p_fake of each of these frames
@@ -107,7 +106,7 @@ def timeline(lines: Sequence[Line], duration: float) -> Figure:
         title = ""
         if line is not None:
             _draw_person(axes, line, MARGIN * shown)
-            title = f"{line.name}: {line.word}, p_fake {verdict.shown(line.p_fake)}"
+            title = line.title
             if line.moments:
                 answer = "fake" if line.p_fake >= 0.5 else "real"
                 title += f"; shaded: half of what speaks for {answer}"

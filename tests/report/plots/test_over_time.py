@@ -37,16 +37,15 @@ def test_curves_of_a_single_epoch(tmp_path):
 
 def line(number=1, times=(0.0, 0.5, 1.0), word="fake", stretches=(), p_fake=0.9):
     stretches = stretches or [(times[0], times[-1])]
-    return Line(
-        f"person {number}", word, p_fake, times, [0.9] * len(times), stretches, [(0.5, 1.0)]
-    )
+    named = f"person {number}: {word}"
+    return Line(named, word, p_fake, times, [0.9] * len(times), stretches, [(0.5, 1.0)])
 
 
 def test_each_person_has_a_row_with_its_verdict(tmp_path):
     figure = plots.timeline([line(1), line(2, word="real", p_fake=0.2)], 10.0)
     assert [title(axes) for axes in figure.axes] == [
-        "person 1: fake, p_fake 0.900; shaded: half of what speaks for fake",
-        "person 2: real, p_fake 0.200; shaded: half of what speaks for real",
+        "person 1: fake; shaded: half of what speaks for fake",
+        "person 2: real; shaded: half of what speaks for real",
     ]
     assert labelled(figure.axes[-1])
     assert figure.axes[0].get_xlim() == (0, 10)
@@ -61,15 +60,10 @@ def test_the_line_breaks_where_the_person_was_away():
 
 
 def test_a_film_of_one_frame_is_shown_on_a_second():
-    figure = plots.timeline([Line("person 1", "real", 0.4, [0.0], [0.4], [(0.0, 0.0)])], 0.0)
+    figure = plots.timeline([Line("person 1: real", "real", 0.4, [0.0], [0.4], [(0.0, 0.0)])], 0.0)
     assert figure.axes[0].get_xlim() == (0, 1)
-    assert title(figure.axes[0]) == "person 1: real, p_fake 0.400"
+    assert title(figure.axes[0]) == "person 1: real"
     assert texts_fit(figure)
-
-
-def test_no_person_is_said_to_be_fake_for_certain():
-    figure = plots.timeline([Line("person 1", "fake", 0.9998, [0.0], [0.9998], [(0.0, 0.0)])], 0.0)
-    assert title(figure.axes[0]) == "person 1: fake, p_fake >0.999"
 
 
 def test_of_many_persons_the_longest_seen_are_shown():
