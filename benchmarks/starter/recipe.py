@@ -38,8 +38,9 @@ def stages(data: Path) -> tuple[Settings, ...]:
     What small whole pictures of the sets with both classes teach comes first, because it is learnt
     in the fewest hours. Then every source and self-blends, framed and encoded alike, a little
     larger: a source shall not be told by its framing or its file. They are encoded at a size
-    at which JPEG leaves the traces that are to be seen. That is done twice: after the first time
-    the network tells its training images no better than others, so there is more to learn in them.
+    at which JPEG leaves the traces that are to be seen. That is done three times: after the first
+    and the second the network tells its training images little better than others, so there is
+    more to learn in them.
     At last the head alone, on features that are computed once: what the yardstick sees stands
     beside Xception then, which sees the same picture at half the size. The two know different
     things, and the head has many epochs in which to weigh them.
@@ -84,7 +85,7 @@ def stages(data: Path) -> tuple[Settings, ...]:
         learning_rate=1e-3,
         half_weights=True,
     )
-    return small, framed, framed, head
+    return small, framed, framed, replace(framed, learning_rate=5e-4), head
 
 
 def short(data: Path, sources: Sequence[str]) -> Settings:
