@@ -39,11 +39,10 @@ def stages(data: Path) -> tuple[Settings, ...]:
     in the fewest hours. Then every source and self-blends, framed and encoded alike, a little
     larger: a source shall not be told by its framing or its file. They are encoded at a size
     at which JPEG leaves the traces that are to be seen. That is done three times: after the first
-    and the second the network tells its training images little better than others, so there is
-    more to learn in them.
-    At last the head alone, on features that are computed once: what the yardstick sees stands
-    beside Xception then, which sees the same picture at half the size. The two know different
-    things, and the head has many epochs in which to weigh them.
+    and the second the network is far from telling all of its training images apart, so there is
+    more to learn in them. At last the head alone, on features that are computed once: what the
+    yardstick sees stands beside Xception then, which sees the same picture at half the size. The
+    two know different things, and the head has many epochs in which to weigh them.
 
     Args:
         data: the folder in which the sources stand.
