@@ -206,8 +206,9 @@ function inWords(problem) {
   return say.knows(key) ? say(key) : problem.message;
 }
 
+/** Have it read out, after what came a moment before. */
 function news(text) {
-  byId("news").textContent = text;
+  byId("news").append(make("p", {}, text));
 }
 
 async function work() {
