@@ -123,6 +123,11 @@ def residual_network(rough_pictures: np.ndarray) -> Any:
 
     model = network.build(residuals.NAME, image_size=142)
     residuals.table_of(model).set_weights([residuals.fitted([rough_pictures], [])])
+    # Random weights, as large for all that they weigh: what varies more weighs less.
+    hidden = model.get_layer(network.HIDDEN)
+    kernel, bias = hidden.get_weights()
+    kernel[-residuals.UNITS :] /= residuals.GAIN
+    hidden.set_weights([kernel, bias])
     return model
 
 

@@ -35,6 +35,13 @@ ORDERS = (1, 2, 3)
 KINDS = CHANNELS * len(ORDERS)
 # How many numbers the table holds for each triple.
 UNITS = 16
+# Averages over a cell are cut to it; those of training images deviate by 1, and 1 of 1,000 by 16. A
+# strange picture, of which every pixel is a rare triple, is thousands away.
+FARTHEST = 32
+# What the averages are multiplied with. Xception's deviate by 0.1, and an optimiser like Adam moves
+# all weights alike: so few numbers would be learnt last, when the head fits its training images by
+# the 2,048 others. Not in the table, where half precision holds no number that large.
+GAIN = 16
 # Principal components among which directions are sought.
 _COMPONENTS = 128
 # Inverse strength of the regularisation of a direction.
@@ -76,7 +83,8 @@ def _looked_up(image: Any, side: int) -> Any:
         KINDS * TRIPLES, UNITS, embeddings_initializer="zeros", name=TABLE, dtype="float32"
     )
     pool = keras.layers.AveragePooling2D(window, dtype="float32")
-    return keras.layers.Average(dtype="float32")([pool(table(code)) for code in codes])
+    mean = keras.layers.Average(dtype="float32")([pool(table(code)) for code in codes])
+    return GAIN * keras.ops.clip(mean, -FARTHEST, FARTHEST)
 
 
 def _codes(image: Any) -> list[Any]:
