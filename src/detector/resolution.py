@@ -48,9 +48,10 @@ def learn_smallest(
     order = np.random.default_rng(seed).permutation(len(paths))
     chosen = np.concatenate([order[labels[order] == label][:IMAGES] for label in (0, 1)])
     with bar("Bringing faces down", len(chosen)) as advance:
-        rows = []
-        for row in _logits(detector, [paths[i] for i in chosen], sides, faces):
+        rows, largest = [], 0
+        for own, row in _logits(detector, [paths[i] for i in chosen], sides, faces):
             rows.append(row)
+            largest = max(largest, own)
             advance()
     resolutions = _rates(np.array(rows), labels[chosen], sides, calibration)
     # Where even the network's own side fails, only images with more pixels are judged.
@@ -58,7 +59,8 @@ def learn_smallest(
     for resolution in resolutions:
         if not resolution.kept:
             break
-        smallest = resolution.side
+        # Where no image has so many pixels, it was with all of its own that the promise was made.
+        smallest = min(resolution.side, largest)
     return replace(calibration, smallest_side=smallest, resolutions=tuple(resolutions))
 
 
@@ -89,8 +91,8 @@ def _rates(
 
 def _logits(
     detector: Detector, paths: Sequence[Path], sides: Sequence[int], faces: str
-) -> Iterator[list[float]]:
-    """Yield for each image its logit at each side; NaN where it has no more pixels than that."""
+) -> Iterator[tuple[int, list[float]]]:
+    """Yield for each image its own side and its logit at each side, NaN where that is larger."""
     framing, size = detector.framing(faces), detector.card.image_size
 
     def shrunk(path: Path) -> tuple[int, np.ndarray]:
@@ -104,7 +106,5 @@ def _logits(
             native, images = zip(*pool.map(shrunk, paths[start : start + _CHUNK]), strict=True)
             logits = detector.score(np.concatenate(images)).logit.reshape(len(native), len(sides))
             for own, row in zip(native, logits, strict=True):
-                yield [
-                    float(logit) if side <= own else float("nan")
-                    for side, logit in zip(sides, row, strict=True)
-                ]
+                there = [side <= own for side in sides]
+                yield own, list(map(float, np.where(there, row, np.nan)))

@@ -98,3 +98,6 @@ def test_pictures_that_were_smaller_from_the_start_do_not_count(make_card, pictu
     detector = Sharpness(make_card(image_size=SIZE))
     found = learn_smallest(detector, calibrated(detector, paths, labels), small, labels, "off")
     assert [(row.false_fake, row.kept) for row in found.resolutions[:3]] == [(0.0, True)] * 3
+    # They were judged with all that they have, and the next step down fails.
+    assert not found.resolutions[7].kept
+    assert found.smallest_side == 24
