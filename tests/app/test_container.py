@@ -12,7 +12,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from redness import encoded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,50 +20,35 @@ INSIDE = "/opt/deepfake"
 PORT = 8765
 
 
-def steps(word: str) -> list[str]:
-    return [line.removeprefix(f"{word} ") for line in LINES if line.startswith(f"{word} ")]
+def steps(word: str, lines: list[str] = LINES) -> list[str]:
+    return [line.removeprefix(f"{word} ") for line in lines if line.startswith(f"{word} ")]
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """Return the virtual environment that the build stage makes."""
     work, place = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("opt") / "deepfake"
-    for step in steps("COPY"):
+    build = LINES[: max(number for number, line in enumerate(LINES) if line.startswith("FROM "))]
+    for step in steps("COPY", build):
         *sources, target = step.split()
-        for source in sources if not step.startswith("--from") else ():
+        for source in sources:
             if (ROOT / source).is_dir():
                 shutil.copytree(ROOT / source, work / target)
             else:
                 shutil.copy(ROOT / source, work / target)
-    for step in steps("RUN"):
-        if "useradd" not in step:
-            subprocess.run(step.replace(INSIDE, str(place)), shell=True, cwd=work, check=True)
+    for step in steps("RUN", build):
+        subprocess.run(step.replace(INSIDE, str(place)), shell=True, cwd=work, check=True)
     return place
 
 
-@pytest.fixture(scope="module")
-def exported(bundle_folder, make_picture, tmp_path_factory):
-    from src.export import export
-
-    images = tmp_path_factory.mktemp("images")
-    for label, name in enumerate(("real", "fake")):
-        folder = images / "validation" / name
-        folder.mkdir(parents=True)
-        for seed in range(20):
-            Image.fromarray(make_picture(100 * label + seed)).save(folder / f"{seed:02}.png")
-    own = shutil.copytree(bundle_folder, tmp_path_factory.mktemp("exported") / "detector")
-    export(own, "openvino", [images])
-    return own
-
-
 @pytest.mark.slow
-def test_what_the_container_holds_judges_without_tensorflow(
-    installed, exported, make_picture, tmp_path
-):
+def test_what_the_container_holds_judges_without_tensorflow(installed, make_picture, tmp_path):
     assert not list(installed.glob("lib/python*/site-packages/tensorflow"))
     named = dict(part.split("=", 1) for step in steps("ENV") for part in shlex.split(step))
     paths = {"PATH": f"{installed / 'bin'}:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    settings = {"DEEPFAKE_SERVE_MODEL": str(exported), "DEEPFAKE_SERVE_PORT": str(PORT)}
+    (held,) = (step.split() for step in steps("COPY") if step.startswith("models/"))
+    assert named["DEEPFAKE_SERVE_MODEL"] == held[1]
+    settings = {"DEEPFAKE_SERVE_MODEL": str(ROOT / held[0]), "DEEPFAKE_SERVE_PORT": str(PORT)}
     (command,) = (json.loads(step) for step in steps("CMD"))
     with subprocess.Popen(command, cwd=tmp_path, env=named | paths | settings) as started:
         try:
@@ -86,6 +70,8 @@ def test_what_the_container_holds_judges_without_tensorflow(
                 {"Content-Type": "multipart/form-data; boundary=b"},
             )
             with urllib.request.urlopen(asked) as report:
-                assert "openvino in float32" in report.read().decode()
+                page = report.read().decode()
+                assert "starter" in page
+                assert "openvino in" in page
         finally:
             started.terminate()
