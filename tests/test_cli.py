@@ -74,7 +74,7 @@ def test_underscores_in_values_are_left_alone(run, tmp_path):
     [
         ("predict", "photo.jpg", "--model", "nowhere"),
         ("gradcam", "photo.jpg", "--model", "nowhere"),
-        ("evaluate", "--data-dir", "nowhere"),
+        ("evaluate", "--data-dir", "nowhere", "--model", "nowhere"),
     ],
 )
 def test_input_error_is_one_line_on_stderr(arguments, python, tmp_path):

@@ -73,7 +73,7 @@ def test_its_weights_are_stored_in_half_precision_and_load_into_single(python, s
 
 
 def test_the_graph_that_ships_answers_as_keras_and_its_evidence_adds_up(shown):
-    wanted, found = (load(STARTER, engine).engine.run(shown) for engine in ("keras", "onnx"))
+    wanted, found = (load(STARTER, engine).engine.run(shown) for engine in ("keras", "onnxruntime"))
     np.testing.assert_allclose(found["logit"], wanted["logit"], atol=0.04)
     np.testing.assert_allclose(
         found["evidence"].sum(axis=(1, 2)) + found["bias"].ravel(),
