@@ -124,7 +124,11 @@ def contents(root: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", [EXPLORE, pytest.param(TRAIN, marks=pytest.mark.slow), READ])
+# The two that train take minutes.
+@pytest.mark.parametrize(
+    "name",
+    [EXPLORE, *(pytest.param(name, marks=pytest.mark.slow) for name in (TRAIN, READ))],
+)
 def test_they_run_and_leave_nothing_but_detectors(name, checkout, tmp_path, monkeypatch):
     # Kernels and settings of whoever runs the tests must not take the place of this Python.
     for variable in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
