@@ -25,6 +25,10 @@ KERAS_FORMATS = {
 }
 
 
+# How ONNX Runtime's converter ends the name of what rounds the value of a node in float32.
+ROUNDING = "_cast_to_fp16_node"
+
+
 def with_outputs(
     model: keras.Model,
     temperature: float,
@@ -102,6 +106,7 @@ def halve(source: Path, target: Path) -> None:
     """Write an ONNX graph with float16 weights; inputs, outputs, head and evidence stay float32."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     graph = onnx.load(source)
     kept = after_pooling(graph.graph.node)
@@ -112,6 +117,15 @@ def halve(source: Path, target: Path) -> None:
         if node.name in seen:
             half.graph.node.remove(node)
         seen.add(node.name)
+    # It also rounds what nodes in float32 hand to each other and to the outputs; what it casts back
+    # is taken from before that, so that the evidence adds up to the logit.
+    casts = [node for node in half.graph.node if node.op_type == "Cast"]
+    rounded = {n.output[0]: n.input[0] for n in casts if n.name.endswith(ROUNDING)}
+    for node in casts:
+        if node.attribute[0].i == onnx.TensorProto.FLOAT:
+            node.input[0] = rounded.get(node.input[0], node.input[0])
+    # It appends its casts at the end, where ONNX wants every node behind what it takes.
+    OnnxModel(half).topological_sort()
     onnx.save(half, target)
 
 

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
+import onnx
 import pytest
 
 from src.detector import network, residuals
@@ -49,6 +50,14 @@ def test_a_table_of_residuals_answers_as_in_keras(model, files, images, engine, 
         found = judging.run(shown)
         for name, values in found.items():
             np.testing.assert_allclose(values, wanted[name][: len(shown)], atol=tolerance)
+
+
+def test_halved_the_file_is_valid_and_the_evidence_still_adds_up_to_the_logit(files, images):
+    path = files / "model-float16.onnx"
+    onnx.checker.check_model(path, full_check=True)
+    found = ONNXRuntimeEngine(path, "float16").run(images[:3])
+    total = found["evidence"].sum((1, 2)) + found["bias"]
+    np.testing.assert_allclose(total, found["logit"], atol=1e-5)
 
 
 def test_threads_that_come_first_together_compile_once(files, images, monkeypatch):
