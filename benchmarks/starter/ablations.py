@@ -1,6 +1,6 @@
 """What each part of the starter's second stage is worth: short runs with one thing changed each.
 
-All start from the first stage's network, see a quarter of the training images and are measured on
+All start from the first stage's network, see an eighth of the training images and are measured on
 validation images.
 """
 
@@ -30,7 +30,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 }
 # Sources on which both classes can be told, one of them beside the others.
 JUDGED = (*recipe.BOTH_CLASSES, "sd21_768")
-FRACTION, EPOCHS = 0.25, 3
+FRACTION, EPOCHS = 0.125, 3
 
 
 def settings(name: str, data: Path, first: Path) -> Settings:
