@@ -36,6 +36,11 @@ def thread_limit() -> int:
     return int(said)
 
 
+def threads() -> int:
+    """Return how many threads this process may compute on: the limit, or one a core."""
+    return thread_limit() or os.cpu_count() or 4
+
+
 def describe() -> str:
     """Name the processor and those of its instructions that matter."""
     fields, known = _fields(), flags()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,7 +51,7 @@ def decoding_threads() -> int:
 
     One a core: finding faces in an image takes a core about half as long as judging it.
     """
-    return processor.thread_limit() or os.cpu_count() or 4
+    return processor.threads()
 
 
 class Detector:

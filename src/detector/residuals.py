@@ -35,8 +35,8 @@ ORDERS = (1, 2, 3)
 KINDS = CHANNELS * len(ORDERS)
 # How many numbers the table holds for each triple.
 UNITS = 16
-# Averages over a cell are cut to it; those of validation images deviated by 1, and 1 of 1,000 by 16.
-# A strange picture, of which every pixel is a rare triple, is thousands away.
+# Averages over a cell are cut to it; those of validation images deviated by 1, and 1 of 1,000 by
+# 16. A strange picture, of which every pixel is a rare triple, is thousands away.
 FARTHEST = 32
 # What the averages are multiplied with. Xception's deviate by 0.1, and an optimiser like Adam moves
 # all weights alike: so few numbers would be learnt last, when the head fits its training images by
