@@ -53,6 +53,7 @@ def render(
         left_out=[one for one in left_out if one is not None],
         ablations=[one for one in ablations if one is not None],
         missing=sum(one is None for one in left_out),
+        untried=sum(one is None for one in ablations),
         example=example,
         unseen=UNSEEN,
         most_lost=MOST_LOST,

@@ -70,19 +70,18 @@ class ONNXRuntimeEngine:
         self._path = path
         self._session = open_session(path, str(path), processor.thread_limit())
         self._outputs = outputs_of([output.name for output in self._session.get_outputs()])
-        self._count = processor.threads()
         self._lock = Lock()
 
     @cached_property
     def _side_by_side(self) -> tuple[onnxruntime.InferenceSession, ThreadPoolExecutor]:
         session = open_session(self._path, str(self._path), threads=1)
-        return session, ThreadPoolExecutor(self._count, "onnxruntime")
+        return session, ThreadPoolExecutor(processor.threads(), "onnxruntime")
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Score faces, see `Engine.run`."""
         # All cores on one image are the shortest way for one; an image on each core gives the most
         # images a second, and what was asked first is done first.
-        if len(images) < 2 or self._count == 1:
+        if len(images) < 2:
             return self._run(self._session, images)
         with self._lock:
             session, pool = self._side_by_side

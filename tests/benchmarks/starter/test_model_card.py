@@ -178,12 +178,16 @@ def test_what_was_not_measured_is_said_to_be_so(answers):
 def test_what_was_measured_besides_is_shown(answers):
     measured = {"auc": estimate(0.71), "baseline": estimate(0.5), "baseline_inside": estimate(0.6)}
     other = {"source": "gan256", "epochs": 6, "validation": measured, "test": measured}
-    tried = {"name": "no self-blends", "epochs": 3, "seconds": 600.0}
+    tried = {"name": "no self-blends", "fraction": 0.125, "epochs": 3, "seconds": 600.0}
     tried["validation"] = {"gan256": measured, "sd21_768": {"auc": estimate(0.97)}}
     numbers = {
         "auc": estimate(0.8),
         "accuracy": estimate(0.7),
         "verdicts": answers["sets"][0]["verdicts"],
+        "promised": {
+            "false_fake": {"promised": 0.03, "bound": 0.09},
+            "false_real": {"promised": 0.05, "bound": 0.087},
+        },
     }
     after = deepcopy(numbers) | {"auc": estimate(0.95)}
     counts = {name: {"real": 10, "fake": 11} for name in ("train", "validation", "test")}
@@ -209,10 +213,13 @@ def test_what_was_measured_besides_is_shown(answers):
     assert row(card, "no self-blends")[1:] == [
         *("0.710 [0.700, 0.720]", "0.970 [0.960, 0.980]", "10")
     ]
+    assert "3 epochs on 12.5% of the images" in card
+    assert "1 of these runs was not done" in card
     assert "deepfake train --weights models/starter/model.keras" in card
     assert row(card, "before")[1] == "0.800 [0.790, 0.810]"
     assert row(card, "after")[1] == "0.950 [0.940, 0.960]"
-    assert "5 minutes of training" in card
+    assert "5.0 minutes of training" in card
+    assert "at most 3.0% of real faces" in " ".join(card.split())
 
 
 def test_a_quick_look_says_that_it_is_none_to_believe(answers):
