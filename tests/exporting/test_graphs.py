@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
+from src import processor
 from src.detector import network, residuals
 from src.detector.engines import runtimes
 from src.detector.engines.runtimes import ONNXRuntimeEngine, OpenVINOEngine
@@ -73,6 +74,26 @@ def test_threads_that_come_first_together_compile_once(files, images, monkeypatc
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(engine.run, [images[:2]] * 2))
     assert len(compiled) == 1
+
+
+def test_onnx_runtime_judges_as_many_images_at_once_as_it_may_use_threads(
+    files, images, monkeypatch
+):
+    monkeypatch.setenv(processor.VARIABLE, "1")
+    engine = ONNXRuntimeEngine(files / "model.onnx", "float32")
+    alone, inside, most = engine._run, [], []
+
+    def counted(session, shown):
+        inside.append(len(shown))
+        most.append(sum(inside))
+        found = alone(session, shown)
+        inside.pop()
+        return found
+
+    monkeypatch.setattr(engine, "_run", counted)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(engine.run, [images[:3]] * 2))
+    assert most == [1] * 6
 
 
 def test_int8_leaves_the_table_alone(model, files, images):
