@@ -95,17 +95,20 @@ def originals(root: Path, files: Iterable[DataFile]) -> dict[str, str]:
 
 
 def _rows(table: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield for each line of a table where it is and the cells of the given columns."""
+    """Yield for each line of a table where it is and the cells of the given columns.
+
+    File names that are not UTF-8 are read as `files.write_table` writes them.
+    """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
+        with table.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file)
             if not set(columns) <= set(reader.fieldnames or ()):
                 raise InputError(f"{table}: expected a first line with {','.join(columns)}")
             for row in reader:
                 cells = ((row[column] or "").strip() for column in columns)
                 yield (f"{table}, line {reader.line_num}", *cells)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: cannot be read as CSV in UTF-8 ({error})") from error
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{table}: cannot be read as CSV ({error})") from error
 
 
 def _posix(path: str) -> str:

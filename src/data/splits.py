@@ -11,6 +11,7 @@ from pathlib import Path
 
 from src import InputError
 from src.data.layout import CLASSES, DataFile
+from src.files import sha256
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +67,15 @@ def _bounds(named: set[str | None]) -> dict[str, float]:
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def uniform(seed: int, key: str) -> float:
     """Return a number from [0, 1) that looks random and depends on the seed and the key alone."""
-    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
+    # A key may hold the name of a file, which need not be UTF-8.
+    digest = hashlib.sha256(f"{seed}:{key}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 

@@ -1,5 +1,6 @@
 """Groups out of tables and of file names: found where they are sure, and nowhere else."""
 
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from src import InputError
 from src.data import folders, groups
 from src.data.layout import DataFile
+from src.files import write_table
 from tests.data.layouts import LAYOUT, fill
 
 
@@ -128,6 +130,15 @@ def test_unlisted_files_are_their_own_group(tmp_path):
     )
     found = [sample.group for sample in folders.scan([tmp_path / "set"])]
     assert found == ["set/v", "set/v", "set/real/0001.jpg"]
+
+
+def test_a_table_of_ours_names_files_that_are_not_utf8(tmp_path):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    write(tmp_path, ["real/a.jpg", "fake/a.jpg"])
+    (tmp_path / "real" / name).write_text("picture")
+    write_table(tmp_path / "groups.csv", [{"path": f"real/{name}", "group": "mine"}])
+    groups_of = {s.path.name: s.group for s in folders.scan([tmp_path]) if not s.label}
+    assert groups_of[name].endswith("/mine")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Splits that hold still, groups that stay whole, and choices that keep the classes balanced."""
 
+import os
 import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -121,6 +122,17 @@ def test_limit_keeps_pairs_whole_and_classes_balanced(tmp_path):
     chosen = [s for s in folders.scan([tmp_path], limit_per_class=10) if s.split == "train"]
     assert counts(chosen) == {("train", "real"): 10, ("train", "fake"): 10}
     assert len({sample.group for sample in chosen}) == 10
+
+
+def test_files_whose_names_are_not_utf8_are_drawn_too(tmp_path):
+    for folder in ("train/real", "train/fake", "validation/real", "validation/fake"):
+        (tmp_path / folder).mkdir(parents=True)
+        for index in range(4):
+            name = os.fsdecode(b"caf\xe9%d.jpg" % index)
+            (tmp_path / folder / name).write_text(f"{folder} {index}")
+    samples = folders.scan([tmp_path])
+    assert len(folders.scan([tmp_path], limit_per_class=2)) == 8
+    assert apart(divide(samples, 99, 19)) == {(tmp_path.name, 0): 2, (tmp_path.name, 1): 2}
 
 
 def test_limit_never_cuts_a_group(tmp_path):
