@@ -25,8 +25,8 @@ MAX_PIXELS = 89_000_000
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 _HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 msf1".split())
 
-# What Pillow's decoders raise on files that are broken in one way or another.
-_BROKEN = (
+# What Pillow raises on files, and on metadata, that are broken in one way or another.
+BROKEN = (
     OSError,
     SyntaxError,
     ValueError,
@@ -94,7 +94,7 @@ def identify(data: bytes, name: str = UNNAMED) -> Image.Image:
             f"{name}: not an image, or damaged at its start; expected one of "
             f"{', '.join(_FORMATS)} or HEIC"
         ) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ImageError(f"{name}: the image is damaged ({error})") from error
 
 
@@ -126,7 +126,7 @@ def read(source: str | Path | bytes, name: str = UNNAMED) -> np.ndarray:
             return np.array(_upright(_to_srgb(_plain(picture, name)), _orientation(picture)))
         except _BOMB as error:
             raise _too_many_pixels(name) from error
-        except _BROKEN as error:
+        except BROKEN as error:
             raise ImageError(f"{name}: the image is damaged or incomplete ({error})") from error
 
 
@@ -216,7 +216,7 @@ def _orientation(picture: Image.Image) -> int:
     """
     try:
         return picture.getexif().get(ExifTags.Base.Orientation, 1)
-    except _BROKEN:
+    except BROKEN:
         # Broken metadata is common and says nothing about the pixels.
         return 1
 

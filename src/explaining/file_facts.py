@@ -101,7 +101,7 @@ def _exif(picture: Image.Image) -> dict[str, str]:
     """Return the entries of EXIF as short lines of printable text, by name."""
     try:
         found = dict(picture.getexif())
-    except (OSError, SyntaxError, ValueError, TypeError, LookupError):
+    except pixels.BROKEN:
         # Broken metadata is common and says nothing about the picture.
         return {}
     return {ExifTags.TAGS.get(tag, str(tag)): line(value) for tag, value in found.items()}

@@ -118,8 +118,9 @@ def test_the_entry_of_a_generator(picture):
     assert read(saved(picture, "PNG", pnginfo=info)).generator == "parameters"
 
 
-def test_broken_metadata_says_nothing(picture):
-    assert not read(saved(picture, exif=b"Exif\x00\x00II*\x00" + bytes(3))).exif
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_broken_metadata_says_nothing(picture, kind):
+    assert not read(saved(picture, kind, exif=b"Exif\x00\x00II*\x00" + bytes(3))).exif
 
 
 def test_what_is_no_image_is_refused():
