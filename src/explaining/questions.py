@@ -106,9 +106,10 @@ def _about_file(values: Mapping[str, Any]) -> Iterator[Question]:
     if state in ("trusted", "untrusted"):
         query = "a publisher signs a record of the picture's origin"
         yield "credentials", "On signed records", query
-    for name in values.keys() & {"file.generator", "file.says_generated"}:
+    made = [name for name in ("file.generator", "file.says_generated") if name in values]
+    if made:
         query = "text-to-image diffusion models pictures shared online"
-        yield name, "On pictures made from words", query
+        yield made[0], "On pictures made from words", query
     if "file.before" in values and metadata["editor"]:
         query = "montage with parts of another JPEG quality"
         yield "file.before", "On pictures that were put together", query

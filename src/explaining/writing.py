@@ -13,8 +13,8 @@ from src.explaining.wording import Measurement
 # Notes that an explanation cites, and how many are looked at for each question.
 NOTES, LOOKED_AT = 3, 5
 _SUBJECTS = ("The detector ", "The file ", "The file's Content Credentials ")
-# Words at the beginning of our sentences that are small within one.
-_LOWERED = ("The", "On", "All", "Of", "In", "Half", "Peaks")
+# Names at the beginning of our sentences, which keep their capital within one.
+_NAMES = ("Grad-CAM", "Xception")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,6 @@ def join(first: str, second: str) -> str:
     for subject in _SUBJECTS:
         if first.startswith(subject) and second.startswith(subject):
             second = second.removeprefix(subject)
-    begins = second.partition(" ")[0]
-    if begins in _LOWERED:
-        second = begins.lower() + second.removeprefix(begins)
+    if not second.startswith(_NAMES):
+        second = second[0].lower() + second[1:]
     return f"{first.removesuffix('.')}, and {second}"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from src.detector import verdict
 from src.explaining import notes, questions, writing
 from src.explaining.notes import Note, Source
 from src.explaining.retrieval import Library
@@ -165,6 +166,18 @@ def test_two_sentences_become_one_with_their_subject_said_once():
     assert writing.join("The file is large.", "Xception saw it.") == (
         "The file is large, and Xception saw it."
     )
+
+
+@pytest.mark.parametrize("said", [*verdict.REASONS.values(), "This detector errs.", "A note."])
+def test_what_is_joined_goes_on_with_a_small_letter(said):
+    assert writing.join("The verdict is so.", said).endswith(f", and {said[0].lower()}{said[1:]}")
+
+
+def test_two_signs_of_a_generator_are_asked_about_once():
+    both = {"file.generator": "prompt", "file.says_generated": True}
+    answers = writing.look_up(measured(**both), NOTES)
+    about = [one.about for one in answers if one.topic == "On pictures made from words"]
+    assert about == ["file.generator"]
 
 
 def test_a_passage_of_ones_own_paper_is_quoted_with_its_place():
