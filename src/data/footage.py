@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,8 +201,10 @@ def frames(path: Path, count: int) -> Iterator[tuple[int, np.ndarray]]:
     """
     length = claimed(path)
     if not length or _cut_off(path):
-        length = _counted(path)
-    return read(path, set(_spread(length, count)))
+        with _opened(path) as capture:
+            length = sum(1 for _ in iter(capture.grab, False))
+    # Those in the middle of `count` equal parts.
+    return read(path, {(2 * part + 1) * length // (2 * count) for part in range(count)})
 
 
 def claimed(path: Path) -> int:
@@ -219,19 +221,6 @@ def _cut_off(path: Path) -> bool:
         start = file.read(12)
     holds = int.from_bytes(start[4:8], "little")
     return start[8:] == b"AVI " and path.stat().st_size < 8 + holds
-
-
-def _counted(path: Path) -> int:
-    length = 0
-    with _opened(path) as capture:
-        while capture.grab():
-            length += 1
-    return length
-
-
-def _spread(length: int, count: int) -> Iterable[int]:
-    """Return the numbers of the frames in the middle of `count` equal parts."""
-    return ((2 * part + 1) * length // (2 * count) for part in range(count))
 
 
 @contextmanager
@@ -299,12 +288,19 @@ def _require_small(path: Path, width: int, height: int) -> None:
 
 def _require_container(path: Path) -> None:
     """Refuse what is no container of videos by its content, before a decoder sees it."""
-    if path.is_dir():
-        raise VideoError(f"{path}: one video was expected, but this is a folder")
-    if not path.is_file() or path.stat().st_size == 0:
-        raise VideoError(f"{path}: the file is missing or empty")
-    with path.open("rb") as file:
-        start = file.read(START)
+    try:
+        if path.is_dir():
+            raise VideoError(f"{path}: one video was expected, but this is a folder")
+        if not path.is_file() or path.stat().st_size == 0:
+            raise VideoError(f"{path}: the file is missing or empty")
+        # OpenCV ends the process at such a name.
+        str(path.absolute()).encode()
+        with path.open("rb") as file:
+            start = file.read(START)
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeEncodeError as error:
+        raise VideoError(f"{path}: a path in UTF-8 was expected: rename it") from error
     if not holds_video(start):
         raise NotAVideo(
             f"{path}: not a video, without a picture, or in a format that is not read, such as a "

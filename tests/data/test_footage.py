@@ -1,5 +1,6 @@
 """The frames of a video, and when they are shown."""
 
+import os
 import wave
 from pathlib import Path
 
@@ -87,6 +88,17 @@ def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
 def test_a_folder_is_no_video_and_not_missing(tmp_path):
     with pytest.raises(footage.VideoError, match="this is a folder"):
         footage.survey(tmp_path)
+
+
+def test_a_path_that_is_not_utf8_is_told_and_never_reaches_the_decoder(tmp_path):
+    path = films.write(tmp_path / "a.mp4", coded(3)).rename(tmp_path / os.fsdecode(b"\xe9.mp4"))
+    with pytest.raises(footage.VideoError, match="in UTF-8 was expected: rename it"):
+        footage.claimed(path)
+
+
+def test_a_file_that_the_system_does_not_give_is_an_error_that_names_it():
+    with pytest.raises(footage.VideoError, match=r"a\.mp4: cannot be read"):
+        footage.survey(Path("a" * 300 + ".mp4"))
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 100])
