@@ -1,6 +1,5 @@
 """Find the images of a data set, the class of each, and the split it belongs to."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +21,6 @@ __all__ = [
     "scan_real",
     "source_names",
 ]
-
-log = logging.getLogger(__name__)
 
 
 def scan(
@@ -177,7 +174,10 @@ def _scan_one(folder: Path, source: str, seed: int) -> list[Sample]:
     root = layout.root(folder)
     files = sorted(layout.files(root, EXTENSIONS), key=lambda file: file.name)
     if not files:
-        raise InputError(f"{folder}: there are no images in its class folders")
+        raise InputError(
+            f"{folder}: there are no images in its class folders; expected files that end in "
+            f"{', '.join(sorted(EXTENSIONS))}"
+        )
     return samples(root, _grouped(root, files), source, seed)
 
 

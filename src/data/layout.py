@@ -59,23 +59,22 @@ def meaning(name: str) -> Meaning:
     return Meaning(split=split, label=labels[0] if labels else None)
 
 
-def vocabulary() -> str:
-    """List the words that are understood, for error messages."""
-    return "; ".join(f"{term}: {words}" for term, words in _SYNONYMS.items())
-
-
 def existing(folder: Path | str) -> Path:
     """Return a folder as a path.
 
     Raises:
-        InputError: If it is missing or is a file.
+        InputError: If it is missing, is a file or cannot be looked at.
     """
     path = Path(folder)
-    if not path.exists():
-        raise InputError(f"{path}: there is no such folder")
-    if not path.is_dir():
+    try:
+        if path.is_dir():
+            return path
+        there = path.exists()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be looked at ({error.strerror})") from error
+    if there:
         raise InputError(f"{path}: a folder was expected, but this is a file")
-    return path
+    raise InputError(f"{path}: there is no such folder")
 
 
 def files_in(folder: Path, extensions: Set[str]) -> list[str]:
@@ -177,18 +176,17 @@ def _refuse_tables(wrapper: Path, inner: str) -> None:
             )
 
 
-def class_folders(start: Path) -> list[ClassFolder]:
-    """Find the class folders in a folder, or in the split folders there."""
+def files(start: Path, extensions: Set[str]) -> Iterator[DataFile]:
+    """Yield the files with one of some extensions in class folders, also in split folders.
+
+    Raises:
+        InputError: If it is not clear which folders hold real and which fake files.
+    """
     meanings = meanings_in(start)
     found = _split_layout(start, meanings) or _class_folders(start, meanings)
     if not found:
         raise InputError(_not_understood(start, meanings))
-    return found
-
-
-def files(start: Path, extensions: Set[str]) -> Iterator[DataFile]:
-    """Yield the files with one of some extensions in the class folders, see `class_folders`."""
-    for folder in class_folders(start):
+    for folder in found:
         below = folder.path.relative_to(start).as_posix()
         for inner in files_in(folder.path, extensions):
             name = f"{below}/{inner}"
@@ -234,9 +232,10 @@ def _log_ignored(folder: Path, names: set[str]) -> None:
 def _not_understood(folder: Path, meanings: dict[str, Meaning]) -> str:
     said = ", ".join(f"{name} = {meaning}" for name, meaning in meanings.items())
     name = folder.resolve().name
+    vocabulary = "; ".join(f"{term}: {words}" for term, words in _SYNONYMS.items())
     return (
         f"{folder}: cannot tell which folders hold real and which fake images. Its sub-folders and "
         f"what their names say: {said or 'there are none'}. Expected {name}/real and {name}/fake, "
         f"or both in each of {name}/train, {name}/validation and {name}/test. Words that are "
-        f"understood: {vocabulary()}"
+        f"understood: {vocabulary}"
     )

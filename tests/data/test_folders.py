@@ -128,6 +128,7 @@ def test_missing_empty_and_repeated_folders_are_refused(tmp_path):
         (["set/real/0000.jpg"], "this is a file"),
         (["empty"], "there are none"),
         (["hollow"], "no images"),
+        (["a" * 300], "cannot be looked at"),
         (["set", "set/../set"], "given more than once"),
         (["set", "link"], "given more than once"),
         ([], "no data folder"),
