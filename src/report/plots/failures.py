@@ -26,9 +26,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Better = Literal["high", "low"] | None
+# Name, number of images, share of errors, and the bounds of its interval.
+Group = tuple[str, int, float, float, float]
 # A column without a larger fault than this stays pale: tenths of a per cent are not to glow.
 LEAST_FAULT = 0.1
 UNKNOWN = "#eeeeee"
+# Groups that are shown: a data set with a folder a person has thousands of sources, which make a
+# picture of hundreds of thousands of pixels that no browser shows.
+MOST = 60
 
 
 def _table_size(
@@ -90,33 +95,42 @@ def _badness_colours(values: np.ndarray, better: Sequence[Better]) -> np.ndarray
     return colours
 
 
-@sized(lambda rows: (width_for([row[0] for row in rows], 2.8), 1.5 + 0.3 * len(rows)))
-def groups(axes: Axes, rows: Sequence[tuple[str, int, float, float, float]]) -> None:
+def _largest(rows: Sequence[Group]) -> list[Group]:
+    """Return the `MOST` groups with the most images, in their order."""
+    chosen = sorted(range(len(rows)), key=lambda place: -rows[place][1])[:MOST]
+    return [rows[place] for place in sorted(chosen)]
+
+
+def _groups_size(rows: Sequence[Group]) -> tuple[float, float]:
+    shown = _largest(rows)
+    return width_for([row[0] for row in shown], 2.8), 1.5 + 0.3 * len(shown)
+
+
+@sized(_groups_size)
+def groups(axes: Axes, rows: Sequence[Group]) -> None:
     """Plot the share of wrong answers in groups of images, with its interval.
 
     Args:
         axes: what is drawn on.
-        rows: name, number of images, share of errors, and the bounds of its interval; NaN where a
-            group has no images.
+        rows: name, number of images, share of errors, and the bounds of its interval; of many, the
+            largest groups are shown.
     """
-    names = [f"{printable(name)} ({count})" for name, count, *_ in rows]
-    counts = np.array([row[1] for row in rows])
-    error, low, high = np.array([row[2:] for row in rows], float).T
-    known = np.isfinite(error) & (counts > 0)
-    place = np.arange(len(rows))
-    title, unit = "No images", "Errors (share of the images)"
-    if known.any():
-        overall = float(np.average(error[known], weights=counts[known]))
-        worst = int(np.nanargmax(np.where(known, error, np.nan)))
-        axes.axvline(overall, color=FAINT, ls="--", lw=1.2)
-        unit += f"\ndashed: all together, {overall:.1%}"
-        axes.hlines(place[known], low[known], high[known], color=FAKE, lw=2)
-        axes.plot(error[known], place[known], "o", color=FAKE, clip_on=False)
-        title = f"Most errors: {rows[worst][0]}, {error[worst]:.1%}"
-    axes.set_yticks(place, names, fontsize=9, parse_math=False)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    shown = _largest(rows)
+    names, counts, *shares = zip(*shown, strict=True)
+    error, low, high = np.array(shares)
+    place = np.arange(len(shown))
+    overall, worst = float(np.average(error, weights=counts)), int(np.argmax(error))
+    axes.axvline(overall, color=FAINT, ls="--", lw=1.2)
+    axes.hlines(place, low, high, color=FAKE, lw=2)
+    axes.plot(error, place, "o", color=FAKE, clip_on=False)
+    ticks = [f"{printable(name)} ({count})" for name, count in zip(names, counts, strict=True)]
+    axes.set_yticks(place, ticks, fontsize=9, parse_math=False)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlim(left=0)
-    plain(axes, title, unit, "Group (images)")
+    unit = f"Errors (share of the images)\ndashed: all together, {overall:.1%}"
+    left_out = f"; the {MOST} largest of {len(rows)}" if len(shown) < len(rows) else ""
+    title = f"Most errors: {names[worst]}, {error[worst]:.1%}"
+    plain(axes, title, unit, f"Group (images){left_out}")
 
 
 @plot(PHONE_WIDTH, 4.2)

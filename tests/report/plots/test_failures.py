@@ -6,6 +6,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from src.report import plots
+from src.report.plots.failures import MOST
 from tests.report.plots.drawn import labelled, texts, texts_fit, title
 
 NAN = float("nan")
@@ -83,7 +84,6 @@ def test_heat_table_of_nothing_known():
 ROWS = [
     ("below 100 px", 50, 0.2, 0.1, 0.35),
     ("larger", 150, 0.04, 0.02, 0.08),
-    ("unknown", 0, NAN, NAN, NAN),
 ]
 
 
@@ -96,7 +96,7 @@ def test_groups_have_dots_and_whiskers_and_the_error_over_all():
     (whiskers,) = axes.collections
     assert [part[:, 0].tolist() for part in whiskers.get_segments()] == [[0.1, 0.35], [0.02, 0.08]]
     names = [tick.get_text() for tick in axes.get_yticklabels()]
-    assert names == ["below 100 px (50)", "larger (150)", "unknown (0)"]
+    assert names == ["below 100 px (50)", "larger (150)"]
     assert title(axes) == "Most errors: below 100 px, 20.0%"
     assert "8.0%" in axes.get_xlabel()
     assert labelled(axes) and texts_fit(figure)
@@ -112,10 +112,16 @@ def test_any_name_can_stand_beside_a_figure(name):
     assert all(texts_fit(figure) for figure in figures)
 
 
-def test_groups_without_any_images():
-    figure = plots.groups(ROWS[-1:])
-    assert title(figure.axes[0]) == "No images"
-    assert texts_fit(figure)
+def test_of_thousands_of_groups_the_largest_are_drawn(tmp_path):
+    """As in a data set with a folder a person."""
+    rows = [*ROWS, *((f"person {n}", 1 + n % 7, 0.5, 0.1, 0.9) for n in range(3000))]
+    figure = plots.groups(rows)
+    plots.save(figure, tmp_path / "groups.png")
+    (axes,) = figure.axes
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names[:3] == ["below 100 px (50)", "larger (150)", "person 6 (7)"]
+    assert len(names) == MOST
+    assert axes.get_ylabel() == f"Group (images); the {MOST} largest of 3002"
 
 
 def test_projection_rings_the_wrong_ones():
