@@ -78,8 +78,8 @@ def _measure(
     fit: _Fit,
     describe: Callable[[str, np.ndarray], str],
 ) -> Shortcut:
-    if len(labels) > MAX_IMAGES:
-        some = _whole_groups(groups)
+    # Where a few groups hold a class, leaving groups out could leave too little of it.
+    if len(labels) > MAX_IMAGES and enough(labels[some := _whole_groups(groups)]):
         values, labels = values[some], labels[some]
         groups, names = [groups[i] for i in some], [names[i] for i in some]
     folds = _folds(labels, np.asarray(groups))
