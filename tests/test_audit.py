@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,14 @@ def test_a_remembered_audit_is_not_made_again_until_a_file_changes(folder, monke
         "copies_across_splits"
     ]
     assert made
+
+
+def test_an_audit_from_before_a_file_could_be_read_is_not_remembered(tmp_path, monkeypatch):
+    heif = pytest.importorskip("pillow_heif")
+    for name in ("real", "fake"):
+        planted.save(planted.picture(len(name) + ord(name[0])), tmp_path / name / "a")
+    heif.from_pillow(planted.picture(1)).save(tmp_path / "real" / "b.heic")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pillow_heif", None)
+        assert "pip install" in audit([tmp_path], remembered=True).unreadable[0][1]
+    assert audit([tmp_path], remembered=True).unreadable == []

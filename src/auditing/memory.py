@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
+from importlib.util import find_spec
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -41,13 +42,15 @@ def remembered(samples: Sequence[Sample], options: Any, make: Callable[[], Audit
 
 def _fingerprint(samples: Sequence[Sample], options: Any) -> str:
     """Return a hash of the list of files with sizes and times, and of the audit's options."""
-    digest = hashlib.sha256(repr((VERSION, __version__, options)).encode())
+    # With the package for HEIC images files can be read that could not be before.
+    known = VERSION, __version__, find_spec("pillow_heif") is not None, options
+    digest = hashlib.sha256(repr(known).encode())
     for sample in samples:
         try:
-            known = sample.path.stat()
+            stat = sample.path.stat()
         except OSError as error:
             raise InputError(f"{sample.path}: cannot be read ({error.strerror})") from error
-        facts = (known.st_size, known.st_mtime_ns, sample.label, sample.split, sample.group)
+        facts = (stat.st_size, stat.st_mtime_ns, sample.label, sample.split, sample.group)
         line = f"{sample.path.absolute()} {facts}\n"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
