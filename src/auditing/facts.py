@@ -1,7 +1,6 @@
 """Everything an audit wants to know of a file, from reading it once."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
@@ -11,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
+from src import processor
 from src.auditing import container, content
 from src.data import pixels
 from src.data.equalize import encode
@@ -23,9 +23,8 @@ CHUNK = 64
 
 @dataclass
 class Facts:
-    """What is known of N files, in compact arrays: about 200 bytes a file."""
+    """What is known of N files, in compact arrays: about 100 bytes a file."""
 
-    sha256: np.ndarray  # `(N, 32)` uint8, of the file
     pixels: np.ndarray  # `(N, 16)` uint8, BLAKE2b of the decoded pixels and their shape
     hashes: np.ndarray  # `(N, 2, 8)` uint8, the perceptual hash and the difference hash
     container: np.ndarray  # `(N, container.COLUMNS)` float32
@@ -52,7 +51,6 @@ def measure(
     """
     count = len(paths)
     facts = Facts(
-        sha256=np.zeros((count, 32), np.uint8),
         pixels=np.zeros((count, 16), np.uint8),
         hashes=np.zeros((count, 2, 8), np.uint8),
         container=np.zeros((count, container.COLUMNS), np.float32),
@@ -69,7 +67,7 @@ def measure(
                 facts.reasons[index] = str(error)
             advance()
 
-    with bar(title, count) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with bar(title, count) as advance, ThreadPoolExecutor(processor.threads()) as pool:
         for _ in pool.map(work, range(0, count, CHUNK)):
             pass
     return facts
@@ -88,10 +86,9 @@ def _measure_one(facts: Facts, index: int, path: Path, equalize: int | None) -> 
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     facts.content[index] = content.measure(grey, len(data))
     if equalize is None:
-        facts.sha256[index] = _bytes(hashlib.sha256(data).digest())
         digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(image).data)
-        facts.pixels[index] = _bytes(digest.digest())
+        facts.pixels[index] = np.frombuffer(digest.digest(), np.uint8)
         facts.hashes[index] = perceptual_hashes(grey)
 
 
@@ -114,7 +111,3 @@ def perceptual_hashes(grey: np.ndarray) -> np.ndarray:
     small: Any = Image.fromarray(reduced)
     bits = [imagehash.phash(small).hash, imagehash.dhash(small).hash]
     return np.packbits(np.stack(bits).reshape(2, 64), axis=1)
-
-
-def _bytes(digest: bytes) -> np.ndarray:
-    return np.frombuffer(digest, np.uint8)

@@ -22,7 +22,6 @@ def facts(count, *, width=100, height=100, brightness=128, sharpness=5):
     statistics[:, content.STATISTICS.index("brightness")] = brightness
     statistics[:, content.STATISTICS.index("blur")] = sharpness
     return Facts(
-        sha256=np.zeros((count, 32), np.uint8),
         pixels=np.zeros((count, 16), np.uint8),
         hashes=np.zeros((count, 2, 8), np.uint8),
         container=columns,
