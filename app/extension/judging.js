@@ -28,10 +28,7 @@ export class Judging {
    * @param {() => Promise<Taken>} take it.
    */
   async start(take) {
-    await this.#try(async () => {
-      this.taken = await take();
-      await this.#judge(null);
-    });
+    await this.#try(async (mine) => this.#judge(mine, await take(), null));
   }
 
   /** Say something else in the same place. */
@@ -66,17 +63,17 @@ export class Judging {
     }
   }
 
-  async #judge(box) {
-    const mine = this.waiting;
-    const judged = await ask("background", "check", { ...this.taken, box });
+  async #judge(mine, taken, box) {
+    if (this.waiting !== mine) return;
+    const judged = await ask("background", "check", { ...taken, box });
     const { prevalence } = await settings();
-    if (this.waiting === mine) this.#show(judged, prevalence);
+    if (this.waiting === mine) this.#show(taken, judged, prevalence);
   }
 
-  #show(judged, prevalence) {
+  #show(taken, judged, prevalence) {
     URL.revokeObjectURL(this.address);
-    this.address = URL.createObjectURL(new Blob([toBytes(this.taken.base64)]));
-    const name = nameOf(this.taken.source);
+    this.address = URL.createObjectURL(new Blob([toBytes(taken.base64)]));
+    const name = nameOf(taken.source);
     const parts = verdictView(this.say, judged, this.address, name, prevalence);
     const frame = parts.flatMap((part) => [...part.querySelectorAll(".frame")])[0];
     const mark = make("button", { type: "button" }, this.say("mark"));
@@ -85,7 +82,7 @@ export class Judging {
       // The button is far below the picture.
       frame.scrollIntoView({ block: "nearest" });
       const box = await rectangle(frame, judged.answer);
-      await this.#try(() => this.#judge(box));
+      await this.#try((mine) => this.#judge(mine, taken, box));
     }, { once: true });
     this.place.replaceChildren(...parts, make("div", { className: "buttons" }, mark));
   }
