@@ -2,7 +2,8 @@
 
 const WISH = "wish";
 let granting = Promise.resolve();
-const SCRIPT = (origin) => `badges ${origin}`;
+// One for a host, as its permission is: with one a port, each picture would have several badges.
+const SCRIPT = (origin) => `badges ${pattern(origin).slice(0, -2)}`;
 
 /** What a browser calls all pages of a host, whatever the port; null for what is no site. */
 export function pattern(url) {
