@@ -31,9 +31,10 @@ export async function read(bytes) {
   // What a browser does with a profile differs from Python in the last bit; but only a browser has
   // the inks of a CMYK picture, and the profile of an AVIF.
   const theirs = file.colours === "cmyk" || kind === "avif";
-  const transform = theirs ? null : await transformTo(file.profile, file.colours, kind === "png");
   const bitmap = await decoded(file.bytes, kind, theirs ? "default" : "none");
+  let transform = null;
   try {
+    if (!theirs) transform = await transformTo(file.profile, file.colours, kind === "png");
     const notes = file.animated ? ["first_frame"] : [];
     // Browsers stretch the opacity of an AVIF, and what they clip cannot be had back.
     if (kind === "avif" && isVeiled(drawn(bitmap, null))) notes.push("veiled");
