@@ -126,15 +126,15 @@ def run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
 
 def from_environment() -> FastAPI:
     """Return the service with its options out of the environment, for `uvicorn app:app`."""
-    context = command.make_context("app", [])
-    chosen = context.params
     log_to_stderr()
-    made = {name: chosen.pop(name) for name in ("model", "engine", "precision")}
-    del chosen["port"]
     try:
+        chosen = command.make_context("app", []).params
+        made = {name: chosen.pop(name) for name in ("model", "engine", "precision")}
+        del chosen["port"]
         return make_app(_settings(**chosen), **made)
-    except InputError as error:
-        click.echo(f"Error: {error}", err=True)
+    except (InputError, click.UsageError) as error:
+        said = error.format_message() if isinstance(error, click.UsageError) else error
+        click.echo(f"Error: {said}", err=True)
         raise SystemExit(2) from error
 
 

@@ -96,6 +96,19 @@ def test_options_come_from_the_environment(monkeypatch):
     assert made["settings"].hosts[-2:] == ("a.example", "*.b.example")
 
 
+def test_option_of_the_environment_that_cannot_be_is_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("DEEPFAKE_SERVE_PLACES", "many")
+    import app
+
+    with pytest.raises(SystemExit) as left:
+        _ = app.app
+    assert left.value.code == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "--places" in said[0]
+    assert "many" in said[0]
+
+
 def test_package_has_nothing_else():
     import app
 
