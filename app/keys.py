@@ -71,7 +71,7 @@ class Keys:
             Problem: it holds none that is known.
         """
         scheme, _, key = authorization.partition(" ")
-        given = hashlib.sha256(key.strip().encode(errors="surrogateescape")).hexdigest()
+        given = hashlib.sha256(key.strip().encode()).hexdigest()
         # All are compared, each in constant time: how long it takes tells nothing.
         known = [name for name, known in self._hashes.items() if hmac.compare_digest(known, given)]
         if scheme.lower() != "bearer" or not known:

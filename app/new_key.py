@@ -21,8 +21,9 @@ from src.cli import Verb
 @click.argument("name")
 def command(name: str) -> None:
     """Make an API key: the key on stderr, the line for the key file on stdout."""
-    if not re.fullmatch(r"[^\s:]+", name):
-        raise InputError(f"expected a name without spaces and colons, got {name!r}")
+    # A line that begins with # is a comment of the key file.
+    if not re.fullmatch(r"[^\s:#][^\s:]*", name):
+        raise InputError(f"expected a name without spaces and colons, no # first, got {name!r}")
     key = secrets.token_urlsafe(32)
     click.echo(f"The key, shown only now: {key}", err=True)
     click.echo(f"{name}:{hashlib.sha256(key.encode()).hexdigest()}")

@@ -26,6 +26,17 @@ def bearer(key):
     return {"Authorization": f"Bearer {key}"}
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "#ana"])
+def test_names_that_the_file_could_not_hold_are_refused(name):
+    from click.testing import CliRunner
+
+    from app.new_key import command
+
+    result = CliRunner().invoke(command, [name])
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
 def test_file_holds_no_key(made):
     key, path = made
     assert len(key) >= 43
