@@ -19,6 +19,7 @@ from src.data.crops import FORMATS, write_crop
 from src.data.faces import Finder
 from src.files import atomic_folder, refuse_existing, require_apart, write_table
 
+CHOICES = ("largest", "all")
 NO_FACE = "no face was found"
 
 
@@ -41,7 +42,7 @@ class Style:
             InputError: there is no such choice, framing or format.
         """
         faces.require_framing(self.framing)
-        chosen = {"faces": (self.choice, faces.CHOICES), "format": (self.file_format, FORMATS)}
+        chosen = {"faces": (self.choice, CHOICES), "format": (self.file_format, FORMATS)}
         for name, (given, known) in chosen.items():
             if given not in known:
                 raise InputError(f"{name}: expected one of {', '.join(known)}, got {given!r}")
@@ -103,8 +104,9 @@ def crop_set(
 
     def cut(job: _Job) -> Iterator[tuple[str, np.ndarray]]:
         image = pixels.read(job.path)
-        for number, face in enumerate(faces.choose(finder.find(image), style.choice)):
-            name = job.name if style.choice == "largest" else f"{job.name}_face{number}"
+        found, one = finder.find(image), style.choice == "largest"
+        for number, face in enumerate(found[:1] if one else found):
+            name = job.name if one else f"{job.name}_face{number}"
             yield name, faces.crop(image, face, style.framing)
 
     return _crop(jobs, cut, data_dir, output, style, overwrite)
@@ -172,9 +174,12 @@ def cut_videos(data_dirs: Sequence[str], folder: Path, *, frames: int) -> tuple[
 
 
 def _plain_names(names: Sequence[str]) -> list[str]:
-    """Return names without suffix, where that does not make two the same."""
+    """Return names without suffix, where that does not make two the same.
+
+    A whole name is not taken by a shortened one either: beside a.png and a.jpg, a.jpg.png stays.
+    """
     plain = [name.rpartition(".")[0] for name in names]
-    count = Counter(name.lower() for name in plain)
+    count = Counter(name.lower() for name in (*plain, *names))
     return [
         short if count[short.lower()] == 1 else name
         for name, short in zip(names, plain, strict=True)
@@ -227,7 +232,7 @@ def _write(job: _Job, cut: _Cut, folder: Path, style: Style) -> tuple[list[str],
 @click.option("--data-dir", type=options.PATH, help="Images to crop.")
 @click.option("--videos", "root", type=options.PATH, help="Videos to crop.")
 @click.option("--output", type=options.PATH, required=True, help="New folder.")
-@click.option("--faces", "choice", type=click.Choice(faces.CHOICES), default="largest")
+@click.option("--faces", "choice", type=click.Choice(CHOICES), default="largest")
 @click.option(
     "--framing", type=click.FloatRange(0, 1, min_open=True), default=0.7,
     help="Share of the width that a face fills.",

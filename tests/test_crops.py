@@ -70,6 +70,14 @@ def test_a_set_keeps_its_folders_and_groups_and_lists_what_gave_nothing(photos, 
     assert samples["train/fake/swap/b.jpg"].source == "out/swap"
 
 
+def test_no_crop_takes_the_name_of_another(tmp_path):
+    for name in ("real/a.jpg", "real/a.png", "real/a.jpg.png", "fake/b.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(people.head(120)).save(tmp_path / "in" / name)
+    result = faces.crop_set(tmp_path / "in", tmp_path / "out", people.finder())
+    assert result.crops == len(list((tmp_path / "out").rglob("*.jpg"))) == 4
+
+
 def test_all_faces_of_an_image_are_one_group(photos, tmp_path):
     style = faces.Style(choice="all", size=64, file_format="png")
     result = faces.crop_set(photos, tmp_path / "out", people.finder(), style)

@@ -12,7 +12,6 @@ from src.data import face_mask, mtcnn, mtcnn_networks
 from src.data.onnx_session import open_session
 from src.files import atomic_file
 
-CHOICES = ("largest", "all")
 # The smallest face that is looked for, as a share of the longer side of the image and in pixels.
 SMALLEST_SHARE, SMALLEST = 0.04, 20.0
 
@@ -89,13 +88,6 @@ def save_networks(folder: Path) -> None:
     for name, content in mtcnn_networks.build().items():
         with atomic_file(folder / f"{name}.onnx") as temporary:
             temporary.write_bytes(content)
-
-
-def choose(faces: Sequence[Face], how: str) -> list[Face]:
-    """Return the faces to use, out of all with the largest first: the `largest`, or `all`."""
-    if how not in CHOICES:
-        raise InputError(f"faces: expected one of {', '.join(CHOICES)}, got {how!r}")
-    return list(faces[:1] if how == "largest" else faces)
 
 
 def landmarks_of(image: np.ndarray, finder: Finder) -> np.ndarray | None:

@@ -47,10 +47,6 @@ def test_several_faces_come_with_the_largest_first():
     assert len(found) == 3
     assert areas == sorted(areas, reverse=True)
     assert found[-1].box[0] < 130, "the small head"
-    assert faces.choose(found, "largest") == found[:1]
-    assert faces.choose(found, "all") == found
-    with pytest.raises(InputError, match="largest, all"):
-        faces.choose(found, "best")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (11, 40), (300, 451)])
