@@ -79,7 +79,7 @@ def grad_cam(model: keras.Model, image: np.ndarray, layer: str) -> np.ndarray:
         activation. Positive pushes towards fake.
 
     Raises:
-        InputError: no such layer, or one whose output is not a map.
+        InputError: no such layer, or one whose output is not one map.
     """
     import keras
 
@@ -111,12 +111,12 @@ def grad_cam(model: keras.Model, image: np.ndarray, layer: str) -> np.ndarray:
 
 
 def _map_shape(model: keras.Model, layer: str) -> tuple[int, int, int]:
-    import keras
-
+    # A layer that stands in several places has a map at each, and an input stands in none.
+    once = {one["name"] for one in model.get_config()["layers"] if len(one["inbound_nodes"]) == 1}
     maps = {
         known.name: known.output.shape[1:]
         for known in model.layers
-        if len(known.output.shape) == 4 and not isinstance(known, keras.layers.InputLayer)
+        if known.name in once and len(known.output.shape) == 4
     }
     if layer not in maps:
         last = ", ".join(list(maps)[-8:])

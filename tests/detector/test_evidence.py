@@ -116,6 +116,13 @@ def test_layer_without_a_map_is_an_error_that_names_some_that_have_one(tiny_mode
         evidence.grad_cam(tiny_model, np.zeros((32, 32, 3), np.uint8), layer)
 
 
+def test_layer_that_stands_in_several_places_has_no_map(residual_network):
+    """The table of residuals is looked up for each kind of triple."""
+    with pytest.raises(InputError, match=r"'residuals'.*the last such are .*evidence_map") as told:
+        evidence.grad_cam(residual_network, np.zeros((142, 142, 3), np.uint8), "residuals")
+    assert "residuals, " not in str(told.value)
+
+
 def test_all_negative_evidence(make_picture):
     """Positive activations under weights that all speak for real."""
     model = network.build(tiny.NAME, image_size=32)
