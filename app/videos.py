@@ -7,7 +7,6 @@ import hashlib
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -173,7 +172,7 @@ def _told(
 def _stand_back() -> None:
     """Let pictures go first: on Linux a thread, and those that it starts, have a priority."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICER)
+        os.nice(NICER)
 
 
 def _digest(path: Path, _going_on: Callable[[], None]) -> str:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tempfile
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -20,7 +21,7 @@ from PIL import Image
 from redness import BLUE, RED, SIZE, Redness, encoded, plain, post, problem
 from running import running
 
-from app import judging
+from app import judging, videos
 from app.problems import Problem
 from src import video
 from src.data import footage
@@ -340,6 +341,17 @@ def test_whoever_comes_while_it_stops_is_told_and_leaves_nothing(serve, clip):
     client.app.state.service.videos.stop()
     assert problem(send(client, clip)) == (503, "busy")
     assert settled(client)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads share a priority elsewhere")
+def test_videos_stand_behind_pictures_whatever_priority_the_service_has():
+    def story():
+        before = os.nice(9)
+        videos._stand_back()
+        return os.nice(0) - before
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(story).result() == videos.NICER
 
 
 def test_faces_of_a_video_keep_what_a_temporal_head_takes(make_bundle):
