@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -27,7 +26,7 @@ from app.queue import Queue
 from app.settings import Settings
 from app.uploads import Held
 from app.videos import Videos
-from src import __version__
+from src import __version__, processor
 from src.data import pixels
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
@@ -76,7 +75,7 @@ class Service:
             lambda seen: judging.judge(detector, seen, settings.batch_size),
             places=settings.places,
             batch_size=settings.batch_size,
-            threads=os.cpu_count() or 4,
+            threads=processor.threads(),
             seen=self.metrics.batches.observe,
         )
         self.videos = Videos(detector, self.queue, settings)
