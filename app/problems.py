@@ -19,6 +19,14 @@ from src.data import footage, pixels
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+# By what is wrong with an image or a video; anything else is damage.
+OF_CONTENT: dict[type[Exception], tuple[int, str]] = {
+    pixels.NotAnImage: (415, "not_an_image"),
+    pixels.TooManyPixels: (413, "too_many_pixels"),
+    footage.NotAVideo: (415, "not_a_video"),
+    footage.TooLong: (413, "too_long"),
+    footage.TooManyPixels: (413, "too_many_pixels"),
+}
 
 
 class Document(BaseModel):
@@ -81,24 +89,10 @@ def fault() -> Problem:
     return Problem(500, "fault", "The service has a fault; its log says which.")
 
 
-def of_image(error: pixels.ImageError) -> Problem:
-    """Return what is said of content that cannot be judged."""
-    if isinstance(error, pixels.NotAnImage):
-        return Problem(415, "not_an_image", str(error))
-    if isinstance(error, pixels.TooManyPixels):
-        return Problem(413, "too_many_pixels", str(error))
-    return Problem(422, "undecodable", str(error))
-
-
-def of_video(error: footage.VideoError, detail: str) -> Problem:
-    """Return what is said of a video that cannot be judged, with a sentence of ours."""
-    if isinstance(error, footage.NotAVideo):
-        return Problem(415, "not_a_video", detail)
-    if isinstance(error, footage.TooLong):
-        return Problem(413, "too_long", detail)
-    if isinstance(error, footage.TooManyPixels):
-        return Problem(413, "too_many_pixels", detail)
-    return Problem(422, "undecodable", detail)
+def of_content(error: pixels.ImageError | footage.VideoError, detail: str) -> Problem:
+    """Return what is said of an image or a video that cannot be judged."""
+    status, code = OF_CONTENT.get(type(error), (422, "undecodable"))
+    return Problem(status, code, detail)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

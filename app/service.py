@@ -263,7 +263,7 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except pixels.ImageError as error:
-        raise problems.of_image(error) from error
+        raise problems.of_content(error, str(error)) from error
 
 
 def _offers(detector: Detector, faces: str) -> bool:

@@ -19,7 +19,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from app.judging import UPLOAD, Remembered
-from app.problems import Problem, busy, of_video
+from app.problems import Problem, busy, of_content
 from app.queue import Queue
 from app.settings import Settings
 from src import video
@@ -143,7 +143,7 @@ class Videos:
         except _Stopped as error:
             raise busy("The service is stopping.") from error
         except VideoError as error:
-            raise of_video(error, str(error).replace(str(path), UPLOAD)) from error
+            raise of_content(error, str(error).replace(str(path), UPLOAD)) from error
         finally:
             stop.set()
 
