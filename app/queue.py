@@ -72,18 +72,13 @@ class Queue(Generic[Item, Result]):
         self._judges.shutdown(cancel_futures=True)
         self._threads.shutdown(cancel_futures=True)
 
-    @property
-    def full(self) -> bool:
-        """Whether no place is free."""
-        return self._places.locked()
-
     def require_free(self) -> None:
         """Refuse when no place is free.
 
         Raises:
             Problem: there is none.
         """
-        if self.full:
+        if self._places.locked():
             raise busy(f"All {self._size} places are taken; try again soon.")
 
     @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -87,18 +87,16 @@ async def wanted(service: Service, upload: Upload, faces: str, start: float) -> 
     return Asked(upload.name, upload.data, sha256, faces, start)
 
 
-@asynccontextmanager
-async def taken_in(
+def taken_in(
     request: Request, service: Service, limit: int, max_files: int
-) -> AsyncIterator[Form]:
+) -> AbstractAsyncContextManager[Form]:
     """Read a form with files, from somebody who may send them."""
     # Before the body is read: whoever is turned away has cost next to nothing.
     service.queue.require_free()
     deadline = service.settings.deadline
-    async with uploads.reading(
+    return uploads.reading(
         request, service.held, limit=limit, max_files=max_files, deadline=deadline
-    ) as form:
-        yield form
+    )
 
 
 def field_of(form: Form, name: str, choices: tuple[str, ...], default: str) -> str:

@@ -112,12 +112,11 @@ def test_places_are_given_back_whatever_happens():
                 async with idle.place(1):
                     raise KeyError
         async with idle.place(1):
-            assert idle.full
             with pytest.raises(Problem) as full:
                 async with idle.place(1):
                     pass
             assert full.value.status == 503
-        assert not idle.full
+        idle.require_free()
         assert idle.inside == 0
         await idle.stop()
 
