@@ -118,7 +118,7 @@ def write(compared: Comparison, output: Path) -> None:
 @click.argument("first")
 @click.argument("second")
 @options.data_dirs
-@click.option("--output", type=options.PATH, default=Path("figures/comparison"))
+@click.option("--output", type=options.FOLDER, default=Path("figures/comparison"))
 @options.tested
 @options.seed
 @options.as_json("Print comparison.json.")

@@ -252,7 +252,7 @@ def update_card(found: Evaluation, model: Path) -> None:
 @click.command(cls=Verb)
 @options.data_dirs
 @options.model
-@click.option("--output", type=options.PATH, default=Path("figures/evaluation"))
+@click.option("--output", type=options.FOLDER, default=Path("figures/evaluation"))
 @options.tested
 @options.judging
 @options.seed

@@ -17,6 +17,8 @@ from src.detector.location import DEFAULT
 
 Option = Callable[[Any], Any]
 PATH = click.Path(path_type=Path)
+# What work goes into that takes long: it is refused before.
+FOLDER = click.Path(file_okay=False, writable=True, path_type=Path)
 
 data_dirs = click.option(
     "--data-dir", "data_dirs", multiple=True, required=True, help="Images; repeatable."

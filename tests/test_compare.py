@@ -83,3 +83,11 @@ def test_a_detector_compared_with_itself(run, bundle_folder, test_set, tmp_path)
     again = run("compare", bundle_folder, bundle_folder, *options)
     assert again.exit_code == 2
     assert "--overwrite" in again.stderr
+
+
+def test_an_output_that_is_no_folder_is_told_before_the_work(run, tmp_path):
+    (tmp_path / "out").write_text("precious")
+    options = ("--data-dir", tmp_path / "nothing", "--output", tmp_path / "out")
+    result = run("compare", tmp_path / "one", tmp_path / "other", *options)
+    assert result.exit_code == 2
+    assert "--output" in result.stderr and "is a file" in result.stderr

@@ -325,6 +325,13 @@ def test_earlier_results_are_kept_unless_asked(evaluate, tmp_path, name):
     assert os.listdir(tmp_path / "out") == [name]
 
 
+def test_an_output_that_is_no_folder_is_told_before_the_work(evaluate, tmp_path):
+    (tmp_path / "out").write_text("precious")
+    result = evaluate(data=tmp_path / "nothing")
+    assert result.exit_code == 2
+    assert "--output" in result.stderr and "is a file" in result.stderr
+
+
 def test_overwrite(evaluate, tmp_path):
     assert evaluate().exit_code == 0
     for name in ("attacks.png", "roc.png", "holiday.png"):
