@@ -23,7 +23,7 @@ from src.detector.engines import reference, runtimes
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant
 from src.exporting import agreement, graphs, sample
 from src.exporting.trial import Trial
-from src.files import refuse_existing, sha256, write_text
+from src.files import make_folder, refuse_existing, sha256, write_text
 
 log = logging.getLogger(__name__)
 
@@ -120,11 +120,12 @@ def _made(
     seed: int,
 ) -> list[Outcome]:
     """Write, check and take up exports one by one; those of a bundle stand in its card then."""
+    target = output or folder
+    make_folder(target)
     detector, samples = load(folder, "keras"), sample.find(card, data_dirs)
     images = sample.read(detector, samples, "validation", sample.COMPARED, seed)
     wanted = agreement.score(detector.engine, images.pixels)
-    outcomes, target = [], output or folder
-    target.mkdir(parents=True, exist_ok=True)
+    outcomes = []
     with tempfile.TemporaryDirectory(prefix="export-", dir=target) as scratch:
         trial = Trial(detector, samples, images, wanted, seed, Path(scratch))
         for name in names:

@@ -33,6 +33,30 @@ def cache_folder() -> Path:
     return base / "deepfake-detector"
 
 
+def require_named(path: Path) -> None:
+    """Refuse a place without a name of its own: no folder is put where somebody stands.
+
+    Raises:
+        InputError: `path` is `.`, `..` or the root.
+    """
+    if path.name in ("", ".."):
+        raise InputError(f"{path}: expected a name, such as {path.resolve() / 'NAME'}")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none, and see that it can be written to.
+
+    Raises:
+        InputError: it cannot be made, or cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write into {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write into {folder}: permission denied")
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Stop before work is done whose result could not be written.
 
@@ -63,7 +87,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         InputError: nothing can be written there.
     """
-    _make_parent(path)
+    make_folder(path.parent)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
@@ -97,8 +121,9 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         InputError: `path` exists and `overwrite` is false, or nothing can be written there.
     """
+    require_named(path)
     refuse_existing(path, overwrite)
-    _make_parent(path)
+    make_folder(path.parent)
     hidden = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     # Inside, because that one is closed to others, and this one as open as every new folder.
     temporary = hidden / path.name
@@ -146,13 +171,3 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _make_parent(path: Path) -> None:
-    """Make the folder that `path` goes into, and see that it can be written to."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}: {path.parent}") from error
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"cannot write {path}: no permission to write into {path.parent}")

@@ -32,7 +32,7 @@ from src.detector.location import DEFAULT
 from src.evaluation import tracks
 from src.export import export as export_bundle
 from src.faces import cut_videos
-from src.files import atomic_folder, refuse_existing
+from src.files import atomic_folder, refuse_existing, require_named
 from src.training import familiarity, precision, processes, record, weights
 from src.training.launching import launch
 from src.training.settings import SCRATCH, TWO_PHASE, Settings, options
@@ -80,6 +80,7 @@ def train(
         InputError: data, weights or settings that cannot be used.
         CheckFailed: data not fit to learn from, or a loss that became NaN.
     """
+    require_named(output)
     record.require_tensorboard(tensorboard)
     backbone = weights.backbone_for(settings.weights, settings.backbone)
     settings = replace(settings, backbone=backbone)

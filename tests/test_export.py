@@ -218,6 +218,15 @@ def test_a_missing_exporter_is_told_before_anything_is_written(
     assert sorted(own.rglob("*")) == before
 
 
+def test_a_place_that_cannot_be_written_is_told_first(bundle_folder, images, tmp_path, run):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "exports"):
+        result = run("export", "--model", bundle_folder, "--format", "onnx", "--data-dir", images,
+                     "--output", place, "--overwrite")  # fmt: skip
+        assert result.exit_code == 2
+        assert "cannot write into" in result.stderr
+
+
 def test_images_that_cannot_be_read_are_an_error_and_no_fault_of_the_export(
     bundle_folder, tmp_path, run
 ):

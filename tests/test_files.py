@@ -1,6 +1,7 @@
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -101,5 +102,15 @@ def test_place_that_cannot_be_written_is_an_input_error(tmp_path):
     with (
         pytest.raises(InputError, match="cannot write"),
         atomic_folder(tmp_path / "file" / "bundle"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("place", [".", "..", "/"])
+def test_nothing_is_put_where_somebody_stands(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(InputError, match="expected a name"),
+        atomic_folder(Path(place), overwrite=True),
     ):
         pass

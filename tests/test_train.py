@@ -425,6 +425,24 @@ def test_a_folder_that_is_no_run_of_ours_is_left_alone(data, tmp_path):
     assert foreign.read_text() == "years of work"
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("file/detector", "cannot write into file"),
+        ("file/deeper/detector", "cannot write into file"),
+        ("other", "no run of ours"),
+        (".", "expected a name"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_first(data, tmp_path, monkeypatch, place, said):
+    monkeypatch.chdir(tmp_path)
+    for name in ("file", "other.partial"):
+        (tmp_path / name).write_text("years of work")
+    with pytest.raises(InputError, match=said):
+        train(settings(data), Path(place), overwrite=True)
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"years of work"}
+
+
 def test_both_phases_on_the_sample_raise_the_test_auc(tmp_path):
     from src.evaluate import evaluate
 

@@ -74,7 +74,6 @@ class RunState:
             return json.loads((epochs[-1] / STATE).read_text(encoding="utf-8")) if epochs else {}
         if self.path.exists():
             self._remove_earlier(overwrite)
-        self.path.mkdir(parents=True)
         write_text(config, json.dumps(settings, indent=2) + "\n")
         return {}
 
@@ -99,7 +98,8 @@ class RunState:
 
     def _remove_earlier(self, overwrite: bool) -> None:
         """Remove what an earlier run left here, unless there is something to lose."""
-        if any(self.path.iterdir()) and not (self.path / CONFIG).is_file():
+        config = self.path / CONFIG
+        if not self.path.is_dir() or (any(self.path.iterdir()) and not config.is_file()):
             raise InputError(f"{self.path} is no run of ours: move it away or choose another place")
         if self._epochs() and not overwrite:
             raise InputError(
