@@ -6,6 +6,8 @@ The bundle holds a few drawn images with their scores, so this needs no Keras.
 import hashlib
 import json
 import logging
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from src.detector.calibration import probability
 from src.detector.card import Card
 from src.detector.engines import Engine
 from src.detector.exports import LIMITS, Export
-from src.files import cache_folder, write_text
+from src.files import atomic_file, cache_folder, write_text
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +45,11 @@ def draw(size: int) -> np.ndarray:
 
 
 def write(folder: Path, engine: Engine, size: int) -> None:
-    """Write the drawn images with their scores into a bundle, if it has none yet."""
-    path = folder / REFERENCE_FILE
-    if not path.exists():
-        images = draw(size)
-        np.savez_compressed(path, images=images, logit=engine.run(images)["logit"])
+    """Write the drawn images with their scores, which are those of Keras, into a bundle."""
+    images = draw(size)
+    logit = engine.run(images)["logit"]
+    with atomic_file(folder / REFERENCE_FILE) as temporary:
+        np.savez_compressed(temporary, images=images, logit=logit)
 
 
 def trusts(folder: Path, card: Card, engine: Engine, export: Export) -> bool:
@@ -63,8 +65,9 @@ def trusts(folder: Path, card: Card, engine: Engine, export: Export) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         difference = _difference(folder, card, engine)
     limits = LIMITS[engine.precision]
-    limit = limits.get("largest") or limits["mean"]
-    if difference > limit:
+    # What is no number is over any limit.
+    trusted = difference <= (limits.get("largest") or limits["mean"])
+    if not trusted:
         log.warning(
             "%s in %s is not used on this processor (%s): p_fake differs by %.2g from Keras",
             engine.name,
@@ -72,12 +75,12 @@ def trusts(folder: Path, card: Card, engine: Engine, export: Export) -> bool:
             here,
             difference,
         )
-    text = json.dumps({"processor": here, "difference": difference, "trusted": difference <= limit})
+    text = json.dumps({"processor": here, "difference": difference, "trusted": trusted})
     try:
         write_text(remembered, text + "\n")
     except InputError as error:
         log.info("not remembered: %s", error)
-    return difference <= limit
+    return trusted
 
 
 def _difference(folder: Path, card: Card, engine: Engine) -> float:
@@ -85,9 +88,10 @@ def _difference(folder: Path, card: Card, engine: Engine) -> float:
     try:
         with np.load(folder / REFERENCE_FILE) as known:
             images, wanted = known["images"], known["logit"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
-            f"{folder / REFERENCE_FILE}: cannot be read ({error}); export the bundle again"
+            f"{folder / REFERENCE_FILE}: cannot be read ({error}); export the bundle again with "
+            f"`deepfake export --model {folder} --overwrite`"
         ) from error
     before, after = (
         probability(logit, card.temperature) for logit in (wanted, engine.run(images)["logit"])
