@@ -35,7 +35,8 @@ class Requirement:
         if value <= self.bound if lower else value >= self.bound:
             return None
         wanted = "at most" if lower else "at least"
-        return f"{self.name} is {value:.4f}, required is {wanted} {self.bound:g}"
+        number = "not known, because there is no image for it" if found is None else f"{value:.4f}"
+        return f"{self.name} is {number}, required is {wanted} {self.bound:g}"
 
 
 def parse(text: str) -> Requirement:
