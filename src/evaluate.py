@@ -240,7 +240,7 @@ def update_card(found: Evaluation, model: Path) -> None:
         "images": measured.images,
         "auc": asdict(measured.auc),
         "accuracy": asdict(measured.accuracy),
-        "verdicts": said.to_dict(),
+        "verdicts": asdict(said),
         "engine": found.engine[0],
         "precision": found.engine[1],
     }

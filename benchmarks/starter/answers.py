@@ -135,7 +135,7 @@ def changed(detector: Detector, judged: Judged) -> list[dict[str, Any]]:
                     "images": len(labels),
                     "auc": asdict(auc_over_groups(labels, after, groups, seed=seed)),
                     "loss": asdict(auc_loss(labels, before, after, groups, seed=seed)),
-                    "verdicts": counted.to_dict(),
+                    "verdicts": asdict(counted),
                 }
             )
     return rows

@@ -64,10 +64,10 @@ class Measured:
             "unreadable": len(judged.failures),
             **{name: one and asdict(one.auc) for name, one in measured.items()},
             "baseline_inside": found.baseline_inside and asdict(found.baseline_inside),
-            "verdicts": said.to_dict(),
+            "verdicts": asdict(said),
             "promises": promise.to_dict(kept),
             "reasons": {name: fired(name, judged, self.calibration) for name in verdict.REASONS},
-            "faces": [part.to_dict() for part in self.parts if part.by == FACE],
+            "faces": [asdict(part) for part in self.parts if part.by == FACE],
         }
 
 

@@ -1,7 +1,6 @@
 """Where the detector is wrong: by size, brightness, blur, face and source; and which images."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,10 +23,6 @@ class Part:
     by: str  # what they are sorted by, such as "brightness"
     name: str
     wrong: Share  # answers at p_fake = 0.5 that are wrong, one image of each class of a group
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types for JSON."""
-        return asdict(self)
 
 
 def parts(judged: Judged, facts: Facts) -> list[Part]:

@@ -63,8 +63,6 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain types for JSON."""
         labels, predictions = self.judged.labels, self.judged.predictions
-        parts = (self.untempered, self.uncertainty, self.baseline, self.equalized)
-        untempered, unsure, baseline, equalized = (part and part.to_dict() for part in parts)
         counts = {
             "images": len(labels),
             "real": int(np.sum(labels == 0)),
@@ -77,13 +75,13 @@ class Result:
             "unreadable": len(self.judged.failures),
             "no_face": sum(verdict.NO_FACE in one.reasons for one in predictions),
             "reasons": self.reasons,
-            **(self.metrics.to_dict() if self.metrics else {}),
-            "verdicts": self.verdicts.to_dict(),
-            "without_temperature": untempered,
-            "uncertainty": unsure,
-            "baseline": baseline,
+            **(asdict(self.metrics) if self.metrics else {}),
+            "verdicts": asdict(self.verdicts),
+            "without_temperature": self.untempered and asdict(self.untempered),
+            "uncertainty": self.uncertainty and self.uncertainty.to_dict(),
+            "baseline": self.baseline and asdict(self.baseline),
             "baseline_inside": self.baseline_inside and asdict(self.baseline_inside),
-            "equalized": equalized,
+            "equalized": self.equalized and asdict(self.equalized),
         }
 
 
@@ -145,9 +143,9 @@ class Evaluation:
                 "this_set": promise.to_dict(self.kept),
                 "divisions": promise.to_dict(self.divided),
             },
-            "mistakes": [part.to_dict() for part in self.parts],
-            "robustness": [row.to_dict() for row in self.robustness],
-            "attacks": [row.to_dict() for row in self.attacks],
+            "mistakes": [asdict(part) for part in self.parts],
+            "robustness": [asdict(row) for row in self.robustness],
+            "attacks": [asdict(row) for row in self.attacks],
             "explanations": self.explanations and self.explanations.to_dict(),
         }
 

@@ -1,7 +1,7 @@
 """How the verdicts fare where pictures are changed on their way, and under attack."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,6 @@ class Row:
     # Which promises (`false_fake`, `false_real`) do not hold: the interval of the realised rate
     # lies above them.
     broken: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types for JSON."""
-        return asdict(self)
 
 
 def corrupted(judged: Judged, detector: Detector, faces: str, batch_size: int) -> list[Row]:

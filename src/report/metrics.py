@@ -1,8 +1,7 @@
 """How good a detector is, each number with its interval."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -41,10 +40,6 @@ class Metrics:
     ece_mass: Estimate  # the same over bins of equally many images
     # `[[real as real, real as fake], [fake as real, fake as fake]]`, in images.
     confusion: list[list[int]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the metrics as plain types for JSON."""
-        return asdict(self)
 
 
 def measure(

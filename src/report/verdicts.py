@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,6 @@ class Verdicts:
     true_fake: Share | None  # fakes that were called fake; None without fakes
     inconclusive: Share | None  # images without a verdict
     accuracy_decided: Share | None  # right verdicts among those with one; None where there is none
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types for JSON."""
-        return asdict(self)
 
 
 def count(labels: np.ndarray, words: Sequence[str], counted: np.ndarray | None = None) -> Verdicts:

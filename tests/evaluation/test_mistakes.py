@@ -1,6 +1,7 @@
 """Where the detector is wrong, and which images to look at."""
 
 import json
+from dataclasses import asdict
 from itertools import pairwise
 
 import answers
@@ -117,7 +118,7 @@ def test_each_source_of_each_class_has_its_own_line():
         ("source", "real: film", 0, 1),
         ("source", "real: web", 1, 1),
     ]
-    read = json.loads(json.dumps([part.to_dict() for part in found], allow_nan=False))
+    read = json.loads(json.dumps([asdict(part) for part in found], allow_nan=False))
     assert read[0]["wrong"]["hits"] == 1
 
 

@@ -1,7 +1,7 @@
 """Verdicts after changes on a picture's way and under attack, and promises that do not survive."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -180,7 +180,7 @@ def test_attacked_faces_get_verdicts_by_the_thresholds(make_card, tiny_model, in
 
 
 def test_rows_are_plain_json(rows):
-    read = json.loads(json.dumps([row.to_dict() for row in rows], allow_nan=False))
+    read = json.loads(json.dumps([asdict(row) for row in rows], allow_nan=False))
     assert read[0]["name"] == UNCHANGED
     assert read[0]["broken"] == []
     assert set(read[0]["auc"]) == {"value", "low", "high"}

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_one_class_cannot_be_measured(label):
 
 
 def test_metrics_are_plain_json(scored):
-    facts = json.loads(json.dumps(measure(*scored).to_dict(), allow_nan=False))
+    facts = json.loads(json.dumps(asdict(measure(*scored)), allow_nan=False))
     assert {"images", "real", "fake", "auc", "accuracy", "confusion"} <= set(facts)
     assert set(facts["auc"]) == {"value", "low", "high"}
 

@@ -1,6 +1,7 @@
 """Counting verdicts, and what a verdict is worth where fakes are rare."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_no_accuracy_where_nothing_was_decided():
 
 
 def test_counts_are_plain_json():
-    read = json.loads(json.dumps(counted((1, 0, 3), (0, 0, 0)).to_dict(), allow_nan=False))
+    read = json.loads(json.dumps(asdict(counted((1, 0, 3), (0, 0, 0))), allow_nan=False))
     assert read["false_fake"]["hits"] == 1 and read["false_real"] is None
 
 
