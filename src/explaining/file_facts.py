@@ -45,7 +45,6 @@ class FileFacts:
     media_type: str  # such as `image/jpeg`
     width: int  # in pixels, as stored
     height: int  # in pixels, as stored
-    bytes: int
     # Of the JPEG compression, 1 to 100, by its tables; None where there are none.
     quality: int | None = None
     # The quality of an earlier and stronger JPEG compression of the same pixels, where the pixels
@@ -59,16 +58,15 @@ class FileFacts:
     says_generated: bool = False  # XMP says that a generator made the picture, or a part of it
 
 
-def read(content: bytes, name: str = pixels.UNNAMED, image: np.ndarray | None = None) -> FileFacts:
+def read(content: bytes, name: str, image: np.ndarray) -> FileFacts:
     """Read the facts of an image file.
 
     Args:
-        image: its pixels, `(H, W, 3)` uint8 RGB; None decodes them.
+        image: its pixels, `(H, W, 3)` uint8 RGB.
 
     Raises:
         ImageError: it is no image.
     """
-    image = pixels.read(content, name) if image is None else image
     with pixels.identify(content, name) as picture:
         tags = _exif(picture)
         xmp = _xmp(picture)
@@ -85,7 +83,6 @@ def read(content: bytes, name: str = pixels.UNNAMED, image: np.ndarray | None = 
             media_type=Image.MIME.get(picture.format or "", "application/octet-stream"),
             width=picture.width,
             height=picture.height,
-            bytes=len(content),
             quality=quality,
             before=earlier_quality(image, quality),
             exif=bool(tags),

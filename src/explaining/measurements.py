@@ -63,7 +63,7 @@ def measure(
     prediction, part = judgement.prediction, judgement.parts[judgement.highest]
     found = [
         *wording.of_verdict(prediction, detector.calibration, part.verdict.reasons),
-        *_stability(prediction, part, image, detector),
+        _stability(prediction, part, image, detector),
         *_evidence(prediction, part, image, detector),
         wording.of_size(part.view, detector.calibration),
         *file_wording.of_file(facts),
@@ -75,7 +75,7 @@ def measure(
 
 def _stability(
     prediction: Prediction, part: Part, image: np.ndarray, detector: Detector
-) -> Iterator[Measurement]:
+) -> Measurement:
     view, again = part.view, part.output.again
     if not again:
         copies = view.inputs(image, detector.card.image_size, CAREFUL)[1:]
@@ -85,7 +85,7 @@ def _stability(
     alike = sum(other == first for other in others)
     # Where something else than the score decided, copies with another score change nothing.
     by_score = set(prediction.reasons) <= {verdict.BETWEEN_THRESHOLDS, verdict.UNSTABLE}
-    yield wording.of_stability(
+    return wording.of_stability(
         alike, len(others), logits, detector.card.temperature, counts=by_score, box=view.box
     )
 

@@ -105,15 +105,11 @@ def _reasons(prediction: Prediction, own: Sequence[str]) -> Iterator[Measurement
 
 def _thresholds(calibration: Calibration) -> Measurement:
     low, high = probability(np.array((calibration.t_real, calibration.t_fake))).tolist()
-    parts = [f"fake above {said_probability(high)}"] if high < 1 else []
-    parts += [f"real below {said_probability(low)}"] if low > 0 else []
-    sentence = f"The detector calls a face {' and '.join(parts)}"
-    sentence += ", and gives no verdict in between." if low < high else "."
-    if not parts:
-        sentence = "The detector was calibrated on too few images to give verdicts."
+    fake, real = f"fake above {said_probability(high)}", f"real below {said_probability(low)}"
+    between = ", and gives no verdict in between" if low < high else ""
+    sentence = f"The detector calls a face {fake} and {real}{between}."
     value = {"real": round(low, 4), "fake": round(high, 4)}
-    brief = f"limits: {', '.join(parts) or 'none, for want of images'}"
-    return Measurement("thresholds", value, sentence, brief)
+    return Measurement("thresholds", value, sentence, f"limits: {fake}, {real}")
 
 
 def _promise(name: str, promise: Promise, who: str, called: str) -> Measurement:

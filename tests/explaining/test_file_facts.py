@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
-from src.data.pixels import ImageError
-from src.explaining.file_facts import read
+from src.data import pixels
+from src.explaining import file_facts
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,10 @@ def saved(picture, kind="JPEG", **options):
     stream = io.BytesIO()
     picture.save(stream, kind, **options)
     return stream.getvalue()
+
+
+def read(content):
+    return file_facts.read(content, "x", pixels.read(content))
 
 
 def opened(content):
@@ -124,8 +128,8 @@ def test_broken_metadata_says_nothing(picture, kind):
 
 
 def test_what_is_no_image_is_refused():
-    with pytest.raises(ImageError, match="letter.txt"):
-        read(b"Dear Sir or Madam", "letter.txt")
+    with pytest.raises(pixels.ImageError, match="letter.txt"):
+        file_facts.read(b"Dear Sir or Madam", "letter.txt", np.zeros((9, 9, 3), np.uint8))
 
 
 def test_a_tiny_picture_is_not_asked_for_its_past():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import Image
 
 from src import InputError
 from src.data.faces import Face
@@ -19,6 +19,7 @@ from src.explaining.measurements import measure
 from src.explaining.provenance import Credentials
 from src.explaining.regions import Lies
 from src.explaining.spectrum import Spectrum
+from tests.explaining.test_file_facts import exif
 
 # Landmarks of a face whose box is the unit square.
 LANDMARKS = np.float32([[0.3, 0.4], [0.7, 0.4], [0.5, 0.62], [0.35, 0.8], [0.65, 0.8]])
@@ -151,6 +152,14 @@ def test_nothing_is_called_certain(make, content):
     assert ("over 99.9 %" if over else "under 0.1 %") in said(found)["p_fake"]
 
 
+def test_limits_are_told_where_they_are_as_good_as_certain(make, content):
+    known = calibrated(98.0, 99.0, t_fake=60.0, t_real=60.0)
+    found = measure(content, "x", make((20.0, 10.0, 60.0, 60.0), calibration=known))
+    assert said(found)["thresholds"] == (
+        "The detector calls a face fake above over 99.9 % and real below over 99.9 %."
+    )
+
+
 def test_copies_with_another_verdict_are_counted(make, content):
     boxes = (20.0, 10.0, 60.0, 60.0)
     first = measure(content, "x", make(boxes))
@@ -281,13 +290,6 @@ def file(make_picture, kind="JPEG", **options):
     stream = io.BytesIO()
     Image.fromarray(make_picture(3, 160, 140)).save(stream, kind, **options)
     return stream.getvalue()
-
-
-def exif(**entries):
-    tags = Image.Exif()
-    for name, value in entries.items():
-        tags[ExifTags.Base[name]] = value
-    return tags
 
 
 def test_a_face_of_a_pixel_has_no_regions(detector, content, monkeypatch):
