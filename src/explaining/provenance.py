@@ -97,7 +97,7 @@ def _anchors(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        text = path.read_text(encoding="ascii")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the list of trusted roots cannot be read: {error}") from error
     if "BEGIN CERTIFICATE" not in text:

@@ -101,6 +101,8 @@ def test_without_a_list_of_roots_nobody_is_trusted(plain, chain, anchors):
     assert (found.state, found.signer) == ("untrusted", "a newspaper")
     assert not found.generated
     assert read(content, "image/jpeg", anchors).state == "trusted"
+    anchors.write_bytes("# Főtanúsítvány\n".encode() + anchors.read_bytes())
+    assert read(content, "image/jpeg", anchors).state == "trusted"
 
 
 def test_a_picture_that_says_that_it_was_generated(plain, chain):
