@@ -59,7 +59,7 @@ def audit(
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
     make = partial(survey, samples, equalize=equalize, image_size=image_size)
     if remembered:
-        found = memory.remembered(samples, equalize and ("median", image_size), make)
+        found = memory.remembered(samples, equalize and (image_size,), make)
     else:
         found = make()
     return replace(found, max_shortcut_auc=max_shortcut_auc)

@@ -12,8 +12,6 @@ from src.explaining.notes import Note, Source
 
 # Words of a passage, about a paragraph.
 PASSAGE = 120
-# What the ids of passages begin with.
-ID = "paper-"
 # How many of them it shares with the passage before, so that no sentence is cut in both.
 OVERLAP = 30
 
@@ -49,7 +47,7 @@ def read(folder: Path) -> Papers:
         for page, text in enumerate(pages, start=1):
             source = Source(path.relative_to(folder).as_posix(), page=page)
             passages += [
-                Note(f"{ID}{len(passages) + number}", str(source), passage, source)
+                Note(f"paper-{len(passages) + number}", str(source), passage, source)
                 for number, passage in enumerate(_passages(text), start=1)
             ]
     return Papers(tuple(passages), tuple(skipped))

@@ -42,12 +42,13 @@ class Library:
             shared: how many of a question's words a note must have, whatever finds it; for texts
                 that may be about anything.
         """
-        self._shared = shared
-        self._stems = [set(words) for words in _stems(notes)] if shared else []
-        self.notes = tuple(notes)
+        self.notes, self._shared = tuple(notes), shared
+        # Without the titles of publications: their terms are not those that people ask with.
+        stems = tokens([f"{note.title} {' '.join(note.keywords)} {note.text}" for note in notes])
+        self._stems = [set(words) for words in stems]
         self._rankings: list[Callable[[str], np.ndarray]] = []
-        if self.notes:
-            self._rankings.append(_by_words(self.notes))
+        if any(stems):
+            self._rankings.append(_by_words(stems))
         if self.notes and encoder:
             self._rankings.append(_by_meaning(self.notes, encoder))
 
@@ -59,14 +60,12 @@ class Library:
         Args:
             question: a sentence or a list of terms, in anybody's words.
         """
-        rankings = [ranking(question) for ranking in self._rankings]
-        if not rankings:
+        if not self._rankings:
             return ()
-        scores = rankings[0] if len(rankings) == 1 else fuse(rankings)
-        if self._shared:
-            asked = set(tokens([question])[0])
-            least = min(self._shared, len(asked))
-            scores = np.where([len(asked & one) >= least for one in self._stems], scores, 0)
+        scores = fuse([ranking(question) for ranking in self._rankings])
+        asked = set(tokens([question])[0])
+        least = min(self._shared, len(asked))
+        scores = np.where([len(asked & one) >= least for one in self._stems], scores, 0)
         best = [index for index in np.argsort(-scores, kind="stable") if scores[index] > 0]
         return tuple(self.notes[index] for index in best[:count])
 
@@ -105,25 +104,18 @@ def fuse(rankings: Sequence[np.ndarray]) -> np.ndarray:
     return fused
 
 
-def _stems(notes: Sequence[Note]) -> list[list[str]]:
-    # Without the titles of publications: their terms are not those that people ask with.
-    return tokens([f"{note.title} {' '.join(note.keywords)} {note.text}" for note in notes])
-
-
-def _by_words(notes: Sequence[Note]) -> Callable[[str], np.ndarray]:
+def _by_words(stems: list[list[str]]) -> Callable[[str], np.ndarray]:
     """Return what gives each note its BM25 score for a question, 0 where no word is shared."""
     import bm25s
 
     # It reports every index that it builds.
     logging.getLogger("bm25s").setLevel(logging.WARNING)
     index = bm25s.BM25()
-    texts = _stems(notes)
-    if any(texts):
-        index.index(texts, show_progress=False)
+    index.index(stems, show_progress=False)
 
     def scores(question: str) -> np.ndarray:
         (words,) = tokens([question])
-        return index.get_scores(words) if words and any(texts) else np.zeros(len(notes))
+        return index.get_scores(words) if words else np.zeros(len(stems))
 
     return scores
 
