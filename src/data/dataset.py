@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -189,18 +190,24 @@ def load(
         InputError: a split whose readable images are of one class.
         CheckFailed: more than 5 % of the images cannot be read.
     """
-    splits = sorted({sample.split for sample in samples})
-    blended = [split for split in splits if split != CALIBRATION]
     paths = [sample.path for sample in samples]
-    cache = ImageCache(paths, image_size, cache_folder, read=read, shard=shard)
-    with bar("Reading images", len(samples) // shard.processes) as advance:
-        digests, skipped = cache.fill(advance)
-    require_readable([item.reason for item in skipped], len(samples))
-    readable = [s for s, digest in zip(samples, digests, strict=True) if digest]
-    folders.require_both_classes(readable, splits, self_blend=self_blend > 0)
-    data = Dataset(samples, digests, skipped, cache)
-    if self_blend:
-        data = replace(data, faces=_faces(data, blended, shard), self_blend=self_blend)
+    with ExitStack() as stack:
+        # Its file may be as large as the images: where they cannot be used, none is left.
+        cache = stack.enter_context(
+            closing(ImageCache(paths, image_size, cache_folder, read=read, shard=shard))
+        )
+        with bar("Reading images", len(samples) // shard.processes) as advance:
+            digests, skipped = cache.fill(advance)
+        require_readable([item.reason for item in skipped], len(samples))
+        data = Dataset(samples, digests, skipped, cache)
+        splits = sorted({sample.split for sample in samples})
+        folders.require_both_classes(
+            data.readable(*splits).values(), splits, self_blend=self_blend > 0
+        )
+        if self_blend:
+            blended = [split for split in splits if split != CALIBRATION]
+            data = replace(data, faces=_faces(data, blended, shard), self_blend=self_blend)
+        stack.pop_all()
     return data
 
 
