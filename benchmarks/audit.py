@@ -8,16 +8,16 @@ judged as a ratio.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import numpy as np
 from PIL import Image
 
+from benchmarks import memory
 from src import processor
 from src.cli import Verb
 
@@ -62,35 +62,15 @@ def speed(folder: Path) -> list[str]:
     ]
 
 
-def memory() -> list[str]:
-    """Compare the peak memory of an audit of 2,000 and of 20,000 made files."""
-    peaks = {}
-    for count in (2_000, 20_000):
-        command = [sys.executable, "-m", "benchmarks.audit", "--only", "one-audit"]
-        result = subprocess.run(
-            [*command, "--images", str(count)], check=True, capture_output=True, text=True
-        )
-        peaks[count] = int(result.stdout.split()[-1])
-    small, large = peaks.values()
-    return [
-        f"| files of {SIZE} px | peak memory |",
-        "|---|---|",
-        *(f"| {count:,} | {peak / 1024:.0f} MiB |" for count, peak in peaks.items()),
-        f"| ratio | {large / small:.2f} |",
-    ]
-
-
 def one_audit(count: int) -> int:
     """Audit `count` made files, no two of which are alike, and return the peak in KiB."""
-    import resource
-
     from src.auditing.survey import survey
     from src.data import folders
 
     with tempfile.TemporaryDirectory() as scratch:
         draw(Path(scratch), count)
         survey(folders.scan([scratch]))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return memory.peak()
 
 
 @click.command(cls=Verb)
@@ -105,7 +85,12 @@ def command(data_dir: Path | None, images: int, only: tuple[str, ...]) -> None:
     click.echo(f"{processor.describe()}\n")
     with tempfile.TemporaryDirectory() as scratch:
         folder = data_dir or Path(scratch)
-        parts = {"speed": lambda: speed(folder), "memory": memory}
+        parts: dict[str, Callable[[], list[str]]] = {
+            "speed": lambda: speed(folder),
+            "memory": lambda: memory.growth(
+                f"files of {SIZE} px", "benchmarks.audit", "--only", "one-audit"
+            ),
+        }
         if data_dir is None:
             draw(folder, PICTURES)
         for name, measure in parts.items():

@@ -28,6 +28,7 @@ import click
 import numpy as np
 
 from benchmarks.load import Answered, closed, opened, together
+from benchmarks.memory import resident
 from src import CheckFailed, options, processor
 from src.cli import Verb
 from src.detector import load, locate
@@ -193,9 +194,9 @@ def overload(model: Path, seconds: float, places: int, capacity: float) -> Part:
         start = time.perf_counter() + THERE
         loads = [pool.submit(opened, port, rate, seconds, start, i) for i in range(LOADS)]
         time.sleep(THERE + min(10.0, seconds / 3))
-        early = _memory(process)
+        early = resident(process)
         found = together([one.result() for one in loads])
-        late = _memory(process)
+        late = resident(process)
     return held(found, seconds, places, capacity, late / early)
 
 
@@ -227,12 +228,6 @@ def held(found: Answered, seconds: float, places: int, capacity: float, growth: 
 def _apart(processes: int) -> ProcessPoolExecutor:
     """Return processes for the load, so that it does not share the interpreter's lock."""
     return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-
-
-def _memory(process: int) -> int:
-    """Return how many bytes of memory a process holds; on Linux."""
-    pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @click.command(cls=Verb)

@@ -7,12 +7,11 @@ Only ratios are judged: they compare what ran in one process on one machine.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +19,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from benchmarks import memory
 from src import processor
 from src.cli import Verb
 from src.data import dataset
 
 if TYPE_CHECKING:
+    import keras
+
+    from src.data.pipeline import Batches
     from src.training.phases import Run
     from src.training.settings import Settings
 
@@ -80,21 +83,18 @@ def _timed_warm_up(settings: Settings) -> tuple[Run, float]:
 
 def fine_tune(settings: Settings) -> list[str]:
     """Compare epochs of phase 2 with the plain Keras way, on the same images."""
+    from benchmarks.inference import by_turns
     from src.training import precision
 
-    compute = precision.choose(settings.precision)
-    ours, plain = _our_epoch(settings, compute), _plain_epoch(settings)
-    ours(), plain()  # the first epoch of each traces its step
-    seconds: dict[str, list[float]] = {"ours": [], "plain": []}
-    for _ in range(ROUNDS):
-        for name, epoch in (("plain", plain), ("ours", ours)):
-            start = time.perf_counter()
-            epoch()
-            seconds[name].append(time.perf_counter() - start)
-    rates = {
-        name: STEPS * settings.batch_size / np.median(times) for name, times in seconds.items()
-    }
-    ratio = np.median(np.divide(seconds["plain"], seconds["ours"]))
+    compute, count = precision.choose(settings.precision), STEPS * settings.batch_size
+    with _phase_two(settings, compute, count) as (model, batches):
+        calls: dict[str, Callable[[], object]] = {
+            "plain": _plain_epoch(settings),
+            "ours": lambda: model.fit(batches, shuffle=False, verbose=0),
+        }
+        seconds = by_turns(calls, ROUNDS)
+    rates = {name: count / np.median(times) for name, times in seconds.items()}
+    ratio = np.median(seconds["plain"] / seconds["ours"])
     return [
         f"| phase 2 at {settings.image_size} px, batches of {settings.batch_size} | images/s |",
         "|---|---|",
@@ -104,24 +104,29 @@ def fine_tune(settings: Settings) -> list[str]:
     ]
 
 
-def _our_epoch(settings: Settings, compute: str) -> Callable[[], Any]:
+@contextmanager
+def _phase_two(
+    settings: Settings, compute: str = "float32", images: int | None = None
+) -> Iterator[tuple[keras.Model, Batches]]:
+    """Yield our network as phase 2 trains it, and batches of the training images or the first."""
     from src.data.pipeline import Batches
     from src.detector import network
     from src.training import phases, precision
 
     samples = dataset.find(settings.data_dirs, SPLITS)
-    data = dataset.load(samples, settings.image_size, Path(tempfile.mkdtemp()))
-    count = STEPS * settings.batch_size
-    batches = Batches(
-        data.cache, data.indices("train")[:count], data.labels("train")[:count],
-        settings.batch_size, level="full", shuffle=True,
-    )  # fmt: skip
-    with precision.computing_in(compute):
-        model = network.build(settings.backbone, image_size=settings.image_size)
-    phase = phases.Phase(phases.FINE_TUNE, 1)
-    phases.set_trainable(model, phase, settings)
-    phases.compile_for(model, phase, settings, steps=len(batches))
-    return lambda: model.fit(batches, shuffle=False, verbose=0)
+    with tempfile.TemporaryDirectory() as scratch:
+        data = dataset.load(samples, settings.image_size, Path(scratch))
+        batches = Batches(
+            data.cache, data.indices("train")[:images], data.labels("train")[:images],
+            settings.batch_size, level="full", shuffle=True,
+        )  # fmt: skip
+        with precision.computing_in(compute):
+            model = network.build(settings.backbone, image_size=settings.image_size)
+        phase = phases.Phase(phases.FINE_TUNE, 1)
+        phases.set_trainable(model, phase, settings)
+        phases.compile_for(model, phase, settings, steps=len(batches))
+        with closing(data.cache):
+            yield model, batches
 
 
 def _plain_epoch(settings: Settings) -> Callable[[], Any]:
@@ -153,33 +158,22 @@ def _plain_epoch(settings: Settings) -> Callable[[], Any]:
 
 def pipeline(settings: Settings) -> list[str]:
     """Compare the images a second of the pipeline alone with those of a phase-2 step."""
-    from src.data.pipeline import WORKERS, Batches
-    from src.detector import network
-    from src.training import phases
+    from src.data.pipeline import WORKERS
 
-    samples = dataset.find(settings.data_dirs, SPLITS)
-    data = dataset.load(samples, settings.image_size, Path(tempfile.mkdtemp()))
-    batches = Batches(
-        data.cache, data.indices("train"), data.labels("train"), settings.batch_size,
-        level="full", shuffle=True,
-    )  # fmt: skip
-    model = network.build(settings.backbone, image_size=settings.image_size)
-    phase = phases.Phase(phases.FINE_TUNE, 1)
-    phases.set_trainable(model, phase, settings)
-    phases.compile_for(model, phase, settings, steps=len(batches))
-    images, labels = batches[0]
-    model.train_on_batch(images, labels)
     alone, step = [], []
-    for epoch in range(3):
-        batches.epoch = epoch
-        start = time.perf_counter()
-        with ThreadPoolExecutor(WORKERS) as pool:
-            count = sum(len(y) for _, y in pool.map(batches.__getitem__, range(len(batches))))
-        alone.append(count / (time.perf_counter() - start))
-        start = time.perf_counter()
-        for _ in range(2):
-            model.train_on_batch(images, labels)
-        step.append(2 * len(labels) / (time.perf_counter() - start))
+    with _phase_two(settings) as (model, batches):
+        images, labels = batches[0]
+        model.train_on_batch(images, labels)
+        for epoch in range(3):
+            batches.epoch = epoch
+            start = time.perf_counter()
+            with ThreadPoolExecutor(WORKERS) as pool:
+                count = sum(len(y) for _, y in pool.map(batches.__getitem__, range(len(batches))))
+            alone.append(count / (time.perf_counter() - start))
+            start = time.perf_counter()
+            for _ in range(2):
+                model.train_on_batch(images, labels)
+            step.append(2 * len(labels) / (time.perf_counter() - start))
     return [
         f"| {settings.image_size} px, full augmentation | images/s |",
         "|---|---|",
@@ -189,27 +183,8 @@ def pipeline(settings: Settings) -> list[str]:
     ]
 
 
-def memory(image_size: int) -> list[str]:
-    """Compare the peak memory of an epoch of batches over 2,000 and over 20,000 images."""
-    peaks = {}
-    for count in (2_000, 20_000):
-        command = [sys.executable, "-m", "benchmarks.training", "--only", "one-epoch"]
-        command += ["--images", str(count), "--image-size", str(image_size)]
-        result = subprocess.run(command, check=True, capture_output=True, text=True)
-        peaks[count] = int(result.stdout.split()[-1])
-    small, large = peaks.values()
-    return [
-        f"| images at {image_size} px | peak memory |",
-        "|---|---|",
-        *(f"| {count:,} | {peak / 1024:.0f} MiB |" for count, peak in peaks.items()),
-        f"| ratio | {large / small:.2f} |",
-    ]
-
-
-def one_epoch(count: int, image_size: int) -> list[str]:
-    """Run an epoch of batches over `count` images and print this process's peak in KiB."""
-    import resource
-
+def one_epoch(count: int, image_size: int) -> int:
+    """Run an epoch of batches over `count` images and return this process's peak in KiB."""
     import src.detector  # noqa: F401  (sets up Keras' backend)
     from src.data import folders
     from src.data.cache import ImageCache
@@ -223,7 +198,7 @@ def one_epoch(count: int, image_size: int) -> list[str]:
         for number in range(len(batches)):
             batches[number]
         cache.close()
-    return [str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)]
+    return memory.peak()
 
 
 @click.command(cls=Verb)
@@ -241,7 +216,7 @@ def command(
 ) -> None:
     """Print tables of ratios against the plain way."""
     if only == ("one-epoch",):
-        click.echo(one_epoch(images, image_size)[0])
+        click.echo(one_epoch(images, image_size))
         return
     from src.training.settings import Settings
 
@@ -252,7 +227,10 @@ def command(
         "warm-up": lambda: warm_up(replace(settings, image_size=warmup_image_size)),
         "fine-tune": lambda: fine_tune(settings),
         "pipeline": lambda: pipeline(settings),
-        "memory": lambda: memory(image_size),
+        "memory": lambda: memory.growth(
+            f"images at {image_size} px",
+            *("benchmarks.training", "--only", "one-epoch", "--image-size", str(image_size)),
+        ),
     }
     click.echo(f"{processor.describe()}\n")
     for name, measure in parts.items():
