@@ -12,7 +12,6 @@ needs TensorFlow. Without a folder, JPEGs of a portrait from scikit-image are wr
 from __future__ import annotations
 
 import itertools
-import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from src import install, processor
+from benchmarks.memory import resident
+from src import InputError, install, processor
 from src.cli import Verb
 from src.data import folders, pixels
 from src.detector import load, network
@@ -312,10 +312,18 @@ def memory(bench: Bench, count: int) -> list[str]:
     return lines
 
 
-def resident() -> int:
-    """Return how many bytes of memory this process holds; on Linux."""
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+def pictures(data_dirs: Sequence[str], folder: Path, count: int, seed: int) -> list[Path]:
+    """List the images of data folders; where none is given, draw so many into a folder.
+
+    Raises:
+        InputError: the data folders hold no images.
+    """
+    if not data_dirs:
+        return draw(folder, count, seed)
+    found = [path for name in data_dirs for path in folders.images(Path(name))]
+    if not found:
+        raise InputError(f"no images in {', '.join(data_dirs)}: give another --data-dir")
+    return found
 
 
 @click.command(cls=Verb)
@@ -338,8 +346,7 @@ def command(
     """Print tables of ratios against the plain way."""
     click.echo(f"{processor.describe()}\n")
     with tempfile.TemporaryDirectory() as scratch:
-        files = [path for name in data_dirs for path in folders.images(Path(name))]
-        bench = gather(model, files or draw(Path(scratch), images, seed), runs)
+        bench = gather(model, pictures(data_dirs, Path(scratch), images, seed), runs)
         parts: dict[str, Callable[[], list[str]]] = {
             "heatmap": partial(heatmap, bench),
             "throughput": partial(throughput, bench),

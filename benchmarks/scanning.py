@@ -26,10 +26,10 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.inference import BATCH, draw
+from benchmarks.inference import BATCH, pictures
 from src import InputError, options, processor
 from src.cli import Verb
-from src.data import folders, pixels
+from src.data import pixels
 from src.detector import load, locate
 from src.detector.card import CARD_FILE
 from src.detector.framing import FACES
@@ -226,10 +226,9 @@ def command(
     refuse_existing(output, overwrite)
     folder = locate(model)
     with tempfile.TemporaryDirectory() as scratch:
-        found = [path for name in data_dirs for path in folders.images(Path(name))]
+        found = pictures(data_dirs, Path(scratch), images, seed)
         files = list(itertools.islice(itertools.cycle(found), images))
-        found = files or draw(Path(scratch), images, seed)
-        results = measure(folder, found, faces, part_size, runs)
+        results = measure(folder, files, faces, part_size, runs)
     write_text(output, json.dumps(results, indent=2) + "\n")
     click.echo(json.dumps(results, indent=2))
 

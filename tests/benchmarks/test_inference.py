@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import inference
+from src import InputError
 from src.detector import bundle, network
 from src.detector.detector import Detector
 from src.detector.engines.runtimes import native_bfloat16
@@ -68,3 +69,12 @@ def test_the_plain_heatmap_is_the_evidence_that_pushes_to_fake(tiny_model, make_
     # The mean gradient is the whole one divided by the number of cells, as the evidence map is.
     theirs = plain(tf.constant(images, tf.float32)).numpy()
     np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-4)
+
+
+def test_folders_without_images_are_refused_and_nothing_is_drawn_instead(tmp_path):
+    empty, scratch = tmp_path / "empty", tmp_path / "scratch"
+    empty.mkdir()
+    scratch.mkdir()
+    with pytest.raises(InputError, match="no images in .*empty"):
+        inference.pictures([str(empty)], scratch, 2, seed=0)
+    assert not list(scratch.iterdir())
