@@ -165,7 +165,7 @@ def _save(picture: NDArray[Any], path: Path, **options: Any) -> None:
     default=Path(__file__).parent,
     help="Folder to write to.",
 )
-@click.option("--seed", default=SEED, help="Seed of the pictures.")
+@click.option("--seed", type=click.IntRange(0), default=SEED, help="Seed of the pictures.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier sample.")
 def command(output: Path, seed: int, overwrite: bool) -> None:
     """Draw the sample of portraits and face swaps."""
