@@ -135,15 +135,7 @@ def calibrate_on(
             f"calibrating needs real and fake images with a face: found {np.sum(labels == 0)} real "
             f"and {np.sum(labels == 1)} fake; --split says which images are used"
         )
-    found = calibration.calibrate(
-        judged.logits,
-        labels,
-        [sample.source for sample in judged.samples],
-        judged.groups,
-        max_false_fake=max_false_fake,
-        max_false_real=max_false_real,
-        seed=seed,
-    )
+    found = judged.calibrate(max_false_fake, max_false_real, seed)
     distances = [judged.predictions[index].unfamiliarity for index in judged.independent]
     found = replace(found, unfamiliar=familiarity.limit(distances))
     paths = [sample.path for sample in judged.samples]

@@ -35,7 +35,6 @@ from src.evaluation import (
 from src.evaluation.heatmaps import explanations, truth
 from src.evaluation.heatmaps.truth import Truth
 from src.evaluation.judged import Judged, judge
-from src.evaluation.promise import Divided, Kept
 from src.evaluation.results import Evaluation, Result
 from src.files import refuse_existing, write_table, write_text
 from src.progress import bar
@@ -100,16 +99,19 @@ def evaluate(
     known = facts.measure([s.path for s in judged.samples], title="Measuring the images")
     again = results.equalized(judged, detector, faces, batch_size)
     whole = results.measure("all", judged, detector, known, again)
-    kept, divided = _promises(detector, judged)
+    calibration = detector.calibration
+    asked = promise.ASKED
+    if calibration is not None:
+        asked = calibration.false_fake.asked, calibration.false_real.asked
     found = Evaluation(
         card=detector.card,
         engine=(detector.engine.name, detector.engine.precision),
         split=split,
         whole=whole,
         sets=_by_set(data_dirs, whole, detector, known, again),
-        calibration=detector.calibration,
-        kept=kept,
-        divided=divided,
+        calibration=calibration,
+        kept=promise.kept(calibration, promise.realised(judged)),
+        divided=promise.divide(judged, *asked),
         parts=mistakes.parts(judged, known),
         shown={
             title: sight.show(detector, judged, indices, faces)
@@ -144,15 +146,6 @@ def _by_set(
             alike = None if again is None else again[here]
             found.append(results.measure(name, part, detector, known.where(here), alike))
     return found
-
-
-def _promises(
-    detector: Detector, judged: Judged
-) -> tuple[dict[str, Kept | None], dict[str, Divided]]:
-    found = detector.calibration
-    asked = (found.false_fake.asked, found.false_real.asked) if found else promise.ASKED
-    kept = promise.kept(found, promise.realised(judged)) if found else {}
-    return kept, promise.divide(judged, *asked)
 
 
 def _looked_into(
@@ -219,17 +212,8 @@ def write(found: Evaluation, output: Path) -> None:
 
 
 def _row(sample: Sample, said: Prediction) -> dict[str, Any]:
-    return {
-        "path": sample.path,
-        "label": sample.label,
-        "p_fake": said.p_fake,
-        "logit": said.logit,
-        "verdict": said.verdict,
-        "reasons": " ".join(said.reasons),
-        "source": sample.source,
-        "group": sample.group,
-        "unfamiliarity": said.unfamiliarity,
-    }
+    known = vars(sample) | vars(said) | {"reasons": " ".join(said.reasons)}
+    return {name: known[name] for name in COLUMNS}
 
 
 def update_card(found: Evaluation, model: Path) -> None:

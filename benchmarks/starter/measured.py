@@ -55,7 +55,7 @@ class Measured:
             "baseline": found.baseline,
             "equalized": found.equalized,
         }
-        kept = promise.kept(self.calibration, promise.realised(judged)) if self.calibration else {}
+        kept = promise.kept(self.calibration, promise.realised(judged))
         return {
             "name": found.name,
             "images": len(judged.labels),

@@ -9,8 +9,8 @@ import numpy as np
 
 from src.data import dataset
 from src.data.folders import Sample
-from src.detector import verdict
-from src.detector.calibration import one_of_each_group
+from src.detector import calibration, verdict
+from src.detector.calibration import Calibration, one_of_each_group
 from src.detector.detector import Detector
 from src.detector.engines import BATCH
 from src.detector.prediction import Failure, Prediction
@@ -74,6 +74,18 @@ class Judged:
     def with_face(self) -> Self:
         """Return the images of which a face was judged, or on purpose the whole."""
         return self.where([verdict.NO_FACE not in said.reasons for said in self.predictions])
+
+    def calibrate(self, max_false_fake: float, max_false_real: float, seed: int) -> Calibration:
+        """Find temperature and thresholds on these images; see `calibration.calibrate`."""
+        return calibration.calibrate(
+            self.logits,
+            self.labels,
+            [sample.source for sample in self.samples],
+            self.groups,
+            max_false_fake=max_false_fake,
+            max_false_real=max_false_real,
+            seed=seed,
+        )
 
     def draw(self, per_class: int) -> np.ndarray:
         """Return the indices of at most so many images of each class, one a group."""

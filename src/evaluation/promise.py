@@ -64,8 +64,12 @@ def realised(judged: Judged) -> tuple[Share | None, Share | None]:
     return said.false_fake, said.false_real
 
 
-def kept(found: Calibration, realised: tuple[Share | None, Share | None]) -> dict[str, Kept | None]:
-    """Compare realised rates of *false fake* and *false real* with the promises."""
+def kept(
+    found: Calibration | None, realised: tuple[Share | None, Share | None]
+) -> dict[str, Kept | None]:
+    """Compare realised rates of *false fake* and *false real* with the promises, if there are."""
+    if found is None:
+        return {}
     promises = {"false_fake": found.false_fake, "false_real": found.false_real}
     return {
         name: None
@@ -117,15 +121,7 @@ def _one_division(
     one, other = judged.where(first), judged.where(~first)
     if not one.has_both_classes():
         return None
-    found = calibration.calibrate(
-        one.logits,
-        one.labels,
-        [sample.source for sample in one.samples],
-        one.groups,
-        max_false_fake=max_false_fake,
-        max_false_real=max_false_real,
-        seed=seed,
-    )
+    found = one.calibrate(max_false_fake, max_false_real, seed)
     realised = _realised(found, other)
     return None if realised is None else ([found.false_fake.rate, found.false_real.rate], realised)
 

@@ -121,5 +121,5 @@ def _row(
 
 
 def _broken(rates: tuple[Share | None, Share | None], found: Calibration | None) -> tuple[str, ...]:
-    kept = promise.kept(found, rates) if found else {}
+    kept = promise.kept(found, rates)
     return tuple(name for name, one in kept.items() if one and one.broken)
