@@ -70,7 +70,15 @@ def content(path: str | Path) -> bytes:
     Raises:
         ImageError: If the file is missing, empty or too large.
     """
-    return _content(path, "")[0]
+    try:
+        with Path(path).open("rb") as file:
+            _require_size(os.fstat(file.fileno()).st_size, str(path))
+            return file.read()
+    except IsADirectoryError as error:
+        raise ImageError(f"{path}: this is a folder, not an image file") from error
+    except (OSError, ValueError) as error:
+        # A ValueError is a path with a NUL character.
+        raise ImageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def identify(data: bytes, name: str = UNNAMED) -> Image.Image:
@@ -115,8 +123,11 @@ def read(source: str | Path | bytes, name: str = UNNAMED) -> np.ndarray:
     Raises:
         ImageError: If the file is missing, empty, too large, broken or no image.
     """
-    data, name = _content(source, name)
-    with identify(data, name) as picture:
+    if isinstance(source, bytes):
+        _require_size(len(source), name)
+    else:
+        source, name = content(source), str(source)
+    with identify(source, name) as picture:
         if min(picture.size) < 1:
             raise ImageError(f"{name}: the image has no pixels")
         if picture.width * picture.height > MAX_PIXELS:
@@ -165,32 +176,13 @@ def load(source: str | Path | bytes, size: int, name: str = UNNAMED) -> np.ndarr
     return resize(read(source, name), size)
 
 
-def _content(source: str | Path | bytes, name: str) -> tuple[bytes, str]:
-    """Return the bytes of an image file and the name it goes by in messages."""
-    if isinstance(source, bytes):
-        size, data = len(source), source
-    else:
-        name, size, data = str(source), *_file(Path(source))
+def _require_size(size: int, name: str) -> None:
     if size == 0:
         raise ImageError(f"{name}: the file is empty (0 bytes)")
     if size > MAX_BYTES:
         raise ImageError(
             f"{name}: the file has {size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read"
         )
-    return data, name
-
-
-def _file(path: Path) -> tuple[int, bytes]:
-    """Return the size of a file in bytes, and its content unless it is too large."""
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            return size, file.read() if size <= MAX_BYTES else b""
-    except IsADirectoryError as error:
-        raise ImageError(f"{path}: this is a folder, not an image file") from error
-    except (OSError, ValueError) as error:
-        # A ValueError is a path with a NUL character.
-        raise ImageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _too_many_pixels(name: str) -> TooManyPixels:
