@@ -29,6 +29,8 @@ SCREENSHOT_QUALITY = 80
 SHARPEN_AMOUNT = 0.3
 SHARPEN_RADIUS = 1.0  # sigma in pixels
 
+MAX_SIDE = 65_500  # pixels, of what libjpeg writes
+
 MILD_QUALITIES = range(75, 96)
 MILD_SCALES = (1.0, 0.9, 0.8, 0.95, 0.85)
 # The lengths of both have no common divisor, so that in step they meet in every combination once.
@@ -79,7 +81,7 @@ def mild(image: np.ndarray, number: int) -> np.ndarray:
             0.8 to 1, and neighbours lie far apart.
 
     Returns:
-        (h, w, 3) uint8 RGB in [0, 255], smaller by the scale.
+        (h, w, 3) uint8 RGB in [0, 255], smaller by the scale, and at most `MAX_SIDE` a side.
     """
     if not 0 <= number < MILD:
         raise InputError(f"mild re-encodings have numbers from 0 to {MILD - 1}, got {number}")
@@ -87,7 +89,8 @@ def mild(image: np.ndarray, number: int) -> np.ndarray:
     # starts at 82 because to save a picture again at its own quality, most often a multiple of 5,
     # changes next to nothing.
     quality = MILD_QUALITIES[(7 + 13 * number) % len(MILD_QUALITIES)]
-    return jpeg(_scale(image, MILD_SCALES[number % len(MILD_SCALES)]), quality)
+    scale = min(MILD_SCALES[number % len(MILD_SCALES)], MAX_SIDE / max(image.shape[:2]))
+    return jpeg(_scale(image, scale), quality)
 
 
 def _scale(image: np.ndarray, scale: float) -> np.ndarray:

@@ -160,6 +160,10 @@ def test_mild_encodings_are_all_different_and_none_shows(make_picture, photo):
     assert one.shape == (1, 1, 3)
 
 
+def test_a_picture_longer_than_jpeg_holds_is_encoded_smaller():
+    assert mild(np.zeros((2, 70_000, 3), np.uint8), 0).shape == (2, corruptions.MAX_SIDE, 3)
+
+
 @pytest.mark.parametrize("number", [-1, MILD])
 def test_mild_has_no_other_numbers(number, photo):
     with pytest.raises(InputError, match=rf"0 to {MILD - 1}, got {number}"):
