@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -86,11 +85,8 @@ def _load_model(path: Path, card: Card) -> keras.Model:
 
     if digest := card.files.get(MODEL_FILE):
         require_whole(path.parent, {MODEL_FILE: digest}, AGAIN)
-    try:
+    with network.in_one_line(f"{path}: cannot be read as a Keras model"):
         model = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
     wanted = {network.POOLING, network.HIDDEN, network.LOGIT}
     if missing := wanted - {layer.name for layer in model.layers}:
         raise InputError(

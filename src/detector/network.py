@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -33,7 +35,6 @@ AVERAGED_BATCHES = 10, 100
 # A layer is deep when its map is at least this many times smaller than the image.
 DEEP = 12
 
-APPLICATIONS = "keras.applications"
 _HOST = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 
@@ -48,7 +49,7 @@ class Backbone:
     scaling: tuple[float, float] | tuple[list[float], list[float]] | None
     weights_url: str  # its ImageNet weights; the top, if there is one, is left out
     smallest: int  # smallest side of the input in pixels
-    module: str = APPLICATIONS  # where that function stands
+    module: str = "keras.applications"  # where that function stands
     # Where the network ends that those weights are of; None: with the evidence layer.
     pretrained_layer: str | None = None
     image_size: int = 299  # side of the input in pixels, where none is asked for
@@ -174,21 +175,29 @@ def _load(model: keras.Model, body: keras.Model, path: Path) -> None:
 
     if not path.is_file():
         raise InputError(f"{path}: no such weights file")
-    try:
+    with in_one_line(f"{path}: these weights do not fit the network on {body.name!r}"):
         if path.suffix in (".pth", ".pt"):
             resnext.set_torch_weights(body, read_tensors(path))
-            return
-        if path.suffix != ".keras":
+        elif path.suffix == ".keras":
+            _transfer(keras.models.load_model(path, compile=False), model)
+        else:
             end = backbone(model.name).pretrained_layer
             whole = keras.Model(body.inputs, body.get_layer(end).output) if end else body
             whole.load_weights(path)
-            return
-        _transfer(keras.models.load_model(path, compile=False), model)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+
+
+@contextmanager
+def in_one_line(said: str) -> Iterator[None]:
+    """Tell what Keras raises over a file that is damaged or another one, behind what is said.
+
+    Raises:
+        InputError: in place of that.
+    """
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise InputError(
-            f"{path}: these weights do not fit the network on {body.name!r}: {reason}"
-        ) from error
+        raise InputError(f"{said}: {reason}") from error
 
 
 def _transfer(source: keras.Model, model: keras.Model) -> None:

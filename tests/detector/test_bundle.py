@@ -138,7 +138,9 @@ def test_a_card_that_names_no_files_is_taken_at_its_word(copy, detector, make_pi
     np.testing.assert_allclose(load(copy).score(images).logit, detector.score(images).logit)
 
 
-@pytest.mark.parametrize("spoil", ["empty", "text", "half", "rotten", "zip without a model"])
+@pytest.mark.parametrize(
+    "spoil", ["empty", "text", "half", "rotten", "packed strangely", "zip without a model"]
+)
 def test_spoiled_model_is_one_sentence(copy, spoil):
     change(copy, files={})
     path = copy / "model.keras"
@@ -150,7 +152,10 @@ def test_spoiled_model_is_one_sentence(copy, spoil):
         rotten = bytearray(data)
         rotten[-len(data) // 3] ^= 255
         half = data[: len(data) // 2]
-        path.write_bytes({"empty": b"", "text": b"no", "half": half, "rotten": rotten}[spoil])
+        packed = bytearray(data)
+        packed[data.rindex(b"PK\1\2") + 10] = 99  # of the last file: how it is compressed
+        spoilt = {"empty": b"", "text": b"no", "half": half, "rotten": rotten}
+        path.write_bytes((spoilt | {"packed strangely": packed})[spoil])
     with pytest.raises(InputError, match="model.keras") as caught:
         load(copy)
     assert "\n" not in str(caught.value)
