@@ -8,7 +8,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from src import InputError
 from src.detector import network
 from src.detector.engines import BATCH
 from src.detector.gradient import Differentiator, differentiator
@@ -46,7 +45,6 @@ def attacks(
     Returns:
         `fgsm 1`, `fgsm 2`, `fgsm 4`, `pgd 1`, `pgd 2`, `pgd 4`: `(N, S, S, 3)` uint8 each.
     """
-    _require_labels(images, labels)
     names = [f"{name} {epsilon}" for name in ("fgsm", "pgd") for epsilon in EPSILONS]
     results = {name: np.empty_like(images) for name in names}
     rng = np.random.default_rng(seed)
@@ -56,7 +54,8 @@ def attacks(
         batch = slice(first, first + size)
         some, truth = images[batch], np.asarray(labels)[batch]
         direction = np.sign(input_gradient(model, some, truth))
-        start = _start(some, rng)
+        # In epsilons, in [-1, 1).
+        start = 2 * rng.random(some.shape, np.float32) - 1
         for epsilon in EPSILONS:
             results[f"fgsm {epsilon}"][batch] = _within(some, epsilon * direction)
             results[f"pgd {epsilon}"][batch] = _ascend(model, some, truth, epsilon, start)
@@ -76,7 +75,6 @@ def input_gradient(model: keras.Model, images: np.ndarray, labels: np.ndarray) -
     """
     import keras
 
-    _require_labels(images, labels)
     if model not in _DIFFERENTIATORS:
         _DIFFERENTIATORS[model] = differentiator(network.logits(model), compiled=True)
     outputs, change = _DIFFERENTIATORS[model](np.asarray(images, np.float32))
@@ -86,11 +84,6 @@ def input_gradient(model: keras.Model, images: np.ndarray, labels: np.ndarray) -
     sign = np.where(np.asarray(labels) == 1, 1.0, -1.0)
     slope = -sign * np.exp(-np.logaddexp(0, sign * logits))
     return (slope[:, None, None, None] * gradient).astype(np.float32)
-
-
-def _start(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw where PGD starts, in epsilons: like `images`, float32 in [-1, 1)."""
-    return 2 * rng.random(images.shape, np.float32) - 1
 
 
 def _ascend(
@@ -111,12 +104,3 @@ def _ascend(
 def _within(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Add a shift, as a picture of whole levels."""
     return np.clip(np.rint(images + shift), 0, 255).astype(np.uint8)
-
-
-def _require_labels(images: np.ndarray, labels: np.ndarray) -> None:
-    labels = np.asarray(labels)
-    if labels.shape != (len(images),) or not np.isin(labels, (0, 1)).all():
-        raise InputError(
-            f"an attack needs a label for each of its {len(images)} images, 1 for fake and 0 for "
-            f"real; got labels of shape {labels.shape} with the values {np.unique(labels)[:5]}"
-        )

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tiny
 
-from src import InputError
 from src.detector import network
 from src.evaluation import attack
 
@@ -189,9 +188,3 @@ def test_backends_agree(backend, tiny_model, images, labels, python, tmp_path):
     np.testing.assert_allclose(
         np.load(tmp_path / "gradient.npy"), mine, rtol=1e-3, atol=1e-4 * np.abs(mine).max()
     )
-
-
-@pytest.mark.parametrize("wrong", [np.ones(7), np.full(8, 0.5), np.ones((8, 1))])
-def test_labels_must_fit(wrong, tiny_model, images):
-    with pytest.raises(InputError, match="each of its 8 images"):
-        attack.attacks(tiny_model, images, wrong)

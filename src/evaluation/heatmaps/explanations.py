@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src import InputError
 from src.evaluation.heatmaps import localisation, randomisation, removal
 from src.evaluation.heatmaps.controls import FEWEST, Compared
 from src.evaluation.heatmaps.localisation import Localisation
@@ -23,8 +22,6 @@ from src.evaluation.heatmaps.removal import Removal
 
 if TYPE_CHECKING:
     from src.detector.detector import Detector
-
-BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -93,8 +90,7 @@ class Explanations:
 
     def to_dict(self) -> dict[str, Any]:
         """Return numbers, curves and checks as plain types for JSON."""
-        plain = asdict(self) | {"cells": list(self.cells)}
-        return plain | {"checks": [asdict(check) for check in self.checks()]}
+        return asdict(self) | {"checks": [asdict(check) for check in self.checks()]}
 
 
 def measure(
@@ -115,12 +111,9 @@ def measure(
         masks: for each image `(H, W)` bool, true where it was manipulated, over the same view in
             any size; None where that is not known.
     """
-    _require(detector, images, masks)
-    batches = [
-        detector.score(images[start : start + BATCH]) for start in range(0, len(images), BATCH)
-    ]
-    evidence = np.concatenate([scores.evidence for scores in batches])
-    leans_fake = np.concatenate([scores.p_fake for scores in batches]) >= 0.5
+    said = detector.outputs(images)
+    evidence = np.stack([one.evidence for one in said])
+    leans_fake = np.array([one.p_fake >= 0.5 for one in said])
     signs = np.where(leans_fake, 1.0, -1.0)[:, None, None]
     rows, columns = evidence.shape[1:]
     return Explanations(
@@ -132,20 +125,6 @@ def measure(
         randomisation=randomisation.measure(detector.model, images, seed),
         localisation=localisation.measure(np.maximum(evidence, 0.0), masks, seed),
     )
-
-
-def _require(detector: Detector, images: np.ndarray, masks: Sequence[np.ndarray | None]) -> None:
-    size = detector.card.image_size
-    if len(images) == 0 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
-        raise InputError(
-            f"explanations: expected images of shape (N, {size}, {size}, 3) in uint8, got "
-            f"{images.shape} in {images.dtype}; scale them with pixels.resize"
-        )
-    if len(masks) != len(images):
-        raise InputError(
-            f"explanations: expected a mask or None for each of {len(images)} images, got "
-            f"{len(masks)}"
-        )
 
 
 def _check(name: str, compared: Compared | None) -> Check:

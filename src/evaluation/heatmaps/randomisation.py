@@ -8,6 +8,7 @@ Checks for Saliency Maps, NeurIPS 2018, arXiv 1810.03292).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def _stages(model: keras.Model) -> list[list[Any]]:
     ]
     count = min(STAGES, len(kernels))
     ends = [kernels[place] + 1 for place in np.linspace(0, len(kernels) - 1, count).astype(int)]
-    return [layers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return [layers[start:end] for start, end in pairwise([0, *ends])]
 
 
 def _shuffle(layers: list[Any], rng: np.random.Generator) -> None:

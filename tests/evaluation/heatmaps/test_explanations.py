@@ -8,7 +8,6 @@ import pytest
 import tiny
 from keras import layers
 
-from src import InputError
 from src.detector import network
 from src.detector.detector import Detector
 from src.evaluation.heatmaps import explanations, removal
@@ -204,17 +203,3 @@ def test_sentences_name_the_harder_control_and_the_numbers(found):
     assert f"[difference {harder.low:+.2f} to {harder.high:+.2f}, {COUNT} images]" in sentence
     assert f"{inside.evidence.value:.2f} against" in sentence
     assert "Do not" not in sentence
-
-
-@pytest.mark.parametrize(
-    ("images", "masks", "said"),
-    [
-        (np.zeros((0, SIZE, SIZE, 3), np.uint8), [], "expected images"),
-        (np.zeros((1, 8, 8, 3), np.uint8), [None], "expected images"),
-        (np.zeros((1, SIZE, SIZE, 3), np.float32), [None], "float32"),
-        (np.zeros((2, SIZE, SIZE, 3), np.uint8), [None], "each of 2 images, got 1"),
-    ],
-)
-def test_what_does_not_fit_is_an_error(images, masks, said):
-    with pytest.raises(InputError, match=said):
-        explanations.measure(bright(), images, masks)
