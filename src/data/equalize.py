@@ -39,8 +39,7 @@ def equalize(image: np.ndarray, size: int, side: int | None = None) -> np.ndarra
         side: that of the square that is encoded; None: the same. A JPEG takes the finest traces
             of a picture, and a larger one takes fewer of those that are left at `size`.
     """
-    again = pixels.read(encode(image, side or size), "equalised image")
-    return again if side in (None, size) else pixels.resize(again, size)
+    return pixels.resize(pixels.read(encode(image, side or size), "equalised image"), size)
 
 
 def equalized(

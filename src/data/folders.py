@@ -68,8 +68,8 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
 
     Args:
         folder: A data folder as for `scan`, of which only the real images are taken; or, where
-            no folder in it names a class or a split, photographs at any depth. These get a split
-            as `scan` gives one, and their groups from a `groups.csv`, if there is one.
+            no folder in it names a class or a split, photographs at any depth, which get a split
+            and a group as `scan` gives them.
 
     Returns:
         The images, sorted by path.

@@ -82,17 +82,13 @@ class Batches(keras.utils.PyDataset):
         epoch = self.epoch
         chosen = self._chosen(number, epoch)
         part = self.shard.stretch(len(chosen), self.batch_size)
-        side = self.crop or self.cache.size
-        images = np.zeros((part.stop - part.start, side, side, 3), np.uint8)
+        side, rows = self.crop or self.cache.size, part.stop - part.start
+        # What is left of them where the batch ends before the stretch is padding.
+        images = np.zeros((rows, side, side, 3), np.uint8)
+        labels = np.zeros((rows, 1), np.float32)
         for row, position in enumerate(chosen[part]):
-            images[row] = self.view(position, epoch)
-        return images, self._padded(self.labels[chosen[part], None], part)
-
-    @staticmethod
-    def _padded(rows: np.ndarray, part: slice) -> np.ndarray:
-        """Return the rows of a stretch, with zeros after them where the batch has ended."""
-        padding = part.stop - part.start - len(rows)
-        return np.pad(rows, ((0, padding), (0, 0))) if padding else rows
+            images[row], labels[row] = self.view(position, epoch), self.labels[position]
+        return images, labels
 
     def padding(self) -> dict[int, int]:
         """Return how many rows of a batch are no padding, by how many it has with padding."""
