@@ -22,9 +22,9 @@ SIZE = {"width": 440, "height": 1100}
 
 
 @click.command(cls=Verb)
-@click.option("--model", help="Bundle.")
+@options.model
 @click.option("--output", type=options.PATH, required=True, help="A PNG.")
-@click.option("--overwrite", is_flag=True, help="Replace the output.")
+@options.overwrite("Replace the output.")
 def command(model: str | None, output: Path, overwrite: bool) -> None:
     """Judge a picture of the drawn sample in the extension's pop-up, and keep what is seen."""
     refuse_existing(output, overwrite)

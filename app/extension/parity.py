@@ -19,6 +19,7 @@ from app.extension.browser import Browser, opened, some_pictures
 from app.extension.pack import PREFERRED, pack
 from src import CheckFailed, options
 from src.cli import Verb
+from src.data.tracks import Box, overlap
 from src.detector import bundle
 from src.detector.calibration import probability
 from src.detector.location import locate
@@ -26,8 +27,6 @@ from src.detector.prediction import Failure
 
 if TYPE_CHECKING:
     from src.detector.detector import Detector
-
-Box = tuple[float, ...]
 
 # A difference of p_fake that is accepted, and the overlap that the boxes of faces must have.
 LARGEST, OVERLAP = 0.02, 0.95
@@ -78,12 +77,12 @@ class Pair:
 
 
 @click.command(cls=Verb)
-@click.option("--model", help="Bundle.")
+@options.model
 @click.option("--data-dir", type=options.PATH, required=True, help="Of pictures.")
-@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=200)
 @click.option("--precision", type=click.Choice(list(PREFERRED)), default="float16")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of pictures.")
-@click.option("--json", "as_json", is_flag=True, help="Print every pair as JSON.")
+@options.seed
+@options.as_json("Print every pair as JSON.")
 def command(
     model: str | None, data_dir: Path, limit: int, precision: str, seed: int, as_json: bool
 ) -> None:
@@ -145,14 +144,6 @@ def worst_overlap(boxes: Sequence[Box], others: Sequence[Box]) -> float:
     """
     best = [max((overlap(box, other) for other in others), default=0.0) for box in boxes]
     return min(best, default=1.0)
-
-
-def overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the intersection over union of two boxes: left, top, width, height."""
-    a, b = np.array([one, other], float)
-    inner = np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])
-    shared = inner.clip(0).prod()
-    return float(shared / (a[2:].prod() + b[2:].prod() - shared))
 
 
 if __name__ == "__main__":

@@ -78,13 +78,13 @@ class Speed:
 
 
 @click.command(cls=Verb)
-@click.option("--model", help="Bundle.")
+@options.model
 @click.option("--data-dir", type=options.PATH, default=SAMPLE, help="Of pictures.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=50)
 @click.option("--precision", type=click.Choice(list(PREFERRED)), help="Of the graph.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of pictures.")
+@options.seed
 @click.option("--most", type=float, help="Fail where the median total takes more milliseconds.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@options.as_json("Print the result as JSON.")
 def command(
     model: str | None,
     data_dir: Path,

@@ -130,9 +130,9 @@ def main_track(tracks: Sequence[dict[int, Face]]) -> int:
 
 def _fit(before: Box, now: Box) -> float | None:
     """Tell how well a place goes on with another: in (0, 1] by overlap, below 0 by distance."""
-    overlap = _overlap(before, now)
-    if overlap >= MIN_OVERLAP:
-        return overlap
+    shared = overlap(before, now)
+    if shared >= MIN_OVERLAP:
+        return shared
     size = max(before[2], now[2])
     move = float(np.hypot(*np.subtract(_centre(before), _centre(now)))) / size
     growth = size / max(min(before[2], now[2]), 1e-9)
@@ -144,8 +144,8 @@ def _centre(box: Box) -> tuple[float, float]:
     return left + width / 2, top + height / 2
 
 
-def _overlap(one: Box, other: Box) -> float:
-    """Return the intersection over union of two boxes."""
+def overlap(one: Box, other: Box) -> float:
+    """Return the intersection over union of two boxes, in [0, 1]."""
     a, b = np.array([one, other])
     inner = np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])
     shared = inner.clip(0).prod()
