@@ -129,8 +129,9 @@ def prevalence(
 
     Args:
         axes: what is drawn on.
-        shares: `(K,)` share of fakes among what is checked, rising, in (0, 1).
-        value: `(K,)` positive predictive value there, in [0, 1]; NaN where it is not known.
+        shares: `(K,)` share of fakes among what is checked, rising, in (0, 1); from the first of
+            `MARKED_SHARES` or below to the last or above.
+        value: `(K,)` positive predictive value there, in [0, 1].
         low: `(K,)` lower bound of it.
         high: `(K,)` upper bound.
     """
@@ -138,22 +139,18 @@ def prevalence(
 
     axes.fill_between(shares, low, high, color=FAKE, alpha=0.2, lw=0)
     axes.plot(shares, value, color=FAKE)
-    marked = [share for share in MARKED_SHARES if shares[0] <= share <= shares[-1]]
-    worth = np.interp(marked, shares, value)
-    axes.plot(marked, worth, "o", color=INK, clip_on=False)
-    for share, right in zip(marked, worth, strict=True):
-        if np.isfinite(right):
-            # Beside the point, on the side where the curve is not.
-            axes.annotate(
-                f"{right:.0%}", (share, right), (6, -9), textcoords="offset points", color=INK
-            )
+    worth = np.interp(MARKED_SHARES, shares, value)
+    axes.plot(MARKED_SHARES, worth, "o", color=INK, clip_on=False)
+    for share, right in zip(MARKED_SHARES, worth, strict=True):
+        # Beside the point, on the side where the curve is not.
+        axes.annotate(
+            f"{right:.0%}", (share, right), (6, -9), textcoords="offset points", color=INK
+        )
     # Equal steps for equal factors: one per cent and one half are both to be seen.
     axes.set_xscale("log")
-    axes.set_xticks(marked)
+    axes.set_xticks(MARKED_SHARES)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set(xlim=(shares[0], shares[-1] * 1.35), ylim=(-0.03, 1.06))
-    title = "How often the verdict fake is right"
-    if marked and np.isfinite(worth[0]):
-        title = f"At {marked[0]:.0%} fakes, {worth[0]:.0%} of alarms are right"
+    title = f"At {MARKED_SHARES[0]:.0%} fakes, {worth[0]:.0%} of alarms are right"
     plain(axes, title, "Fakes among what is checked", "Verdicts fake that are right (share)")

@@ -127,11 +127,4 @@ def _draw_person(axes: Axes, line: Line, margin: float) -> None:
     times, values = np.asarray(line.times, float), np.asarray(line.values, float)
     for start, end in line.stretches:
         there = (times >= start) & (times <= end)
-        shown: dict[str, Any] = {
-            "color": colour,
-            "marker": "o",
-            "ms": 3,
-            "lw": 1.4,
-            "clip_on": False,
-        }
-        axes.plot(times[there], values[there], **shown)
+        axes.plot(times[there], values[there], "o-", color=colour, ms=3, lw=1.4, clip_on=False)

@@ -94,11 +94,3 @@ def test_prevalence_marks_what_a_verdict_is_worth():
     assert [0.1, pytest.approx(0.7)] in band.tolist() and [0.1, 0.8 + 0.02] in band.tolist()
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1%", "10%", "50%"]
     assert labelled(axes) and texts_fit(figure)
-
-
-def test_prevalence_where_nothing_was_called_fake():
-    nothing = np.full(2, np.nan)
-    figure = plots.prevalence(np.array([0.001, 0.5]), nothing, nothing, nothing)
-    assert texts(figure.axes[0]) == []
-    assert "nan" not in title(figure.axes[0])
-    assert texts_fit(figure)
