@@ -53,7 +53,8 @@ def _listed_groups(table: Path, files: Sequence[DataFile]) -> dict[str, str]:
     names = {file.name for file in files}
     groups: dict[str, str] = {}
     for where, path, group in _rows(table, ("path", "group")):
-        name = _posix(path)
+        # A backslash may also be part of a name.
+        name = path if path in names else _posix(path)
         if name not in names:
             raise InputError(f"{where}: {path} is not among the files of {table.parent}")
         if groups.setdefault(name, group) != group or not group:

@@ -132,8 +132,8 @@ def test_unlisted_files_are_their_own_group(tmp_path):
     assert found == ["set/v", "set/v", "set/real/0001.jpg"]
 
 
-def test_a_table_of_ours_names_files_that_are_not_utf8(tmp_path):
-    name = os.fsdecode(b"caf\xe9.jpg")
+@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.jpg"), "a\\b.jpg", 'a"\n,.jpg'])
+def test_a_table_of_ours_names_files_as_they_are_called(tmp_path, name):
     write(tmp_path, ["real/a.jpg", "fake/a.jpg"])
     (tmp_path / "real" / name).write_text("picture")
     write_table(tmp_path / "groups.csv", [{"path": f"real/{name}", "group": "mine"}])
