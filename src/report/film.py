@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from PIL import ImageColor
 
 from src import InputError
 from src.files import atomic_file
@@ -98,8 +99,7 @@ def _around(boxes: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, 
 def _outline(painted: np.ndarray, mark: Mark) -> None:
     import cv2
 
-    code = VERDICTS[mark.word].lstrip("#")
-    colour = tuple(int(code[i : i + 2], 16) for i in (0, 2, 4))
+    colour = ImageColor.getrgb(VERDICTS[mark.word])
     left, top, width, height = (round(value) for value in mark.box)
     scale = max(0.4, min(painted.shape[:2]) / 900)
     line = max(1, round(2 * scale))
@@ -222,9 +222,10 @@ class _Writer:
             self._file.write(frame)
 
     def close(self) -> None:
-        self._wait()
         self._thread.shutdown()
         self._file.release()
+        # Tells what went wrong with the last frame.
+        self._wait()
 
 
 @contextmanager

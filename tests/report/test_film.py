@@ -1,6 +1,7 @@
 """Annotated videos."""
 
 import os
+import threading
 from threading import Event, Thread
 
 import cv2
@@ -66,6 +67,17 @@ def test_nothing_is_left_where_writing_fails(tmp_path, monkeypatch):
     monkeypatch.setitem(film.CODECS, ".mp4", "none")
     with pytest.raises(InputError, match="--no-annotate"):
         write([tmp_path / "a.mp4"], [(0.0, grey(9))], 25)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_frame_that_cannot_be_encoded_leaves_neither_thread_nor_file(tmp_path, monkeypatch):
+    def fails(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(film._Writer, "_encode", fails)
+    with pytest.raises(MemoryError):
+        write([tmp_path / "a.mp4"], [(0.0, grey(9))], 25)
+    assert not [one for one in threading.enumerate() if one.name.startswith("film")]
     assert not list(tmp_path.iterdir())
 
 
