@@ -32,7 +32,8 @@ from benchmarks.memory import resident
 from src import CheckFailed, options, processor
 from src.cli import Verb
 from src.detector import load, locate
-from src.detector.detector import AT_ONCE, Detector
+from src.detector.ahead import AT_ONCE
+from src.detector.detector import Detector
 
 PARTS = ("throughput", "overload")
 BATCH = 32
@@ -63,11 +64,12 @@ def serving(model: Path, places: int) -> Iterator[tuple[int, int]]:
     ) as started:
         assert started.stderr is not None
         try:
-            line = ""
-            while "http://" not in line:
+            said = ""
+            while "http://" not in said:
                 line = started.stderr.readline()
                 if not line:
-                    raise CheckFailed("the service did not start")
+                    raise CheckFailed(f"the service did not start: {said.strip()}")
+                said += line
             port = int(line.partition("http://")[2].split()[0].rpartition(":")[2])
             # Its log would fill the pipe.
             ThreadPoolExecutor(1).submit(lambda: [None for _ in started.stderr or ()])

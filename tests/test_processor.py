@@ -1,7 +1,6 @@
 import pytest
 
 from src import InputError, processor
-from src.detector.detector import decoding_threads
 
 
 @pytest.fixture(autouse=True)
@@ -12,9 +11,9 @@ def _own_environment(monkeypatch):
 
 def test_threads_are_limited_for_engines_libraries_and_decoding(monkeypatch):
     assert processor.thread_limit() == 0
-    assert decoding_threads() >= 1
+    assert processor.threads() >= 1
     processor.limit_threads(3)
-    assert processor.thread_limit() == decoding_threads() == 3
+    assert processor.thread_limit() == processor.threads() == 3
 
 
 def test_a_limit_that_is_no_number_is_told(monkeypatch):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from src import InputError, processor
 from src.data import pixels
 from src.data.faces import Finder
 from src.detector import framing, network
+from src.detector.ahead import AT_ONCE, in_batches
 from src.detector.calibration import Calibration, probability
 from src.detector.engines import BATCH, Engine
 from src.detector.engines.runtimes import KerasEngine
@@ -38,20 +38,8 @@ if TYPE_CHECKING:
     from src.detector.familiarity import Familiarity
     from src.detector.temporal import Head
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-# Batches under way: while one is finished, the engine has the next one to go on with.
-AT_ONCE = 2
 # Mild re-encodings that a careful judgement looks at besides the image itself.
 CAREFUL = 4
-
-
-def decoding_threads() -> int:
-    """Return how many threads decode images and find faces.
-
-    One a core: finding faces in an image takes a core about half as long as judging it.
-    """
-    return processor.threads()
 
 
 class Detector:
@@ -237,7 +225,8 @@ class Detector:
         # Loads what finds faces now: threads shall not do it side by side.
         self.framing(faces)
         read = partial(self._read, faces=faces, stability=stability, change=change, scale=scale)
-        with ThreadPoolExecutor(decoding_threads()) as decoders:
+        # One a core: finding faces in an image takes a core about half as long as judging it.
+        with ThreadPoolExecutor(processor.threads()) as decoders:
             begun = ((str(path), decoders.submit(read, path)) for path in paths)
             yield from in_batches(begun, partial(self._judge, batch_size), batch_size, AT_ONCE - 1)
 
@@ -267,35 +256,3 @@ class Detector:
         seen = [one for one in found if isinstance(one, Seen)]
         said = iter(self.judge(seen, batch_size))
         return [one if isinstance(one, Failure) else next(said).prediction for one in found]
-
-
-def in_batches(
-    items: Iterable[Item],
-    work: Callable[[list[Item]], Iterable[Result]],
-    size: int,
-    count: int,
-) -> Iterator[Result]:
-    """Yield what becomes of items, in order, which are handed over so many at a time on threads.
-
-    Args:
-        size: of a batch.
-        count: batches that are begun before the results of one are waited for.
-    """
-    rest = iter(items)
-    batches = iter(lambda: list(islice(rest, size)), [])
-    with ThreadPoolExecutor(AT_ONCE) as workers:
-        for _, done in ahead(batches, lambda batch: workers.submit(work, batch), count):
-            yield from done.result()
-
-
-def ahead(
-    items: Iterable[Item], begin: Callable[[Item], Future], count: int
-) -> Iterator[tuple[Item, Future]]:
-    """Yield what was begun with each item, in order, and begin so many more before each."""
-    begun: deque[tuple[Item, Future]] = deque()
-    for item in items:
-        begun.append((item, begin(item)))
-        if len(begun) > count:
-            yield begun.popleft()
-    while begun:
-        yield begun.popleft()

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from src import processor
 from src.data import footage, looks
 from src.data.footage import Survey
 from src.data.tracks import Box, Tracker
 from src.detector import verdict
-from src.detector.detector import AT_ONCE, Detector, ahead, decoding_threads, in_batches
+from src.detector.ahead import AT_ONCE, ahead, in_batches
+from src.detector.detector import Detector
 from src.detector.engines import BATCH
 from src.detector.framing import View
 from src.detector.persons import Sighting
@@ -99,7 +101,7 @@ def _follow(
 ) -> Iterator[tuple[int, _Appearance]]:
     """Yield who is seen, with the number of the person."""
     tracker = Tracker()
-    threads = decoding_threads()
+    threads = processor.threads()
     with ThreadPoolExecutor(threads) as finders:
         # Every thread is busy with a frame, and memory holds no more frames than that takes.
         for frame, begun in ahead(frames, lambda one: finders.submit(look, one), threads):

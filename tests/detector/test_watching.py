@@ -5,9 +5,10 @@ import weakref
 import numpy as np
 import pytest
 
+from src import processor
 from src.data import pixels
 from src.data.faces import Face
-from src.detector.detector import Detector, decoding_threads
+from src.detector.detector import Detector
 from src.detector.watching import Frame, watch
 
 LANDMARKS = np.array([[-8, -8], [8, -8], [0, 0], [-7, 9], [7, 9]], np.float32)
@@ -104,4 +105,4 @@ def test_only_a_few_frames_are_held_at_a_time(framed):
 
     (person,) = watch(framed, film(), batch_size=4)
     assert len(person) == 150
-    assert most <= decoding_threads() + 4
+    assert most <= processor.threads() + 4
