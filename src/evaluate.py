@@ -160,7 +160,7 @@ def _looked_into(
     masks = [_mask(known.get(sample.path), one) for sample, one in zip(samples, seen, strict=True)]
     some = np.concatenate([np.flatnonzero(labels == label)[:ATTACKED] for label in (0, 1)])
     groups = [samples[i].group for i in some]
-    points = mistakes.project(detector.features(images))
+    points = mistakes.project(detector.hidden_units(images))
     return {
         "attacks": robustness.attacked(detector, images[some], labels[some], groups, seed),
         "explanations": explanations.measure(detector, images, masks, seed=seed),

@@ -142,8 +142,8 @@ class Detector:
         """Score any number of images, see `score`, and return the raw outputs, `(N,)` float32."""
         return np.array([output.logit for output in self.outputs(images)], np.float32)
 
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """Return the hidden units before the logit.
+    def hidden_units(self, images: np.ndarray) -> np.ndarray:
+        """Return the activations of the hidden units before the logit.
 
         Args:
             images: `(N, S, S, 3)` RGB in [0, 255], see `score`.

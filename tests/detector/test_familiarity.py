@@ -53,7 +53,7 @@ def test_engine_and_numpy_agree_in_one_pass(tiny_model, detector, make_picture, 
     images = np.stack([make_picture(seed, 32, 32) for seed in range(40)])
     pooled = keras.ops.convert_to_numpy(network.extractor(tiny_model).predict_on_batch(images))
     sums = familiarity.sums(pooled, tiny_model)
-    np.testing.assert_allclose(np.maximum(sums, 0), detector.features(images), atol=1e-4)
+    np.testing.assert_allclose(np.maximum(sums, 0), detector.hidden_units(images), atol=1e-4)
     known = fit(sums[:30], method)
     engine = KerasEngine(tiny_model, known)
     found, plain = engine.run(images), KerasEngine(tiny_model).run(images)
