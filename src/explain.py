@@ -28,6 +28,10 @@ from src.explaining.writing import Sentence
 PASSAGES = 1
 # Words of a question that a passage must have: a paper may be about anything.
 SHARED = 2
+# The longest that a language model may take, in seconds: no thread waits for ever.
+DAY = 86_400.0
+# Of what people read, in letters.
+WIDTH = 80
 # The paragraphs: the verdict and where it comes from, then the file and what is known of such.
 Part = Literal["verdict", "background"]
 
@@ -74,32 +78,23 @@ class Explanation:
             paragraphs.setdefault(self.part(one), []).append((one.text, marks))
         return list(paragraphs.values()), list(numbers)
 
-    def text(self, width: int = 80) -> str:
+    def text(self) -> str:
         """Return it for people: paragraphs with numbered citations, then what they stand for."""
         paragraphs, named = self.numbered()
-        measured = [
-            f"[{n}] {self.measured.measurements[name].brief}"
-            for n, name in enumerate(named, start=1)
-            if name not in self.notes
-        ]
-        unsaid = [one.brief for name, one in self.measured.measurements.items()
-                  if name not in named]  # fmt: skip
-        cited = [
-            f"[{n}] {self.notes[name].source} {self.notes[name].source.url}".rstrip()
-            for n, name in enumerate(named, start=1)
-            if name in self.notes
-        ]
-        return "\n\n".join(
-            [
-                *(
-                    textwrap.fill(" ".join(f"{text} {marks}" for text, marks in said), width)
-                    for said in paragraphs
-                ),
-                textwrap.fill(f"Measured: {'; '.join(measured)}.", width),
-                *([textwrap.fill(f"Measured as well: {'; '.join(unsaid)}.", width)] * bool(unsaid)),
-                *(["\n".join(cited)] if cited else []),
-            ]
-        )
+        brief = {name: one.brief for name, one in self.measured.measurements.items()}
+        measured, cited = [], []
+        for number, name in enumerate(named, start=1):
+            if name in self.notes:
+                source = self.notes[name].source
+                cited.append(f"[{number}] {source} {source.url}".rstrip())
+            else:
+                measured.append(f"[{number}] {brief.pop(name)}")
+        parts = [" ".join(f"{text} {marks}" for text, marks in said) for said in paragraphs]
+        parts.append(f"Measured: {'; '.join(measured)}.")
+        if brief:
+            parts.append(f"Measured as well: {'; '.join(brief.values())}.")
+        filled = [textwrap.fill(one, WIDTH) for one in parts]
+        return "\n\n".join(filter(None, [*filled, "\n".join(cited)]))
 
     def part(self, sentence: Sentence) -> Part:
         """Return the paragraph that a sentence belongs to."""
@@ -206,7 +201,7 @@ def our_notes() -> Library:
 )
 @click.option(
     "--llm-seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, DAY, min_open=True),
     default=30.0,
     help="How long it may take.",
 )
@@ -228,21 +223,15 @@ def command(
     """Say in words why, every sentence with what it rests on."""
     endpoint = None
     if llm:
-        if not llm_model:
-            raise InputError("--llm needs --llm-model (or DEEPFAKE_LLM_MODEL): the model's name")
-        if llm_url is None:
-            # Where it was set for one server, the key is told to no other.
-            llm_url = os.environ.get("OPENAI_BASE_URL") or None
-            llm_key = llm_key or os.environ.get("OPENAI_API_KEY") or None
-        endpoint = Endpoint(llm_model, llm_url, llm_key, llm_seconds)
+        endpoint = _endpoint(llm_model, llm_url, llm_key, llm_seconds)
     else:
         options.refuse_without("--llm", "llm_model", "llm_url", "llm_key", "llm_seconds")
+    provenance.require_anchors(chosen["trust_anchors"])
     encoder = retrieval.encoder() if by_meaning else None
-    library = Library(notes.load(), encoder) if by_meaning else our_notes()
+    library = Library(notes.load(), encoder) if encoder else None
     own = _index(papers, encoder) if papers is not None else None
     detector = load(model, engine)
     chosen |= {"library": library, "own": own, "endpoint": endpoint}
-    provenance.require_anchors(chosen["trust_anchors"])
     failed = False
     for path in images:
         try:
@@ -254,6 +243,16 @@ def command(
             _tell(found, as_json=as_json, many=len(images) > 1)
     if failed:
         raise click.exceptions.Exit(2)
+
+
+def _endpoint(model: str | None, url: str | None, key: str | None, seconds: float) -> Endpoint:
+    if not model:
+        raise InputError("--llm needs --llm-model (or DEEPFAKE_LLM_MODEL): the model's name")
+    if url is None:
+        # Where it was set for one server, the key is told to no other.
+        url = os.environ.get("OPENAI_BASE_URL") or None
+        key = key or os.environ.get("OPENAI_API_KEY") or None
+    return Endpoint(model, url, key, seconds)
 
 
 def _index(folder: Path, encoder: Encoder | None) -> Library:

@@ -348,6 +348,7 @@ def test_notes_and_papers_are_searched_by_meaning_where_asked(tell, photo, tmp_p
         (["photo.jpg", "--papers", "missing"], "missing: expected a folder"),
         (["photo.jpg", "--faces", "all"], "--faces all"),
         (["photo.jpg", "--llm-seconds", "0"], "--llm-seconds"),
+        (["photo.jpg", "--llm-seconds", "inf"], "--llm-seconds"),
         ([], "IMAGES"),
     ],
 )
