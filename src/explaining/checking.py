@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from src.explaining.writing import Sentence, join
 
-# Measurements and notes of one sentence.
-MOST = 3
+# Measurements and notes that are joined in one sentence, at most.
+JOINED = 3
 _STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 
 
@@ -26,7 +26,7 @@ def recognise(
         given: our wordings, by id.
     """
     ids = list(dict.fromkeys(citations))
-    if not ids or len(ids) > MOST or any(name not in given for name in ids):
+    if not ids or len(ids) > JOINED or any(name not in given for name in ids):
         return None
     return _continue(None, _plain(text), {name: given[name] for name in ids})
 

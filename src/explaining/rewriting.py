@@ -7,6 +7,7 @@ out, see `checking`. The verdict is made before, elsewhere.
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from queue import Empty, Queue
@@ -166,10 +167,9 @@ def _line(error: Exception, key: str | None) -> str:
 def _sentences(answer: str) -> list[Sentence]:
     """Read the sentences out of an answer, with what may stand around its JSON."""
     start, end = answer.find("{"), answer.rfind("}")
-    try:
+    found = None
+    with suppress(ValueError, TypeError, KeyError, RecursionError):
         found = json.loads(answer[start : end + 1])["sentences"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise Unanswered("the answer is not the JSON that was asked for") from error
     if not isinstance(found, list):
         raise Unanswered("the answer is not the JSON that was asked for")
     return [_sentence(one) for one in found]
@@ -177,10 +177,7 @@ def _sentences(answer: str) -> list[Sentence]:
 
 def _sentence(one: Any) -> Sentence:
     """Read one sentence; what has not the form of one becomes an empty one, which never holds."""
-    try:
-        text, citations = one["text"], one["citations"]
-    except (TypeError, KeyError):
-        return Sentence("", ())
-    if not isinstance(text, str) or not isinstance(citations, list):
-        return Sentence("", ())
-    return Sentence(" ".join(text.split()), tuple(map(str, citations)))
+    match one:
+        case {"text": str(text), "citations": list(citations)}:
+            return Sentence(" ".join(text.split()), tuple(map(str, citations)))
+    return Sentence("", ())

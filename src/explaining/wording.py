@@ -72,12 +72,10 @@ def of_verdict(
     brief = f"probability of a fake: {p_fake}"
     yield Measurement("p_fake", round(prediction.p_fake, 4), sentence, brief, others=others)
     if (count := len(prediction.faces)) > 1:
-        sentence = f"The detector judged {count} faces; details are of the most suspicious one."
-        if calibration is not None:
-            sentence = (
-                f"The detector judged {count} faces, which takes a stricter limit than one face; "
-                "details are of the most suspicious one."
-            )
+        stricter = ", which takes a stricter limit than one face" if calibration else ""
+        sentence = (
+            f"The detector judged {count} faces{stricter}; details are of the most suspicious one."
+        )
         yield Measurement("faces", count, sentence, f"faces judged: {count}")
     yield from _reasons(prediction, own)
     if calibration is None:

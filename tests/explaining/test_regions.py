@@ -20,10 +20,6 @@ WHERE = {
 }
 
 
-def strongest(found):
-    return found.strongest
-
-
 def at(x, y, value=1.0, side=20):
     evidence = np.zeros((side, side), np.float32)
     evidence[int(y * side / 200), int(x * side / 200)] = value
@@ -33,7 +29,7 @@ def at(x, y, value=1.0, side=20):
 @pytest.mark.parametrize("region", REGIONS)
 def test_evidence_is_found_in_the_region_where_it_was_put(region):
     found = locate(at(*WHERE[region]), VIEW, LANDMARKS, fake=True)
-    assert strongest(found) == region
+    assert found.strongest == region
     assert found.shares[region] > 0.7
     assert sum(found.shares.values()) == pytest.approx(1)
     assert sum(found.areas.values()) == pytest.approx(1)
@@ -41,19 +37,19 @@ def test_evidence_is_found_in_the_region_where_it_was_put(region):
 
 def test_evidence_for_real_is_what_is_negative():
     evidence = at(*WHERE["mouth"]) - at(*WHERE["eyes"])
-    assert strongest(locate(evidence, VIEW, LANDMARKS, fake=True)) == "mouth"
-    assert strongest(locate(evidence, VIEW, LANDMARKS, fake=False)) == "eyes"
+    assert locate(evidence, VIEW, LANDMARKS, fake=True).strongest == "mouth"
+    assert locate(evidence, VIEW, LANDMARKS, fake=False).strongest == "eyes"
 
 
 def test_the_regions_follow_the_face_and_the_view():
     turn = np.array([[0, -1], [1, 0]])
     turned = (LANDMARKS - 100) @ turn.T + 100
     x, y = np.array(turn @ (np.array(WHERE["mouth"]) - 100)) + 100
-    assert strongest(locate(at(x, y), VIEW, turned, fake=True)) == "mouth"
+    assert locate(at(x, y), VIEW, turned, fake=True).strongest == "mouth"
     shifted = locate(
         at(*WHERE["mouth"]), (300, 40, 200, 200), LANDMARKS + np.float32([300, 40]), fake=True
     )
-    assert strongest(shifted) == "mouth"
+    assert shifted.strongest == "mouth"
 
 
 def test_even_evidence_lies_as_the_areas_do_and_is_not_concentrated():
