@@ -58,10 +58,8 @@ def audit(
     """
     samples = folders.scan(data_dirs, seed=seed, limit_per_class=limit_per_class, fraction=fraction)
     make = partial(survey, samples, equalize=equalize, image_size=image_size)
-    if remembered:
-        found = memory.remembered(samples, equalize and (image_size,), make)
-    else:
-        found = make()
+    how = equalize and (image_size,)
+    found = memory.remembered(samples, how, make) if remembered else make()
     return replace(found, max_shortcut_auc=max_shortcut_auc)
 
 
