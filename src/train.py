@@ -83,6 +83,7 @@ def train(
     require_named(output)
     record.require_tensorboard(tensorboard)
     backbone = weights.backbone_for(settings.weights, settings.backbone)
+    weights.require_there(settings.weights, backbone)
     settings = replace(settings, backbone=backbone)
     partial = output.with_name(output.name + ".partial")
     # Whoever began the run that is resumed was allowed to write there, and may have done so.

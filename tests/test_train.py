@@ -443,6 +443,17 @@ def test_a_place_that_cannot_be_written_is_told_first(data, tmp_path, monkeypatc
     assert {path.read_text() for path in tmp_path.iterdir()} == {"years of work"}
 
 
+@pytest.mark.parametrize("missing", ["nowhere.h5", "starter"])
+def test_weights_that_are_missing_are_told_before_the_data_are_looked_at(
+    data, tmp_path, monkeypatch, missing
+):
+    monkeypatch.setattr(location, "STARTER", tmp_path / "starter")
+    monkeypatch.setattr("src.train.audit", lambda *_, **__: pytest.fail("audited first"))
+    with pytest.raises(InputError, match=f"--weights {missing}"):
+        train(settings(data, weights=missing), tmp_path / "detector")
+    assert not list(tmp_path.iterdir())
+
+
 def test_both_phases_on_the_sample_raise_the_test_auc(tmp_path):
     from src.evaluate import evaluate
 

@@ -15,6 +15,8 @@ from src.detector.framing import FACES
 from src.training import precision, weights
 
 TWO_PHASE, SCRATCH = "two-phase", "scratch"
+# Training takes one face an image.
+ONE_FACE = tuple(name for name in FACES if name != "all")
 
 _COUNT, _COUNT_OR_NONE = click.IntRange(1), click.IntRange(0)
 _POSITIVE = click.FloatRange(0, min_open=True)
@@ -111,7 +113,7 @@ class Settings:
     precision: str = _setting("auto", click.Choice(precision.PRECISIONS), "To compute in.")
     faces: str = _setting(
         "auto",
-        click.Choice([name for name in FACES if name != "all"]),
+        click.Choice(ONE_FACE),
         "auto: images framed otherwise than most are cropped to their largest face.",
     )
     framing: float | None = _setting(
@@ -158,18 +160,23 @@ class Settings:
         spec = network.backbone(self.backbone)
         if self.image_size is None:
             object.__setattr__(self, "image_size", spec.image_size)
+        if self.image_size < spec.smallest:
+            raise InputError(
+                f"--image-size {self.image_size}: {self.backbone} needs at least {spec.smallest}"
+            )
         if self.warmup_epochs + self.finetune_epochs < 1:
             raise InputError("nothing to train: give at least one warm-up or fine-tune epoch")
-        if self.faces not in ("auto", "largest", "off"):
+        if self.faces not in ONE_FACE:
             raise InputError(
-                f"--faces {self.faces}: training takes one face an image; give auto, largest or "
-                "off, or cut out every face first with `deepfake faces --faces all`"
+                f"--faces {self.faces}: training takes one face an image; give one of "
+                f"{', '.join(ONE_FACE)}, or cut out every face first with "
+                "`deepfake faces --faces all`"
             )
         if self.framing is not None and (self.faces == "off" or not 0 < self.framing <= 1):
             raise InputError(
                 f"--framing {self.framing}: expected more than 0 and at most 1, and not --faces off"
             )
-        self._check_crops()
+        self._check_crops(spec.smallest)
         if self.equalize_size and not self.equalize:
             raise InputError(f"--equalize-size {self.equalize_size} is for --equalize: give both")
         self.require_possible(self.schedule)
@@ -198,12 +205,11 @@ class Settings:
         names = "max_false_fake", "max_false_real", "batch_size", "seed"
         return {name: getattr(self, name) for name in names}
 
-    def _check_crops(self) -> None:
+    def _check_crops(self, smallest: int) -> None:
         if not self.crops:
             return
         if self.schedule != SCRATCH:
             raise InputError("--crop is for training from random weights: give --schedule scratch")
-        smallest = network.backbone(self.backbone).smallest
         for side, epochs in self.crops:
             if not smallest <= side < self.image_size or epochs < 1:
                 raise InputError(

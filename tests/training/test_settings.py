@@ -31,9 +31,10 @@ def test_the_help_knows_these_sizes():
     ("given", "said"),
     [
         ({"equalize_size": 256}, "is for --equalize"),
+        ({"image_size": 70}, "--image-size 70: xception needs at least 71"),
         ({"views": 1, "schedule": "scratch"}, "--views needs a frozen backbone"),
     ],
 )
-def test_what_would_do_nothing_is_refused(given, said):
+def test_what_cannot_be_or_would_do_nothing_is_refused(given, said):
     with pytest.raises(InputError, match=said):
         Settings((), **given)
