@@ -121,8 +121,9 @@ def choose_part_size(images: int, stability: int) -> int:
 
 def end(folder: Path) -> None:
     """Delete what killed workers left half written."""
-    for left in folder.glob(f".*.{PARTS}"):
-        left.unlink(missing_ok=True)
+    for left in folder.glob(".*"):
+        if _OURS.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def _known(folder: Path) -> dict[str, Any] | None:

@@ -88,7 +88,8 @@ def test_an_empty_list_is_an_error_and_leaves_nothing_behind(folder):
 
 def test_the_end_deletes_what_was_half_written_and_nothing_else(folder):
     judged(begin(folder, NAMES, SETTINGS), 0)
-    (folder / ".123.part-000000.parquet").touch()
+    for half in ("_images.jsonl", "_scan.json", "part-000000.parquet"):
+        (folder / f".123.{half}").touch()
     (folder / ".mine").touch()
     end(folder)
     left = {path.name for path in folder.iterdir()}
