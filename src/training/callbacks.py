@@ -60,8 +60,8 @@ class Checkpoint(keras.callbacks.Callback):
         }
         if not np.isfinite([row["loss"], row["val_loss"]]).all():
             raise CheckFailed(
-                f"the loss became {row['loss']} in epoch {epoch + 1}: lower the learning rate. "
-                "The run stands at the epoch before"
+                f"the loss became {row['loss']} in epoch {epoch + 1}, and would again: lower the "
+                "learning rate and begin anew with --overwrite"
             )
         self.state.history.append(row)
         self.state.callbacks = self._memories()
