@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from src import InputError
 from src.data.corruptions import CORRUPTIONS
 from src.detector import verdict
 from src.detector.calibration import Calibration
 from src.detector.detector import Detector
-from src.detector.prediction import Prediction
+from src.detector.prediction import Failure, Prediction
 from src.evaluation import attack, promise
 from src.evaluation.judged import Judged
 from src.intervals import Estimate, Share, auc_over_groups
@@ -71,9 +72,14 @@ def judged_again(
     advance: Callable[[], None],
     **how: Any,
 ) -> Iterator[Prediction]:
-    """Judge images that were read before in another way: for `how` see `Detector.predict_files`."""
+    """Judge images that were read before in another way: for `how` see `Detector.predict_files`.
+
+    Raises:
+        InputError: one of them cannot be read any more.
+    """
     for result in detector.predict_files(paths, batch_size, faces, **how):
-        assert isinstance(result, Prediction), "it was read before"
+        if isinstance(result, Failure):
+            raise InputError(f"{result.error}; it could be read before: leave the images in place")
         advance()
         yield result
 

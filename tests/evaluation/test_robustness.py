@@ -1,12 +1,14 @@
 """Verdicts after changes on a picture's way and under attack, and promises that do not survive."""
 
 import json
+import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from src import InputError
 from src.data import folders
 from src.data.corruptions import CORRUPTIONS
 from src.detector import calibration
@@ -61,6 +63,14 @@ def test_same_seed_same_rows_of_the_same_sample(detector, judged, monkeypatch):
     assert runs[0] == runs[1]
     assert runs[0][0].auc.value != runs[2][0].auc.value
     assert {row.images for row in runs[0]} == {12}
+
+
+def test_an_image_that_goes_away_meanwhile_is_told(detector, test_set, tmp_path):
+    data = shutil.copytree(test_set, tmp_path / "data")
+    found = judge(detector, folders.scan([data]))
+    (data / "test/fake/03.png").unlink()
+    with pytest.raises(InputError, match=r"03\.png.*could be read before"):
+        corrupted(found, detector, "auto", 8)
 
 
 class Sharpness(Detector):
