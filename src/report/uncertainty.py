@@ -57,7 +57,6 @@ def measure(
         p_fake: `(N,)` in [0, 1].
         groups: `(N,)` what belongs together; None where nothing does.
     """
-    labels, p_fake = np.asarray(labels, int), np.asarray(p_fake, float)
     confidence = np.maximum(p_fake, 1 - p_fake)
     wrong = (p_fake >= 0.5) != (labels == 1)
     bits = entropy(p_fake)

@@ -15,7 +15,6 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from src import InputError
 from src.intervals import Estimate, auc
 from src.report.metrics import measure
 
@@ -135,12 +134,6 @@ def test_interval_is_about_as_wide_as_theory_says():
 def test_same_seed_same_interval(scored):
     assert measure(*scored, seed=1) == measure(*scored, seed=1)
     assert measure(*scored, seed=1).auc != measure(*scored, seed=2).auc
-
-
-@pytest.mark.parametrize("label", [0, 1])
-def test_one_class_cannot_be_measured(label):
-    with pytest.raises(InputError, match="both classes"):
-        measure(np.full(5, label), np.linspace(0, 1, 5))
 
 
 def test_metrics_are_plain_json(scored):
