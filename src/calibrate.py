@@ -148,12 +148,12 @@ def sentences(found: Calibration) -> list[str]:
     for promise in (found.false_fake, found.false_real):
         for source, count in promise.too_small.items():
             said.append(f"too few to promise anything for {source}: {count}")
-    least = (
-        f"; inconclusive where what is judged has fewer than {found.smallest_side} pixels a side"
-    )
+    least = ""
+    if side := found.smallest_side:
+        least = f"; inconclusive where what is judged has fewer than {side} pixels a side"
     said.append(
         f"temperature {found.temperature:.3g}; fake above a calibrated logit of "
-        f"{found.t_fake:.3g}, real below {found.t_real:.3g}{least if found.smallest_side else ''}"
+        f"{found.t_fake:.3g}, real below {found.t_real:.3g}{least}"
     )
     if found.unfamiliar is not None:
         said.append(
