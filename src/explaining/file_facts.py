@@ -117,8 +117,8 @@ def _xmp(picture: Image.Image) -> str:
 
 
 def _entry(xmp: str, name: str) -> str:
-    """Return an entry of XMP, which is an attribute or an element; empty if there is none."""
-    found = re.search(rf"\b{name}(?:\s*=\s*[\"']|>)([^\"'<]*)", xmp)
+    """Return an entry of XMP (attribute, element or `rdf:resource`); empty if there is none."""
+    found = re.search(rf"\b{name}(?:\s+rdf:resource)?\s*(?:=\s*[\"']|>)([^\"'<]*)", xmp)
     return line(found.group(1)) if found else ""
 
 
