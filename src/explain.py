@@ -202,7 +202,7 @@ def our_notes() -> Library:
 @click.option(
     "--llm-seconds",
     type=click.FloatRange(0, DAY, min_open=True),
-    default=30.0,
+    default=Endpoint.seconds,
     help="How long it may take.",
 )
 @options.as_json("One JSON object an image and line.")

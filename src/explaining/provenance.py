@@ -97,9 +97,11 @@ def _anchors(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the list of trusted roots cannot be read: {error}") from error
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(
+            f"{path}: the list of trusted roots cannot be read ({error.strerror})"
+        ) from error
     if "BEGIN CERTIFICATE" not in text:
         raise InputError(f"{path}: expected certificates in PEM, found none")
     return text
