@@ -19,9 +19,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -35,6 +34,15 @@ import keras
 import numpy as np
 
 from benchmarks.audit import draw
+from benchmarks.stretches import (
+    LEAST_STEPS,
+    Clock,
+    Repeated,
+    Run,
+    Stretch,
+    Utilisation,
+    by_turns,
+)
 from src import processor
 from src.cli import Verb
 from src.data import augment, dataset
@@ -53,14 +61,10 @@ TASKS = (phases.WARM_UP, phases.FINE_TUNE, SCRATCH, INFERENCE)
 PRECISION = "bfloat16"
 XCEPTION = "xception"
 OURS, FED, COMPILED, EAGER = "ours", "fed", "compiled", "eager"
-ROUNDS = 3
 # The first steps are not timed: they compile, and those that are fed take what is queued meanwhile.
 UNTIMED_STEPS = 2
 UNTIMED_FED_STEPS = QUEUED_BATCHES + WORKERS + 1
-LEAST_STEPS = 4
 DRAWINGS = 128
-OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory")
-SAMPLE_MILLISECONDS = 200
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Size:
     Attributes:
         image_size: side in pixels.
         batch_sizes: images a step.
-        seconds: each of the `ROUNDS` stretches that are timed lasts about so long.
+        seconds: each of the `stretches.ROUNDS` stretches that are timed lasts about so long.
         images: in the cache that feeds.
     """
 
@@ -82,23 +86,6 @@ class Size:
 
 GPU = Size(299, (128, 256), 2.0, 1024)
 TOY = Size(71, (2,), 0.2, 16)
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Steps that were timed, and when they began and ended on `time.perf_counter`."""
-
-    steps: int
-    start: float
-    end: float
-
-    @property
-    def step_seconds(self) -> float:
-        return (self.end - self.start) / self.steps
-
-
-# From a number of steps to those steps, timed.
-Run = Callable[[int], Stretch]
 
 
 @dataclass(frozen=True)
@@ -142,82 +129,6 @@ def _ratio(one: float | None, other: float | None) -> float | None:
     return one / other if one and other else None
 
 
-class Clock(keras.callbacks.Callback):
-    """Notes when each step was done: Keras hands over the results of a step as numbers.
-
-    Args:
-        untimed: steps at the start that do not count.
-        waits: the next step starts only when the results of the last have been handed over.
-    """
-
-    def __init__(self, untimed: int, *, waits: bool) -> None:
-        super().__init__()
-        self.untimed, self.async_safe = untimed, not waits
-        self.ends: dict[int, float] = {}
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.ends[batch] = time.perf_counter()
-
-    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.ends[batch] = time.perf_counter()
-
-    def stretch(self) -> Stretch:
-        """Return the steps that count."""
-        ends = sorted(self.ends.values())
-        return Stretch(len(ends) - self.untimed, ends[self.untimed - 1], ends[-1])
-
-
-class Repeated(keras.utils.PyDataset):
-    """One batch that stays on the device, again and again."""
-
-    def __init__(self, batch: tuple[Any, ...], count: int) -> None:
-        super().__init__()
-        self.batch, self.count = batch, count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, number: int) -> tuple[Any, ...]:
-        return self.batch
-
-
-class Utilisation:
-    """How busy the GPU is, by `nvidia-smi`, for as long as the context lasts."""
-
-    def __init__(self) -> None:
-        self.samples: list[tuple[float, float]] = []
-
-    def __enter__(self) -> Utilisation:
-        self.process = None
-        if shutil.which("nvidia-smi"):
-            query = ["--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--id=0"]
-            command = ["nvidia-smi", *query, f"--loop-ms={SAMPLE_MILLISECONDS}"]
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            self.reader = threading.Thread(target=self._read, args=(self.process,))
-            self.reader.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait()
-            self.reader.join()
-
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            if line.strip().isdigit():
-                self.samples.append((time.perf_counter(), int(line) / 100))
-
-    def during(self, stretches: Sequence[Stretch]) -> float | None:
-        """Return the mean share of busy time over some stretches; None where nobody knows."""
-        busy = [
-            share
-            for moment, share in self.samples
-            if any(stretch.start <= moment <= stretch.end for stretch in stretches)
-        ]
-        return float(np.mean(busy)) if busy else None
-
-
 @dataclass(frozen=True)
 class Bench:
     """What is measured on.
@@ -247,8 +158,10 @@ class Bench:
     def measure(self, task: str, batch: int) -> Row:
         """Measure ours, the input pipeline and the baseline by turns."""
         images, labels = self.batches(batch, 1)[0]
-        ours = self._inference if task == INFERENCE else self._training
-        makers: list[Callable[[], dict[str, Run]]] = [partial(ours, task, images, labels)]
+        ours = partial(self._training, task, images, labels)
+        if task == INFERENCE:
+            ours = partial(self._inference, images)
+        makers = [ours]
         if self.settings.backbone == XCEPTION and find_spec("torch"):
             makers.append(partial(self._baseline, task, images, labels))
         stretches = by_turns(makers, self.seconds)
@@ -289,7 +202,7 @@ class Bench:
 
         return {OURS: fit_resident, FED: fit_fed}
 
-    def _inference(self, task: str, images: np.ndarray, labels: np.ndarray) -> dict[str, Run]:
+    def _inference(self, images: np.ndarray) -> dict[str, Run]:
         """Return logits and heatmaps of a batch that stays on the device."""
         model = evidence.with_evidence(self._network())
         resident = (keras.ops.convert_to_tensor(images),)
@@ -323,37 +236,6 @@ class Bench:
             return Stretch(steps, start, time.perf_counter())
 
         return {COMPILED if compiled else EAGER: run}
-
-
-def by_turns(
-    makers: Sequence[Callable[[], Mapping[str, Run]]], seconds: float
-) -> dict[str, list[Stretch]]:
-    """Time `ROUNDS` stretches of each run, after one that compiles and tells how long a step takes.
-
-    What does not fit into the device's memory is left out.
-    """
-    runs: dict[str, Run] = {}
-    steps: dict[str, int] = {}
-    for make in makers:
-        with _short_of_memory():
-            for name, run in make().items():
-                steps[name] = max(LEAST_STEPS, round(seconds / run(LEAST_STEPS).step_seconds))
-                runs[name] = run
-    stretches: dict[str, list[Stretch]] = {name: [] for name in runs}
-    for name in list(runs) * ROUNDS:
-        stretches[name].append(runs[name](steps[name]))
-    return stretches
-
-
-@contextmanager
-def _short_of_memory() -> Iterator[None]:
-    """Leave the block where the device's memory does not suffice, and say so."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not any(mark in str(error) for mark in OUT_OF_MEMORY):
-            raise
-        log.warning("out of memory: %s", str(error).splitlines()[0])
 
 
 @contextmanager
