@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks import load
 from benchmarks.load import Answered, opened, together
-from benchmarks.service import held, kept_of
+from benchmarks.service import held, kept_of, serving
+from src import CheckFailed
 
 # Ten seconds at twice a capacity of 10 images a second, with 20 places: all as promised.
 FINE = Answered({200: 95, 503: 105}, [1.5] * 95, 10.2, 10.0, 1.0)
@@ -63,3 +64,8 @@ def test_request_that_is_never_answered_is_lost(monkeypatch):
         found = opened(silent.getsockname()[1], 20.0, 0.1)
     assert found.statuses == {0: 2}
     assert found.latencies == []
+
+
+def test_service_that_does_not_start_says_why(tmp_path):
+    with pytest.raises(CheckFailed, match="deepfake train"), serving(tmp_path / "none", 2):
+        pass
