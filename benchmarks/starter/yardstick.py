@@ -9,7 +9,6 @@ TIFS 7(3), 2012, sec. II), along rows and columns, in brightness and both colour
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from src import processor
 from src.data import folders, pixels
 from src.data.folders import Sample
 from src.intervals import Estimate, auc_over_groups
@@ -120,7 +120,7 @@ def _labels(samples: Sequence[Sample]) -> np.ndarray:
 
 
 def _matrix(samples: Sequence[Sample]) -> np.ndarray:
-    """Return the features of files, `(N, FEATURES)`, computed on every core."""
+    """Return the features of files, `(N, FEATURES)`, computed on every core that may be used."""
 
     def row(sample: Sample) -> np.ndarray:
         found = features(pixels.read(sample.path))
@@ -129,7 +129,7 @@ def _matrix(samples: Sequence[Sample]) -> np.ndarray:
 
     with (
         bar("Counting residuals", len(samples)) as advance,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(processor.threads()) as pool,
     ):
         return np.stack(list(pool.map(row, samples)))
 
