@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from dataset import draw
@@ -52,6 +53,12 @@ def test_every_fake_has_a_mask_of_its_size_and_no_real_has(samples):
 
 def test_no_picture_is_there_twice(samples):
     assert len({sample.path.read_bytes() for sample in samples}) == len(samples)
+
+
+def test_seed_below_zero_is_refused(tmp_path):
+    result = CliRunner().invoke(draw.command, ["--seed", "-1", "--output", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "--seed" in result.stderr
 
 
 def test_it_says_that_it_is_drawn():
