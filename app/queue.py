@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
-from functools import partial
 from threading import Event
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, TypeVar, TypeVarTuple
 
 from app.problems import Problem, busy
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Arguments = ParamSpec("Arguments")
+Arguments = TypeVarTuple("Arguments")
 Returned = TypeVar("Returned")
 
 # While the answers of one batch are put together, the engine has the next one to go on with.
@@ -105,15 +104,9 @@ class Queue(Generic[Item, Result]):
             detail = f"It could not be judged within {deadline:g} seconds."
             raise Problem(504, "deadline", detail, retry_after=1) from error
 
-    async def run(
-        self,
-        function: Callable[Arguments, Returned],
-        *args: Arguments.args,
-        **kwargs: Arguments.kwargs,
-    ) -> Returned:
+    async def run(self, function: Callable[[*Arguments], Returned], *args: *Arguments) -> Returned:
         """Call a function on a thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(function, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
     async def work(self, item: Item) -> Result:
         """Return what the function makes of an item."""

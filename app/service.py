@@ -62,7 +62,7 @@ class Service:
         self.ready = False
         # Loads what finds faces now: a damaged bundle shall not wait for the first picture.
         detector.framing()
-        self.faces = [way for way in FACES if _offers(detector, way)]
+        self.faces = list(FACES) if detector.card.framing is not None else ["auto", "off"]
         self.keys = Keys.read(settings.api_keys, settings.rate) if settings.api_keys else None
         self.history = History(settings.history) if settings.history else None
         self.remembered = judging.Remembered[Judgement](settings.remembered)
@@ -264,10 +264,6 @@ def _readable() -> Iterator[None]:
         yield
     except pixels.ImageError as error:
         raise problems.of_content(error, str(error)) from error
-
-
-def _offers(detector: Detector, faces: str) -> bool:
-    return detector.card.framing is not None or faces in ("auto", "off")
 
 
 def _calibrated(known: Calibration) -> answers.Calibrated:
