@@ -133,15 +133,22 @@ def _by_set(
     again: np.ndarray | None,
 ) -> list[Result]:
     """Return a result a data folder; that of a single one is the whole."""
-    names = source_names([Path(folder) for folder in data_dirs])
+    roots = [Path(folder) for folder in data_dirs]
+    names = source_names(roots)
     if len(names) == 1:
         return [replace(whole, name=names[0])]
+
+    def owner(path: Path) -> Path:
+        # The innermost: one data folder may lie in another.
+        around = [root for root in roots if path.is_relative_to(root)]
+        return max(around, key=lambda root: len(root.parts))
+
     found = []
-    for name, folder in zip(names, data_dirs, strict=True):
-        here = [sample.path.is_relative_to(folder) for sample in whole.judged.samples]
+    for name, root in zip(names, roots, strict=True):
+        here = [owner(sample.path) == root for sample in whole.judged.samples]
         if any(here):
             part = whole.judged.where(here)
-            failures = [f for f in whole.judged.failures if Path(f.path).is_relative_to(folder)]
+            failures = [f for f in whole.judged.failures if owner(Path(f.path)) == root]
             part = replace(part, failures=failures)
             alike = None if again is None else again[here]
             found.append(results.measure(name, part, detector, known.where(here), alike))

@@ -205,6 +205,15 @@ def test_sets_of_one_name_are_called_as_their_images_are(bundle_folder, test_set
         assert {sample.source for sample in one.judged.samples} == {one.name}
 
 
+def test_a_data_folder_in_another_has_its_images_to_itself(bundle_folder, test_set, tmp_path):
+    outer = shutil.copytree(test_set, tmp_path / "data")
+    inner = shutil.copytree(test_set, outer / "extra")
+    (inner / "test/fake/03.png").write_text("no image")
+    found = verb.evaluate([outer, inner], bundle_folder, quick=True)
+    counts = [(len(one.judged.samples), len(one.judged.failures)) for one in found.sets]
+    assert counts == [(21, 0), (20, 1)]
+
+
 def test_images_are_judged_re_encoded_once_whatever_the_sets(
     bundle_folder, calibrated, test_set, tmp_path, monkeypatch
 ):
