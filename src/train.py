@@ -33,6 +33,7 @@ from src.evaluation import tracks
 from src.export import export as export_bundle
 from src.faces import cut_videos
 from src.files import atomic_folder, refuse_existing, require_named
+from src.options import FOLDER, PATH
 from src.training import familiarity, precision, processes, record, weights
 from src.training.launching import launch
 from src.training.settings import SCRATCH, TWO_PHASE, Settings, options
@@ -193,7 +194,7 @@ def _fit(
         with precision.computing_in(compute):
             model = _build(settings, start)
             if settings.crops:
-                model = network.of_any_size(model)
+                model = network.of_any_size(model, [side for side, _ in settings.crops])
         decided = {"schedule": schedule, "precision": compute}
         run = Run(settings, data, model, state, decided, tensorboard)
         run.begin(loaded=start is not None)
@@ -278,8 +279,8 @@ def _export(output: Path, settings: Settings) -> None:
 
 @click.command(cls=Verb)
 @options
-@click.option("--output", type=click.Path(path_type=Path), default=DEFAULT, help="The bundle.")
-@click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for its log.")
+@click.option("--output", type=PATH, default=DEFAULT, help="The bundle.")
+@click.option("--tensorboard", type=FOLDER, help="Folder for its log.")
 @click.option("--export/--no-export", default=True, help="Export to OpenVINO at the end.")
 @click.option("--resume", is_flag=True, help="Continue an unfinished run.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle or an unfinished run.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -217,14 +217,29 @@ def _transfer(source: keras.Model, model: keras.Model) -> None:
         layer.set_weights(found)
 
 
-def of_any_size(model: keras.Model) -> keras.Model:
-    """Return a copy of `model`, with the same weights, that takes images of any size."""
+def of_any_size(model: keras.Model, sides: Sequence[int] = ()) -> keras.Model:
+    """Return a copy of `model`, with the same weights, that takes images of any size.
+
+    Args:
+        sides: of the squares that it will be given, in pixels.
+
+    Raises:
+        InputError: its maps do not fit each other at one of these.
+    """
     import keras
 
     image = keras.Input((None, None, 3), name=model.inputs[0].name)
     copy = keras.models.clone_model(model, input_tensors=image)
     copy.set_weights(model.get_weights())
     resnext.use_fast_groups(copy)
+    for side in sides:
+        try:
+            copy.compute_output_shape((1, side, side, 3))
+        except ValueError as error:
+            raise InputError(
+                f"squares of {side} pixels: {model.name} for images of {model.input_shape[1]} "
+                "cannot take them; give a side nearer to that, or another --backbone"
+            ) from error
     return copy
 
 

@@ -4,6 +4,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from src import InputError
 from src.detector import network, residuals
 from src.detector.evidence import with_evidence
 from src.training import precision
@@ -87,6 +88,13 @@ def test_the_first_column_tells_a_source_s_fakes_from_its_reals(images):
     said = looked_up.predict(shown, verbose=0)[:, 0, 0, 0]
     assert roc_auc_score(sides[sides != 0], said[sides != 0]) > 0.95
     assert np.std(said) == pytest.approx(residuals.GAIN, rel=0.2)
+
+
+def test_squares_at_which_table_and_xception_do_not_fit_are_refused(model):
+    """The cells of the table have as many pixels as at full size."""
+    network.of_any_size(model, [SIZE])
+    with pytest.raises(InputError, match="squares of 138 pixels.*images of 142"):
+        network.of_any_size(model, [SIZE, 138])
 
 
 def test_xception_sees_half_the_size(model, images):
