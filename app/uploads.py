@@ -180,9 +180,9 @@ async def _parse(request: Request, stream: _Counted, max_files: int, stored: boo
     parser.spool_max_size = 1 if stored else stream.limit + 1
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        detail = f"The form cannot be read: {error.message}"
-        if error.message.startswith("Too many files"):
+    except (MultiPartException, UnicodeError) as error:
+        detail = f"The form cannot be read: {error}"
+        if str(error).startswith("Too many files"):
             detail = f"Expected at most {max_files} {'files' if max_files > 1 else 'file'}."
         raise Problem(400, "bad_form", detail) from error
     except ClientDisconnect as error:
@@ -192,14 +192,16 @@ async def _parse(request: Request, stream: _Counted, max_files: int, stored: boo
     files, kept, fields = [], [], {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
-            if stored and value.filename and value.size:
+            # By the charset that a client names it may hold what no answer can.
+            filename = (value.filename or "").encode(errors="replace").decode()
+            if stored and filename and value.size:
                 assert isinstance(value.file, SpooledTemporaryFile), "as the parser makes them"
                 # Otherwise a file of one byte would have no place on the disk.
                 value.file.rollover()
-                kept.append(Stored(value.filename, value.file, value.size))
+                kept.append(Stored(filename, value.file, value.size))
                 continue
-            if value.filename:
-                files.append(Upload(value.filename, await value.read()))
+            if filename:
+                files.append(Upload(filename, await value.read()))
             await value.close()
         else:
             fields[name] = value

@@ -92,3 +92,16 @@ def test_malformed_forms_are_answered(client, body, kind):
     headers = {"Content-Type": kind.encode("latin-1")}
     response = client.post("/predict", content=b"".join(body), headers=headers)
     assert response.status_code in JUDGED_OR_REFUSED
+
+
+@pytest.mark.parametrize("charset", ["undefined", "unicode_escape"])
+@pytest.mark.parametrize("path", ["/report", "/predict/batch"])
+def test_names_in_any_charset_are_answered(client, path, charset):
+    field = "files" if path == "/predict/batch" else "file"
+    head = f'--b\r\nContent-Disposition: form-data; name="{field}"; filename="\\ud800"\r\n\r\n'
+    response = client.post(
+        path,
+        content=head.encode() + RED + b"\r\n--b--\r\n",
+        headers={"content-type": f"{FORM}; boundary=b; charset={charset}"},
+    )
+    assert response.status_code == (400 if charset == "undefined" else 200)
