@@ -151,12 +151,14 @@ def places(path: Path, output: Path, annotated: bool = True, overwrite: bool = F
 
     Raises:
         InputError: one of them exists and `overwrite` is false, or is the video itself; or
-            `output` is no folder.
+            `output` is no folder, or one that OpenCV cannot write to.
     """
     if output.exists() and not output.is_dir():
         raise InputError(f"--output {output}: a folder was expected, but this is a file")
     suffixes = (".json", ".png", *(film.CODECS if annotated else ()))
     found = [output / f"{path.stem}{suffix}" for suffix in suffixes]
+    if annotated:
+        footage.address(output)
     for place in found:
         if place.exists() and path.exists() and place.samefile(path):
             raise InputError(f"{place} is the video itself: give another --output")

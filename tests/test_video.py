@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,6 +200,16 @@ def test_an_output_that_is_a_file_is_told_before_anything_is_judged(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(InputError, match="a folder was expected, but this is a file"):
         video.places(Path("clip.mp4"), tmp_path / "out", overwrite=True)
+
+
+def test_a_folder_that_opencv_cannot_write_to_is_told_before_anything_is_judged(tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(InputError, match="in UTF-8 was expected: rename it"):
+        video.places(Path("clip.mp4"), odd)
+    assert video.places(Path("clip.mp4"), odd, annotated=False) == [
+        odd / "clip.json",
+        odd / "clip.png",
+    ]
 
 
 def test_the_video_itself_is_never_replaced(judge, clip):

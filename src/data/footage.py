@@ -233,9 +233,8 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
     _require_container(path)
-    # The same decoder on every system; absolute, because it takes what stands before a colon for
-    # the name of a protocol.
-    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    # The same decoder on every system.
+    capture = cv2.VideoCapture(address(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise VideoError(f"{path}: {_reason(path)}")
@@ -244,6 +243,22 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
         yield capture
     finally:
         capture.release()
+
+
+def address(path: Path) -> str:
+    """Return a path as OpenCV takes one.
+
+    Absolute, because FFmpeg takes what stands before a colon for the name of a protocol.
+
+    Raises:
+        VideoError: it is not UTF-8, at which OpenCV would end the process.
+    """
+    absolute = str(path.absolute())
+    try:
+        absolute.encode()
+    except UnicodeEncodeError as error:
+        raise VideoError(f"{path}: a path in UTF-8 was expected: rename it") from error
+    return absolute
 
 
 def _reason(path: Path) -> str:
@@ -272,8 +287,10 @@ def _has_index(path: Path) -> bool:
             if length < 8:
                 return False
             at += length
+            if at > size:
+                return False
             if kind == b"moov":
-                return at <= size
+                return True
             file.seek(at)
     return False
 
@@ -293,14 +310,10 @@ def _require_container(path: Path) -> None:
             raise VideoError(f"{path}: one video was expected, but this is a folder")
         if not path.is_file() or path.stat().st_size == 0:
             raise VideoError(f"{path}: the file is missing or empty")
-        # OpenCV ends the process at such a name.
-        str(path.absolute()).encode()
         with path.open("rb") as file:
             start = file.read(START)
     except OSError as error:
         raise VideoError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeEncodeError as error:
-        raise VideoError(f"{path}: a path in UTF-8 was expected: rename it") from error
     if not holds_video(start):
         raise NotAVideo(
             f"{path}: not a video, without a picture, or in a format that is not read, such as a "

@@ -1,6 +1,7 @@
 """The frames of a video, and when they are shown."""
 
 import os
+import struct
 import wave
 from pathlib import Path
 
@@ -72,6 +73,10 @@ def test_a_film_whose_index_was_cut_off_says_so(tmp_path):
     for attempt in (footage.survey, footage.claimed):
         with pytest.raises(footage.VideoError, match=r"a\.mp4: cut off: its index"):
             attempt(path)
+    # A box may claim more bytes than there are places in a file.
+    path.write_bytes(struct.pack(">I4sQ", 1, b"mdat", 2**64 - 1) + bytes(99))
+    with pytest.raises(footage.VideoError, match=r"a\.mp4: cut off: its index"):
+        footage.claimed(path)
     path = films.write(tmp_path / "b.mp4", coded(9))
     path.write_bytes(path.read_bytes().replace(b"vide", b"soun"))
     # An .mp4 with sound alone.
