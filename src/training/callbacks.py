@@ -69,15 +69,11 @@ class Checkpoint(keras.callbacks.Callback):
         self.state.save(self.part, self.model)
 
     def _memories(self) -> dict[str, dict[str, Any]]:
-        memories = {}
-        for callback in self.others:
-            names = _CALLBACK_MEMORY.get(type(callback).__name__, ())
-            if names:
-                held = {name: getattr(callback, name) for name in names}
-                memories[type(callback).__name__] = {
-                    k: float(v) if isinstance(v, np.floating) else v for k, v in held.items()
-                }
-        return memories
+        return {
+            name: {held: getattr(callback, held) for held in _CALLBACK_MEMORY[name]}
+            for callback in self.others
+            if (name := type(callback).__name__) in _CALLBACK_MEMORY
+        }
 
 
 class EpochBar(keras.callbacks.Callback):

@@ -107,7 +107,7 @@ class Run:
         done = state.epochs_in(phase.name)
         first = len(state.history) - done
         if phase.name == WARM_UP:
-            self.state.keep_start(self.model)
+            state.keep_start(self.model)
         if not done:
             self.load_best()
         set_trainable(self.model, phase, self.settings)
@@ -122,18 +122,9 @@ class Run:
         for crop, end in phase.parts():
             if state.stopping or done >= end:
                 continue
-            # Keras looks at the first batches before it tells which epoch begins.
-            train.crop, train.epoch = crop, first + done
-            fitted.fit(
-                train,
-                validation_data=validation,
-                initial_epoch=first + done,
-                epochs=first + end,
-                class_weight=class_weight(train.labels),
-                callbacks=self._callbacks(phase, part, train),
-                shuffle=False,
-                verbose=0,
-            )
+            train.crop = crop
+            checkpoint = Checkpoint(state, phase.name, part, train, self._callbacks(phase))
+            fit_epochs(fitted, train, validation, range(first + done, first + end), checkpoint)
             done = end
         state.finish(phase.name)
 
@@ -167,7 +158,12 @@ class Run:
     def _inputs(self, phase: Phase, part: keras.Model) -> tuple[keras.Model, Batches, Batches]:
         """Return the model to fit and its batches: of images, or of frozen features."""
         settings = self.settings
-        train, validation = self._training(), self._batches(self.dataset.positions("validation"))
+        train = self._batches(
+            self.dataset.positions("train", balance=settings.balance),
+            level=settings.augment,
+            shuffle=True,
+        )
+        validation = self._batches(self.dataset.positions("validation"))
         if phase.name != WARM_UP or not settings.views:
             return self.model, train, validation
         extractor = network.extractor(self.model)
@@ -176,10 +172,6 @@ class Run:
             features = FeatureBatches(train, extractor, settings.views, advance)
             held_out = FeatureBatches(validation, extractor, 1, advance)
         return part, features, held_out
-
-    def _training(self) -> Batches:
-        positions = self.dataset.positions("train", balance=self.settings.balance)
-        return self._batches(positions, level=self.settings.augment, shuffle=True)
 
     def _batches(self, positions: Sequence[Position], **options: Any) -> Batches:
         blended = self.dataset.faces is not None
@@ -195,24 +187,15 @@ class Run:
             **options,
         )
 
-    def _callbacks(
-        self, phase: Phase, part: keras.Model, train: Batches
-    ) -> list[keras.callbacks.Callback]:
-        callbacks: list[keras.callbacks.Callback] = [keras.callbacks.TerminateOnNaN()]
+    def _callbacks(self, phase: Phase) -> list[keras.callbacks.Callback]:
+        callbacks: list[keras.callbacks.Callback] = []
         # From scratch the cosine decides the learning rate, and an early stop would cut its end.
         if phase.name != SCRATCH:
             patience = self.settings.patience
-            watch = {"monitor": "val_auc", "mode": "max"}
-            callbacks += [
-                keras.callbacks.EarlyStopping(patience=patience, **watch),
-                keras.callbacks.ReduceLROnPlateau(
-                    factor=0.5, patience=max(1, patience // 2), **watch
-                ),
-            ]
+            callbacks += ending_early(patience, max(1, patience // 2))
         if self.tensorboard is not None and self.state.shard.first:
             callbacks.append(keras.callbacks.TensorBoard(self.tensorboard / phase.name))
-        checkpoint = Checkpoint(self.state, phase.name, part, train, callbacks)
-        return [*callbacks, EpochBar(len(train)), checkpoint]
+        return callbacks
 
 
 def _contrasts(of_kind: Mapping[tuple[str, int], np.ndarray]) -> list[np.ndarray]:
@@ -277,6 +260,45 @@ def compile_with(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> N
     label = keras.ops.zeros((1, 1))
     model.compute_loss(y=label, y_pred=label)
     model.compute_metrics(None, label, label)
+
+
+def ending_early(patience: int, halving: int) -> list[keras.callbacks.Callback]:
+    """Return what halves the learning rate and what ends a phase, by the validation AUC.
+
+    Args:
+        patience: after so many epochs without a better one the phase ends.
+        halving: after so many the learning rate is halved.
+    """
+    watch = {"monitor": "val_auc", "mode": "max"}
+    return [
+        keras.callbacks.EarlyStopping(patience=patience, **watch),
+        keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=halving, **watch),
+    ]
+
+
+def fit_epochs(
+    model: keras.Model, train: Any, validation: Any, epochs: range, checkpoint: Checkpoint
+) -> None:
+    """Fit a compiled model for some epochs of a run, counted from 0, with what a checkpoint knows.
+
+    Args:
+        train: batches with `labels`, that are told which `epoch` it is.
+        validation: batches.
+        checkpoint: its callbacks are called before it.
+    """
+    # Keras looks at the first batches before it tells which epoch begins.
+    train.epoch = epochs.start
+    nan = keras.callbacks.TerminateOnNaN()
+    model.fit(
+        train,
+        validation_data=validation,
+        initial_epoch=epochs.start,
+        epochs=epochs.stop,
+        class_weight=class_weight(train.labels),
+        callbacks=[nan, *checkpoint.others, EpochBar(len(train)), checkpoint],
+        shuffle=False,
+        verbose=0,
+    )
 
 
 def class_weight(labels: Sequence[int] | np.ndarray) -> dict[int, float]:

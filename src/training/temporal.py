@@ -20,9 +20,9 @@ from src.data.videos import Clip
 from src.detector import temporal
 from src.detector.temporal import Head
 from src.files import write_table
-from src.training.callbacks import Checkpoint, EpochBar
+from src.training.callbacks import Checkpoint
 from src.training.familiarity import pooled
-from src.training.phases import Run, class_weight, compile_with
+from src.training.phases import Run, compile_with, ending_early, fit_epochs
 from src.training.state import RunState
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 NAME = "temporal"
 SPLITS = ("train", "validation")
 WEIGHT_DECAY = 1e-4
-FACTOR, PATIENCE = 0.5, 3  # of the learning rate, by validation AUC
+HALVING = 3  # epochs without a better validation AUC after which the learning rate is halved
 
 
 class ClipBatches(keras.utils.PyDataset):
@@ -142,26 +142,11 @@ def _fit(run: Run, model: keras.Model, train: ClipBatches, validation: ClipBatch
         state.restore(model, model)
     if NAME not in state.finished:
         log.info("temporal head: %d epochs, %d clips", settings.temporal_epochs, len(train.members))
-        watch = {"monitor": "val_auc", "mode": "max"}
-        callbacks: list[keras.callbacks.Callback] = [
-            keras.callbacks.TerminateOnNaN(),
-            # Later than the learning rate falls, so that the lower one is tried.
-            keras.callbacks.EarlyStopping(patience=max(settings.patience, 2 * PATIENCE), **watch),
-            keras.callbacks.ReduceLROnPlateau(factor=FACTOR, patience=PATIENCE, **watch),
-        ]
-        checkpoint = Checkpoint(state, NAME, model, train, callbacks)
-        train.epoch = done
         if not state.stopping:
-            model.fit(
-                train,
-                validation_data=validation,
-                initial_epoch=done,
-                epochs=settings.temporal_epochs,
-                class_weight=class_weight(train.labels),
-                callbacks=[*callbacks, EpochBar(len(train)), checkpoint],
-                shuffle=False,
-                verbose=0,
-            )
+            # It ends later than the learning rate falls, so that the lower one is tried.
+            callbacks = ending_early(max(settings.patience, 2 * HALVING), HALVING)
+            checkpoint = Checkpoint(state, NAME, model, train, callbacks)
+            fit_epochs(model, train, validation, range(done, settings.temporal_epochs), checkpoint)
         state.finish(NAME)
     model.load_weights(state.best_weights)
     return state
