@@ -19,7 +19,7 @@ from src.detector import load, locate
 from src.detector.calibration import Calibration
 from src.detector.card import CARD_FILE, Card, read_card
 from src.detector.detector import Detector
-from src.detector.engines import reference, runtimes
+from src.detector.engines import BATCH, reference, runtimes
 from src.detector.exports import FORMATS, VARIANTS, Export, Variant
 from src.exporting import agreement, graphs, sample
 from src.exporting.trial import Trial
@@ -183,7 +183,7 @@ def _own_calibration(name: str, known: Calibration, trial: Trial) -> Calibration
     engine = runtimes.make(VARIANTS[name], trial.scratch, "int8")
     own = Detector(card, engine, lambda: trial.detector.finder)
     try:
-        found = calibrate_on(apart, own, **rates, batch_size=agreement.BATCH, seed=card.seed)
+        found = calibrate_on(apart, own, **rates, batch_size=BATCH, seed=card.seed)
     except (InputError, CheckFailed) as error:
         log.info("no calibration of its own: %s", error)
         return None

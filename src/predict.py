@@ -18,6 +18,7 @@ from src.detector import load, locate, verdict
 from src.detector.calibration import Calibration
 from src.detector.card import Card, read_card
 from src.detector.detector import CAREFUL
+from src.detector.engines import BATCH
 from src.detector.engines.choice import AUTO
 from src.detector.prediction import Failure, Prediction
 from src.files import require_apart
@@ -31,7 +32,7 @@ def predict(
     paths: Sequence[str | Path],
     model: str | Path | None = None,
     *,
-    batch_size: int = 32,
+    batch_size: int = BATCH,
     faces: str = "auto",
     stability: int = 0,
     engine: str = AUTO,

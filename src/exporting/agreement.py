@@ -7,11 +7,10 @@ import numpy as np
 
 from src.detector import verdict
 from src.detector.calibration import Calibration, probability
-from src.detector.engines import Engine
+from src.detector.engines import BATCH, Engine
 from src.detector.exports import LIMITS
 from src.intervals import auc
 
-BATCH = 32
 # What is limited, for people.
 _SAID = {
     "largest": "largest difference of p_fake",

@@ -96,8 +96,7 @@ def pooled(
             batch = chosen[start : start + BATCH]
             found = extractor.predict_on_batch(np.stack([image(i) for i in batch]))
             parts.append(keras.ops.convert_to_numpy(found))
-            for _ in batch:
-                advance()
+            advance(len(batch))
     return np.concatenate(parts)
 
 

@@ -39,14 +39,14 @@ def launch(command: Command, arguments: Sequence[str], processes: int) -> int:
         InputError: there are GPUs, but fewer than processes.
     """
     gpus = gpus_each(processes)
-    coordinator = f"{LOOPBACK}:{_free_port()}"
+    where = "--coordinator", f"{LOOPBACK}:{_free_port()}"
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         said = [Path(folder, str(number)) for number in range(processes)]
         started = [
             context.Process(
                 target=_run,
-                args=(command, placed(arguments, number, coordinator)),
+                args=(command, [*arguments, "--process", str(number), *where]),
                 kwargs={"gpus": gpus[number], "stderr": said[number] if number else None},
             )
             for number in range(processes)
@@ -72,11 +72,6 @@ def launch(command: Command, arguments: Sequence[str], processes: int) -> int:
             file=sys.stderr,
         )
     return max(code, 1)
-
-
-def placed(arguments: Sequence[str], number: int, coordinator: str) -> list[str]:
-    """Return the command line of one of the processes."""
-    return [*arguments, "--process", str(number), "--coordinator", coordinator]
 
 
 def gpus_each(processes: int) -> list[str | None]:
