@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from src.intervals import Estimate
 from src.report.metrics import equal_mass_bins
 from src.report.plots.style import (
     CLASSES,
@@ -23,7 +24,6 @@ from src.report.plots.style import (
     legend_on_top,
     plain,
     plot,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ HISTOGRAM_BINS = 20
 
 
 @plot(PHONE_WIDTH, 4.2)
-def roc(axes: Axes, labels: np.ndarray, p_fake: np.ndarray, auc: Any) -> None:
+def roc(axes: Axes, labels: np.ndarray, p_fake: np.ndarray, auc: Estimate) -> None:
     """Plot the ROC curve of *fake*, with the estimate of the area in the title."""
     from sklearn.metrics import roc_curve
 
@@ -42,11 +42,11 @@ def roc(axes: Axes, labels: np.ndarray, p_fake: np.ndarray, auc: Any) -> None:
     axes.plot([0, 1], [0, 1], ":", color=FAINT)
     axes.plot(false_alarms, found, color=FAKE)
     axes.set_aspect("equal")
-    plain(axes, f"AUC {shown(auc)}", "Reals called fake (share)", "Fakes found (share)")
+    plain(axes, f"AUC {auc}", "Reals called fake (share)", "Fakes found (share)")
 
 
 @plot(PHONE_WIDTH, 4.2)
-def precision_recall(axes: Axes, labels: np.ndarray, p_fake: np.ndarray, average: Any) -> None:
+def precision_recall(axes: Axes, labels: np.ndarray, p_fake: np.ndarray, average: Estimate) -> None:
     """Plot precision against recall of *fake*, as the step function of which `average` is taken."""
     from sklearn.metrics import precision_recall_curve
 
@@ -57,7 +57,7 @@ def precision_recall(axes: Axes, labels: np.ndarray, p_fake: np.ndarray, average
     # Recall falls along the curve; from one point to the next the precision of the first holds.
     axes.step(recall, precision, where="post", color=FAKE)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
-    title = f"Average precision {shown(average)}"
+    title = f"Average precision {average}"
     plain(axes, title, "Fakes found (share)", "Right among those called fake (share)")
 
 
@@ -145,7 +145,7 @@ def _draw_bins(
 
 
 @plot(PHONE_WIDTH, 3.4)
-def risk_coverage(axes: Axes, coverage: np.ndarray, risk: np.ndarray, aurc: Any) -> None:
+def risk_coverage(axes: Axes, coverage: np.ndarray, risk: np.ndarray, aurc: Estimate) -> None:
     """Plot how many answers are wrong where only the surest are given.
 
     El-Yaniv & Wiener, JMLR 11 (2010).
@@ -160,7 +160,7 @@ def risk_coverage(axes: Axes, coverage: np.ndarray, risk: np.ndarray, aurc: Any)
     axes.plot(coverage[-1], risk[-1], "o", color=INK, clip_on=False)
     axes.set_xlim(0, 1.03)
     axes.set_ylim(0, 1.2 * max(float(np.max(risk)), 0.01))
-    title = f"{risk[-1]:.1%} wrong in all, AURC {shown(aurc)}"
+    title = f"{risk[-1]:.1%} wrong in all, AURC {aurc}"
     plain(axes, title, "Images answered (share)", "Wrong among them (share)")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec
 
 import numpy as np
 
@@ -146,11 +146,6 @@ def wrapped(title: str, figure: FigureBase, points: float, width: float) -> list
 def printable(name: str) -> str:
     """Return a name that can be drawn; file names can hold bytes that are no text."""
     return name.encode(errors="replace").decode()
-
-
-def shown(number: Any) -> str:
-    """Return a number with three digits after the point; an estimate shows its interval."""
-    return f"{number:.3f}" if isinstance(number, float | np.floating) else str(number)
 
 
 def legible_on(colour: tuple[float, ...]) -> str:

@@ -3,10 +3,12 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
 
+from src.intervals import Estimate
 from src.report import metrics, plots
 from src.report.metrics import BINS
 from tests.report.plots.drawn import labelled, line, texts_fit, title
 
+AREA = Estimate(0.75, 0.7, 0.8)
 TINY = {
     "all equal": ([0, 1], [0.5, 0.5]),
     "saturated": ([0, 1], [0.0, 1.0]),
@@ -23,25 +25,25 @@ def tied(count=200):
 
 def test_roc_runs_from_corner_to_corner():
     labels, p_fake = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
-    figure = plots.roc(labels, p_fake, "0.750")
+    figure = plots.roc(labels, p_fake, AREA)
     curve = figure.axes[0].lines[-1].get_xydata()
     assert curve[0].tolist() == [0, 0]
     assert curve[-1].tolist() == [1, 1]
     assert [0, 0.5] in curve.tolist(), "half of the fakes are found before the first false alarm"
-    assert "0.750" in figure.axes[0].get_title(loc="left")
+    assert "AUC 0.750 [0.700, 0.800]" in figure.axes[0].get_title(loc="left")
     assert texts_fit(figure)
 
 
 def test_area_under_the_precision_recall_curve_is_the_average_precision():
     labels, p_fake = tied()
-    figure = plots.precision_recall(labels, p_fake, "0.812 [0.750, 0.900]")
+    figure = plots.precision_recall(labels, p_fake, AREA)
     (axes,) = figure.axes
     recall, precision = axes.lines[-1].get_xydata().T
     area = -np.sum(np.diff(recall) * precision[:-1])
     assert area == pytest.approx(average_precision_score(labels, p_fake))
     assert axes.lines[-1].get_drawstyle() == "steps-post"
     assert list(axes.lines[0].get_ydata()) == [0.5, 0.5], "chance is the share of fakes"
-    assert "0.812" in title(axes) and labelled(axes) and texts_fit(figure)
+    assert "0.750" in title(axes) and labelled(axes) and texts_fit(figure)
 
 
 def test_thresholds_show_what_calling_fake_from_there_on_gives():
@@ -73,8 +75,8 @@ def test_above_the_largest_score_no_fake_is_found():
 def test_one_image_a_class(case):
     labels, p_fake = map(np.array, TINY[case])
     for figure in (
-        plots.roc(labels, p_fake, 0.5),
-        plots.precision_recall(labels, p_fake, 0.5),
+        plots.roc(labels, p_fake, AREA),
+        plots.precision_recall(labels, p_fake, AREA),
         plots.thresholds(labels, p_fake),
     ):
         assert texts_fit(figure)
@@ -127,17 +129,17 @@ def test_reliability_of_one_image_a_class(p_fake):
 
 def test_risk_holds_until_the_next_image_is_answered():
     coverage, risk = np.array([0.25, 0.5, 0.75, 1.0]), np.array([0.0, 0.5, 1 / 3, 0.25])
-    figure = plots.risk_coverage(coverage, risk, 0.2708)
+    figure = plots.risk_coverage(coverage, risk, Estimate(0.2708, 0.1, 0.4))
     (axes,) = figure.axes
     curve = axes.lines[0]
     assert curve.get_xydata().tolist() == np.stack([coverage, risk], axis=1).tolist()
     assert curve.get_drawstyle() == "steps-post"
-    assert title(axes) == "25.0% wrong in all, AURC 0.271"
+    assert title(axes) == "25.0% wrong in all, AURC 0.271 [0.100, 0.400]"
     assert labelled(axes) and texts_fit(figure)
 
 
 def test_risk_of_a_single_right_answer_is_drawn():
-    figure = plots.risk_coverage(np.array([1.0]), np.array([0.0]), "0.000 [0.000, 0.000]")
+    figure = plots.risk_coverage(np.array([1.0]), np.array([0.0]), Estimate(0.0, 0.0, 0.0))
     assert texts_fit(figure)
     assert figure.axes[0].get_ylim()[1] > 0
 

@@ -91,9 +91,9 @@ def test_dashboard_of_one_saturated_image_a_class():
     figure = made(
         np.array([0, 1]),
         np.array([-900.0, 900.0]),
-        1.0,
+        Estimate(1.0, 1.0, 1.0),
         {"real": {"real": 1}, "fake": {"fake": 1}},
         *below(WORST | {"rows": ["JPEG"], "values": np.array([[1.0, 0.0, np.nan]])}, HISTORY[:1]),
     )
     assert texts_fit(figure)
-    assert "AUC 1.000" in [title(axes) for axes in figure.axes]
+    assert "AUC 1.000 [1.000, 1.000]" in [title(axes) for axes in figure.axes]
