@@ -122,10 +122,11 @@ class Detector:
             InputError: the network answers with NaN or infinity.
         """
         arrays = self.engine.run(images)
-        if not np.isfinite(arrays["logit"]).all():
+        strange = arrays["logit"][~np.isfinite(arrays["logit"])]
+        if len(strange):
             raise InputError(
-                f"the detector {self.card.name!r} gives {arrays['logit']} where a finite score "
-                "belongs: its weights are damaged; copy or train it again"
+                f"the detector {self.card.name!r} gives {strange[0]} where a finite score belongs: "
+                "its weights are damaged; copy or train it again"
             )
         p_fake = probability(arrays["logit"], self.card.temperature)
         return Scores(p_fake=p_fake, **arrays)

@@ -24,6 +24,7 @@ from src.data.sampling import spread
 from src.detector import network
 from src.detector.card import Card
 from src.detector.engines import FEATURES, KERAS, ONNXRUNTIME, OPENVINO
+from src.detector.engines.runtimes import read_graph
 from src.detector.exports import VARIANTS, Export
 from src.files import AGAIN, require_whole
 
@@ -132,7 +133,8 @@ def _in_openvino(path: Path) -> Run:
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": processor.thread_limit(),
     }
-    graph = openvino.Core().compile_model(path, "CPU", hints)
+    core = openvino.Core()
+    graph = core.compile_model(read_graph(core, path), "CPU", hints)
     return _in_turn(lambda clips: np.array(graph(clips)[0])[:, 0])
 
 

@@ -51,8 +51,12 @@ def test_extreme_logits_give_probabilities(make_card, logit, p_fake):
 
 
 def test_damaged_weights_are_an_error_and_never_a_verdict(make_card, photos):
+    damaged = Detector.in_keras(make_card(), constant(np.nan))
     with pytest.raises(InputError, match="damaged"):
-        Detector.in_keras(make_card(), constant(np.nan)).predict(photos[0])
+        damaged.predict(photos[0])
+    with pytest.raises(InputError, match="gives nan where") as told:
+        damaged.score(np.zeros((40, 32, 32, 3), np.uint8))
+    assert "\n" not in str(told.value)
 
 
 def constant(logit):

@@ -6,6 +6,7 @@ import recurrent
 
 from src import InputError
 from src.detector import load, temporal
+from src.detector.engines.runtimes import OpenVINOEngine
 
 
 def test_it_has_the_layers_and_weights_that_it_is_said_to_have():
@@ -62,3 +63,14 @@ def test_a_head_of_another_bundle_is_refused(headed, tmp_path):
     (own / temporal.FILE).unlink()
     with pytest.raises(InputError, match="is missing"):
         _ = load(own).head
+
+
+@pytest.mark.parametrize(
+    "load_graph", [temporal.LOADERS["openvino"], lambda path: OpenVINOEngine(path, "float32")]
+)
+def test_a_graph_that_openvino_cannot_read_is_one_line(tmp_path, load_graph):
+    path = tmp_path / "temporal.xml"
+    path.write_text("<net")
+    with pytest.raises(InputError, match=r"temporal\.xml: OpenVINO cannot read it: .") as told:
+        load_graph(path)
+    assert "\n" not in str(told.value)

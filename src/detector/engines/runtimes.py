@@ -17,7 +17,7 @@ from src.data.onnx_session import open_session
 from src.detector import evidence
 from src.detector.engines import KERAS, ONNXRUNTIME, OPENVINO, Engine, outputs_of
 from src.detector.exports import Variant
-from src.detector.familiarity import Familiarity, with_unfamiliarity
+from src.detector.familiarity import Familiarity
 
 if TYPE_CHECKING:
     import keras
@@ -40,9 +40,7 @@ class KerasEngine:
     def __init__(
         self, model: keras.Model, familiarity: Familiarity | None = None, features: bool = False
     ) -> None:
-        self.model = model
-        explained = with_unfamiliarity(evidence.with_evidence(model), familiarity)
-        self._explained = evidence.with_features(explained) if features else explained
+        self._explained = evidence.with_evidence(model, familiarity, features)
         # Keras makes its compiled function in the first call, and may change its state in each.
         self._lock = Lock()
 
@@ -142,10 +140,7 @@ class OpenVINOEngine:
         # lock, for ever; so the first is taken here, alone.
         _ = openvino.Tensor(np.zeros(1, np.float32)).data
         self._core = openvino.Core()
-        try:
-            self._graph = self._core.read_model(path)
-        except RuntimeError as error:
-            raise InputError(f"{path}: OpenVINO cannot read it ({error})") from error
+        self._graph = read_graph(self._core, path)
         # One image a request: it stays in the caches, and kernels for a known shape are faster.
         self._graph.reshape([1, *list(self._graph.input().partial_shape)[1:]])
         self._compiled: dict[str, _Requests] = {}
@@ -169,6 +164,20 @@ class OpenVINOEngine:
                 model = self._core.compile_model(self._graph, "CPU", chosen)
                 self._compiled[hint] = _Requests(model)
             return self._compiled[hint]
+
+
+def read_graph(core: Any, path: Path) -> Any:
+    """Read a graph by an `openvino.Core`.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return core.read_model(path)
+    except RuntimeError as error:
+        # In the lines before the last, places in OpenVINO's own sources.
+        reason = str(error).strip().rpartition("\n")[2]
+        raise InputError(f"{path}: OpenVINO cannot read it: {reason}") from error
 
 
 class LiteRT:
