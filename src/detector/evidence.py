@@ -18,20 +18,27 @@ import numpy as np
 
 from src import InputError
 from src.detector import network
-from src.detector.engines import FEATURES
+from src.detector.engines import FEATURES, UNFAMILIARITY
+from src.detector.familiarity import Familiarity
 from src.detector.gradient import differentiator
 
 if TYPE_CHECKING:
     import keras
 
 
-def with_evidence(model: keras.Model) -> keras.Model:
+def with_evidence(
+    model: keras.Model, known: Familiarity | None = None, features: bool = False
+) -> keras.Model:
     """Return a model that gives the evidence map along with the logit, weights shared.
 
+    Args:
+        known: what the distance to the training faces is computed with; None: it is not.
+        features: give the averaged features too, which a temporal head takes.
+
     Returns:
-        A model from `(N, S, S, 3)` to a dict of `logit (N,)`, `evidence (N, h, w)` and `bias (N,)`,
-        all float32; positive evidence pushes towards fake, and `evidence.sum((1, 2)) + bias` is
-        the logit.
+        A model from `(N, S, S, 3)` to a dict of `logit (N,)`, `evidence (N, h, w)`, `bias (N,)`,
+        where it is known `unfamiliarity (N,)` and, if asked for, `features (N, C)`, all float32;
+        positive evidence pushes towards fake, and `evidence.sum((1, 2)) + bias` is the logit.
     """
     import keras
     from keras import ops
@@ -39,7 +46,7 @@ def with_evidence(model: keras.Model) -> keras.Model:
     pooling, hidden = model.get_layer(network.POOLING), model.get_layer(network.HIDDEN)
     last = model.get_layer(network.LOGIT)
 
-    # A layer, because bare operations are named automatically and could clash with the backbone's.
+    # Layers, because bare operations are named automatically and could clash with the backbone's.
     class Evidence(keras.layers.Layer):
         def call(self, activation: Any, units: Any, logit: Any) -> dict[str, Any]:
             activation = ops.cast(activation, "float32")
@@ -53,17 +60,18 @@ def with_evidence(model: keras.Model) -> keras.Model:
             bias = ops.matmul(gate, hidden.bias) + last.bias[0]
             return {"logit": logit[:, 0], "evidence": evidence, "bias": bias}
 
-    outputs = Evidence(name="evidence", dtype="float32")(pooling.input, hidden.output, last.output)
+    class Unfamiliarity(keras.layers.Layer):
+        def call(self, pooled: Any) -> Any:
+            return distance(ops.matmul(pooled, hidden.kernel) + hidden.bias)
+
+    explain = Evidence(name="evidence", dtype="float32")
+    outputs = dict(explain(pooling.input, hidden.output, last.output))
+    if known is not None:
+        distance = known.in_graph
+        outputs[UNFAMILIARITY] = Unfamiliarity(name=UNFAMILIARITY, dtype="float32")(pooling.output)
+    if features:
+        outputs[FEATURES] = pooling.output
     return keras.Model(model.input, outputs, name="with_evidence")
-
-
-def with_features(explained: keras.Model) -> keras.Model:
-    """Return a model that gives the averaged `features (N, C)` along with its other outputs."""
-    import keras
-
-    outputs = dict(explained.output)
-    outputs[FEATURES] = explained.get_layer(network.POOLING).output
-    return keras.Model(explained.input, outputs, name=explained.name)
 
 
 def grad_cam(model: keras.Model, image: np.ndarray, layer: str) -> np.ndarray:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import keras
 
 FILE = "familiarity.npz"
-OUTPUT = "unfamiliarity"
 MAHALANOBIS, NEAREST = "mahalanobis", "nearest"
 BEFORE_RELU = "_before_relu"
 # The first is taken where they cannot be compared. In a detector of real faces the relu left 15 of
@@ -122,29 +121,6 @@ def sums(pooled: np.ndarray, model: keras.Model) -> np.ndarray:
     """
     kernel, bias = model.get_layer(network.HIDDEN).get_weights()
     return pooled @ kernel + bias
-
-
-def with_unfamiliarity(explained: keras.Model, familiarity: Familiarity | None) -> keras.Model:
-    """Return a model that gives `unfamiliarity (N,)` float32 along with its other outputs.
-
-    Args:
-        familiarity: what it is computed with; None returns the model as it is.
-    """
-    import keras
-    from keras import ops
-
-    if familiarity is None:
-        return explained
-    hidden, distance = explained.get_layer(network.HIDDEN), familiarity.in_graph
-
-    class Unfamiliarity(keras.layers.Layer):
-        def call(self, pooled: Any) -> Any:
-            return distance(ops.matmul(pooled, hidden.kernel) + hidden.bias)
-
-    layer = Unfamiliarity(name=OUTPUT, dtype="float32")
-    outputs = dict(explained.output)
-    outputs[OUTPUT] = layer(explained.get_layer(network.POOLING).output)
-    return keras.Model(explained.input, outputs, name=explained.name)
 
 
 def fit(sums: np.ndarray, method: str, seed: int = 0) -> Familiarity:

@@ -11,7 +11,7 @@ import numpy as np
 
 from src import InputError, install
 from src.detector import evidence
-from src.detector.familiarity import Familiarity, with_unfamiliarity
+from src.detector.familiarity import Familiarity
 
 if TYPE_CHECKING:
     import keras
@@ -49,9 +49,7 @@ def with_outputs(
     import keras
     from keras import ops
 
-    explained = with_unfamiliarity(evidence.with_evidence(model), familiarity)
-    if features:
-        explained = evidence.with_features(explained)
+    explained = evidence.with_evidence(model, familiarity, features)
 
     class Probability(keras.layers.Layer):
         def call(self, logit: Any) -> Any:

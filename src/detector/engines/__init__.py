@@ -10,9 +10,8 @@ ENGINES = (KERAS, OPENVINO, ONNXRUNTIME)
 # Images that are scored at once where nobody says how many.
 BATCH = 32
 OUTPUTS = ("logit", "evidence", "bias")
-FEATURES = "features"
 # What only bundles with a measure of familiarity, and those with a temporal head, have.
-OPTIONAL = ("unfamiliarity", FEATURES)
+OPTIONAL = UNFAMILIARITY, FEATURES = "unfamiliarity", "features"
 
 
 def outputs_of(names: Collection[str]) -> tuple[str, ...]:
