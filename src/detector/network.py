@@ -237,8 +237,8 @@ def of_any_size(model: keras.Model, sides: Sequence[int] = ()) -> keras.Model:
             copy.compute_output_shape((1, side, side, 3))
         except ValueError as error:
             raise InputError(
-                f"squares of {side} pixels: {model.name} for images of {model.input_shape[1]} "
-                "cannot take them; give a side nearer to that, or another --backbone"
+                f"--crop {side}: {model.name} for images of {model.input_shape[1]} pixels cannot "
+                "take squares of that side; give another, or another --backbone"
             ) from error
     return copy
 

@@ -93,7 +93,7 @@ def test_the_first_column_tells_a_source_s_fakes_from_its_reals(images):
 def test_squares_at_which_table_and_xception_do_not_fit_are_refused(model):
     """The cells of the table have as many pixels as at full size."""
     network.of_any_size(model, [SIZE])
-    with pytest.raises(InputError, match="squares of 138 pixels.*images of 142"):
+    with pytest.raises(InputError, match="--crop 138: .*images of 142"):
         network.of_any_size(model, [SIZE, 138])
 
 
