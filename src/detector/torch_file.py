@@ -115,10 +115,8 @@ def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
             raise ValueError(f"unpacks to more than {MAX_BYTES // 2**30} GiB")
         (listing,) = [name for name in sizes if name.endswith("data.pkl")]
         folder = listing.removesuffix("data.pkl")
-        if (
-            archive.NameToInfo.get(f"{folder}byteorder")
-            and archive.read(f"{folder}byteorder") != b"little"
-        ):
+        order = f"{folder}byteorder"
+        if order in sizes and archive.read(order) != b"little":
             raise ValueError("its numbers are not in little-endian order")
         with archive.open(listing) as pickled:
             views = _views(_Reader(pickled).load())
