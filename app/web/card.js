@@ -17,6 +17,18 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+// Make a part of a drawing.
+export function shape(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+// What is said of a p_fake, from where to where.
+export function zones({ t_real: low, t_fake: high }) {
+  return [["real", 0, low], ["inconclusive", low, high], ["fake", high, 1]];
+}
+
 // How many of those that are called fake are fake, by Bayes' rule; null where nothing is known.
 export function worth(calibration, prevalence) {
   const found = prevalence * calibration.true_fake;
@@ -79,10 +91,8 @@ function scale(say, p, calibration) {
   const bar = make("div", { className: "bar" });
   const values = { p: say.probability(p) };
   if (calibration) {
-    const { t_real: low, t_fake: high } = calibration;
-    Object.assign(values, { real: say.number(low), fake: say.number(high) });
-    const zones = [["real", 0, low], ["inconclusive", low, high], ["fake", high, 1]];
-    for (const [word, from, to] of zones) {
+    Object.assign(values, { real: say.number(calibration.t_real), fake: say.number(calibration.t_fake) });
+    for (const [word, from, to] of zones(calibration)) {
       const zone = make("span", { className: `zone ${word}` });
       zone.style.left = `${100 * from}%`;
       zone.style.width = `${100 * (to - from)}%`;
@@ -142,23 +152,14 @@ export function picture(say, answer, source, name) {
 }
 
 function boxes(answer) {
-  const drawing = document.createElementNS(SVG, "svg");
-  drawing.setAttribute("viewBox", `0 0 ${answer.width} ${answer.height}`);
-  drawing.setAttribute("aria-hidden", "true");
+  const drawing = shape("svg", { viewBox: `0 0 ${answer.width} ${answer.height}`, "aria-hidden": "true" });
   answer.faces.forEach(({ box: [x, y, width, height], verdict: word }, i) => {
-    const rectangle = document.createElementNS(SVG, "rect");
-    for (const [name, value] of Object.entries({ x, y, width, height })) {
-      rectangle.setAttribute(name, value);
-    }
-    rectangle.setAttribute("class", word);
-    drawing.append(rectangle);
+    drawing.append(shape("rect", { class: word, x, y, width, height }));
     if (answer.faces.length === 1) return;
-    const number = document.createElementNS(SVG, "text");
-    number.textContent = i + 1;
     const size = answer.width / 25;
-    number.setAttribute("x", Math.max(0, x) + size / 4);
-    number.setAttribute("y", Math.max(0, y) + size);
-    number.setAttribute("font-size", size);
+    const place = { x: Math.max(0, x) + size / 4, y: Math.max(0, y) + size, "font-size": size };
+    const number = shape("text", place);
+    number.textContent = i + 1;
     drawing.append(number);
   });
   return drawing;

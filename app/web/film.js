@@ -1,11 +1,10 @@
 // The card of a video: the persons in it over time. It decides nothing.
 
-import { make, rates, reason } from "./card.js";
+import { make, rates, reason, shape, zones } from "./card.js";
 
 // What the service says of a detector that only stills calibrated; else the rates and shades of
 // stills mean nothing for a person in a video.
 const ON_STILLS = "calibrated on stills, not on video";
-const SVG = "http://www.w3.org/2000/svg";
 const NAMES = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|wmv|m?ts|m2ts|flv)$/i;
 // The timeline in its own units: the frames stand inside, dots and all.
 const WIDE = 320;
@@ -86,8 +85,7 @@ function timeline(say, track, answer, known) {
   const x = (time) => EDGE + (time / (answer.duration || 1)) * (WIDE - 2 * EDGE);
   const y = (p) => HIGH - EDGE - p * (HIGH - 2 * EDGE);
   if (known) {
-    const zones = [["real", 0, known.t_real], ["inconclusive", known.t_real, known.t_fake], ["fake", known.t_fake, 1]];
-    for (const [word, low, high] of zones) {
+    for (const [word, low, high] of zones(known)) {
       drawing.append(shape("rect", { class: `zone ${word}`, x: 0, width: WIDE, y: y(high), height: y(low) - y(high) }));
     }
   }
@@ -115,12 +113,6 @@ function timeline(say, track, answer, known) {
 // The frames of each stretch in which the person was there.
 export function runs({ frames, stretches }) {
   return stretches.map(({ start, end }) => frames.filter(({ time }) => time >= start && time <= end));
-}
-
-function shape(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
 }
 
 // Every frame in a table, made when it is opened.

@@ -1,6 +1,6 @@
 // An explanation in words, out of an answer of the service: every sentence with what it rests on.
 
-import { make } from "./card.js";
+import { make, shape } from "./card.js";
 
 const PARTS = ["verdict", "background"];
 
@@ -74,11 +74,9 @@ export function frame(card, box, words = []) {
   drawing.querySelectorAll(".shown").forEach((rectangle) => rectangle.remove());
   if (!box) return;
   // Twice, dark under light, so that it is seen over every picture.
+  const [x, y, width, height] = box;
   for (const name of ["shown under", "shown"]) {
-    const rectangle = document.createElementNS(drawing.namespaceURI, "rect");
-    ["x", "y", "width", "height"].forEach((side, i) => rectangle.setAttribute(side, box[i]));
-    rectangle.setAttribute("class", name);
-    drawing.append(rectangle);
+    drawing.append(shape("rect", { class: name, x, y, width, height }));
   }
   card.querySelector(".frame").scrollIntoView({ block: "nearest" });
 }
