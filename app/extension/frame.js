@@ -2,9 +2,10 @@
 // No page can look into it; and to a page that frames this itself it says nothing, without a ticket.
 
 import { make } from "../web/card.js";
+import { sayAll } from "../web/words.js";
 import { Judging } from "./judging.js";
 import { ask } from "./messages.js";
-import { inWords, settings, voice } from "./more-words.js";
+import { inWords, voice } from "./more-words.js";
 
 /** What the background gave out for this frame; a window of its own has it in its address. */
 async function handed() {
@@ -45,9 +46,8 @@ async function badge(ticket, say) {
 async function start() {
   const ticket = await handed();
   const kind = await ask("background", "kind", { ticket });
-  document.documentElement.lang = (await settings()).language;
   const say = await voice();
-  document.title = say("title");
+  sayAll(say);
   await (kind === "badge" ? badge : panel)(ticket, say);
 }
 

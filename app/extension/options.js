@@ -1,6 +1,7 @@
 // Options: the language, how common fakes are, and what the detector is. Thresholds are its own.
 
 import { make, worthSaid } from "../web/card.js";
+import { sayAll } from "../web/words.js";
 import { about, status } from "./bundle.js";
 import { settings, voice } from "./more-words.js";
 
@@ -9,11 +10,7 @@ const byId = (id) => document.getElementById(id);
 async function speak(packed) {
   const say = await voice();
   const { language, prevalence } = await settings();
-  document.documentElement.lang = language;
-  document.title = say("options.title");
-  for (const element of document.querySelectorAll("[data-word]")) {
-    element.textContent = say(element.dataset.word);
-  }
+  sayAll(say, "options.title");
   byId("language").value = language;
   byId("prevalence").value = Math.log10(prevalence);
   byId("prevalence-said").textContent = say.share(prevalence);

@@ -30,7 +30,7 @@ PACKAGES = SOURCE / "node_modules"
 # What is put into pages.
 ENTRIES = ("content.js", "badges.js")
 # Shared with the page of the service.
-SHARED = ("card.js", "heatmap.js", "service.js", "style.css", "verdict.js", "words.js")
+SHARED = ("card.js", "heatmap.js", "intake.js", "service.js", "style.css", "verdict.js", "words.js")
 # With and without a graphics processor: module, then what it loads.
 RUNTIME = (
     "ort.wasm.min.mjs",
@@ -49,10 +49,10 @@ PREFERRED = {"int8": "onnx-int8", "float16": "onnx-float16"}
 
 
 @click.command(cls=Verb)
-@click.option("--model", help="Bundle.")
+@options.model
 @click.option("--output", type=options.PATH, default=Path("build/extension"))
 @click.option("--precision", type=click.Choice(list(PREFERRED)), help="Of the graph.")
-@click.option("--overwrite", is_flag=True, help="Replace what is in the output.")
+@options.overwrite("Replace what is in the output.")
 def command(model: str | None, output: Path, precision: str | None, overwrite: bool) -> None:
     """Pack the extension into a folder and a zip for each browser."""
     for path in pack(locate(model), output, precision=precision, overwrite=overwrite):

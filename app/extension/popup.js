@@ -1,9 +1,11 @@
 // The extension's own window: a file that is dropped or pasted, the verdicts of record, badges.
 
 import { make, reason } from "../web/card.js";
+import { intake } from "../web/intake.js";
+import { sayAll } from "../web/words.js";
 import { Judging } from "./judging.js";
 import { ask, toText } from "./messages.js";
-import { settings, voice } from "./more-words.js";
+import { voice } from "./more-words.js";
 import { records } from "./records.js";
 import { hasBadges, pattern } from "./sites.js";
 
@@ -108,19 +110,8 @@ async function foreign(tab, origin) {
 async function start() {
   say = await voice();
   judging = new Judging(byId("verdict"), say);
-  document.documentElement.lang = (await settings()).language;
-  document.title = say("title");
-  for (const element of document.querySelectorAll("[data-word]")) {
-    element.textContent = say(element.dataset.word);
-  }
-  byId("files").addEventListener("change", () => check(byId("files").files[0]));
-  document.addEventListener("paste", (event) => check(event.clipboardData.files[0]));
-  const over = (event) => {
-    event.preventDefault();
-    byId("drop").classList.toggle("over", event.type === "dragover");
-  };
-  for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, over);
-  document.addEventListener("drop", (event) => check(event.dataTransfer.files[0]));
+  sayAll(say);
+  intake(([file]) => check(file));
   chrome.storage.session.onChanged.addListener(list);
   await list();
   await site();

@@ -2,9 +2,10 @@
 
 import { make, picture, verdict, worthSaid } from "./card.js";
 import { isFilm, persons, player } from "./film.js";
+import { intake } from "./intake.js";
 import { Problem, Service } from "./service.js";
 import { explanation, frame } from "./why.js";
-import { WORDS, speaker } from "./words.js";
+import { WORDS, sayAll, speaker } from "./words.js";
 
 const AT_ONCE = 2;
 const byId = (id) => document.getElementById(id);
@@ -249,13 +250,8 @@ function warn(text) {
 
 // Say everything in the language that was chosen.
 function speak() {
-  const language = byId("language").value;
-  say = speaker(language);
-  document.documentElement.lang = language;
-  document.title = say("title");
-  for (const element of document.querySelectorAll("[data-word]")) {
-    element.textContent = say(element.dataset.word);
-  }
+  say = speaker(byId("language").value);
+  sayAll(say);
   if (status) describe();
   value();
   for (const card of cards) card.show();
@@ -264,9 +260,8 @@ function speak() {
 function describe() {
   const { model, limits, engine, precision } = status;
   byId("about").textContent = say("about", { ...model, engine, precision });
-  const megabytes = { style: "unit", unit: "megabyte" };
-  const size = new Intl.NumberFormat(byId("language").value, megabytes).format(limits.bytes / 1e6);
-  const film = new Intl.NumberFormat(byId("language").value, megabytes).format(limits.video_bytes / 1e6);
+  const megabytes = new Intl.NumberFormat(say.language, { style: "unit", unit: "megabyte" });
+  const [size, film] = [limits.bytes, limits.video_bytes].map((bytes) => megabytes.format(bytes / 1e6));
   const minutes = say.number(limits.video_seconds / 60, 0);
   byId("limits").textContent = say("limits", { size, pixels: limits.pixels / 1e6, film, minutes });
   byId("key-field").hidden = !status.key;
@@ -292,17 +287,7 @@ function start() {
   byId("language").addEventListener("change", speak);
   byId("prevalence").addEventListener("input", value);
   byId("key").addEventListener("input", () => (service.key = byId("key").value.trim()));
-  byId("files").addEventListener("change", () => {
-    take(byId("files").files);
-    byId("files").value = "";
-  });
-  document.addEventListener("paste", (event) => take(event.clipboardData.files));
-  const over = (event) => {
-    event.preventDefault();
-    byId("drop").classList.toggle("over", event.type === "dragover");
-  };
-  for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, over);
-  document.addEventListener("drop", (event) => take(event.dataTransfer.files));
+  intake(take);
   greet();
 }
 

@@ -254,3 +254,12 @@ export function speaker(language, more = {}) {
     new Intl.NumberFormat(language, { style: "percent", maximumSignificantDigits: 2 }).format(value);
   return say;
 }
+
+// Say what stands in a page, and its title.
+export function sayAll(say, title = "title") {
+  document.documentElement.lang = say.language;
+  document.title = say(title);
+  for (const element of document.querySelectorAll("[data-word]")) {
+    element.textContent = say(element.dataset.word);
+  }
+}
