@@ -124,22 +124,7 @@ def measure(
             name, rate = alone(model, files, count)
             engines[count].append(rate)
             scans[count].append(scan_rate(model, files, count, faces, part_size))
-    rows: list[dict[str, Any]] = []
-    for count in WORKERS:
-        own, rate = np.median(engines[count]), np.median([one.rate for one in scans[count]])
-        start = np.median([one.start for one in scans[count]])
-        shares = [s.rate / e for s, e in zip(scans[count], engines[count], strict=True)]
-        rows.append(
-            {
-                "workers": count,
-                "threads": count,
-                "engine_images_per_second": float(own),
-                "images_per_second": float(rate),
-                "share_kept": float(np.median(shares)),
-                "shares": shares,
-                "seconds_until_under_way": float(start),
-            }
-        )
+    rows = [_row(count, engines[count], scans[count]) for count in WORKERS]
     seconds, line = list_cost(files)
     moved = {
         "read": float(np.mean([path.stat().st_size for path in files])),
@@ -159,6 +144,19 @@ def measure(
         "scans": rows,
         "bytes_per_image": moved,
         "estimate": asdict(estimate(per_worker, moved, seconds)),
+    }
+
+
+def _row(workers: int, engine: Sequence[float], scans: Sequence[Scanned]) -> dict[str, Any]:
+    shares = [scan.rate / rate for scan, rate in zip(scans, engine, strict=True)]
+    return {
+        "workers": workers,
+        "threads": workers,
+        "engine_images_per_second": float(np.median(engine)),
+        "images_per_second": float(np.median([scan.rate for scan in scans])),
+        "share_kept": float(np.median(shares)),
+        "shares": shares,
+        "seconds_until_under_way": float(np.median([scan.start for scan in scans])),
     }
 
 
