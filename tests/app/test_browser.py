@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +11,9 @@ import pytest
 from redness import encoded, plain
 from running import running
 
+from app.extension.browser import CHROMIUM
 from src.detector.detector import Detector
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
     # Playwright's loop runs beside the service's, in one thread for all of these.
