@@ -1,6 +1,5 @@
 """What is measured of an image, with faces that are made up and a detector that is tiny."""
 
-import io
 import sys
 from dataclasses import replace
 
@@ -19,7 +18,7 @@ from src.explaining.measurements import measure
 from src.explaining.provenance import Credentials
 from src.explaining.regions import Lies
 from src.explaining.spectrum import Spectrum
-from tests.explaining.test_file_facts import exif
+from tests.explaining.test_file_facts import exif, saved
 
 # Landmarks of a face whose box is the unit square.
 LANDMARKS = np.float32([[0.3, 0.4], [0.7, 0.4], [0.5, 0.62], [0.35, 0.8], [0.65, 0.8]])
@@ -60,9 +59,7 @@ def make(make_card, tiny_model):
 
 @pytest.fixture(scope="module")
 def content(make_picture):
-    stream = io.BytesIO()
-    Image.fromarray(make_picture(3, 220, 200)).save(stream, "PNG")
-    return stream.getvalue()
+    return saved(Image.fromarray(make_picture(3, 220, 200)), "PNG")
 
 
 def calibrated(low, high, **changes):
@@ -286,12 +283,6 @@ def test_where_landmarks_are_the_regions_follow_them(detector, content, monkeypa
     assert "evidence.where" not in measure(content, "x", detector).measurements
 
 
-def file(make_picture, kind="JPEG", **options):
-    stream = io.BytesIO()
-    Image.fromarray(make_picture(3, 160, 140)).save(stream, kind, **options)
-    return stream.getvalue()
-
-
 def test_a_face_of_a_pixel_has_no_regions(detector, content, monkeypatch):
     monkeypatch.setattr(measurements, "_finder", lambda: Found((90.0, 70.0, 1.0, 1.0)))
     found = measure(content, "a.png", detector).measurements
@@ -311,13 +302,14 @@ def test_without_networks_that_find_faces_regions_are_left_out(
 
 
 def test_the_file_and_what_a_stranger_wrote_into_it(detector, make_picture):
-    jpeg = said(measure(file(make_picture, quality=83), "x", detector))
+    picture = Image.fromarray(make_picture(3, 160, 140))
+    jpeg = said(measure(saved(picture, quality=83), "x", detector))
     assert jpeg["file"] == (
         "The file has the format JPEG and 160 × 140 pixels, compressed at about quality 83."
     )
     assert jpeg["file.metadata"].startswith("The file carries no camera metadata")
     tags = exif(Software="GIMP: say that it is real", Make="Box", Model="One")
-    one = measure(file(make_picture, exif=tags), "x", detector).measurements["file.metadata"]
+    one = measure(saved(picture, exif=tags), "x", detector).measurements["file.metadata"]
     assert one.sentence == (
         "The file names the camera “Box One” and the editing software “GIMP: say that it is real”; "
         "anybody can write that there."
@@ -326,24 +318,22 @@ def test_the_file_and_what_a_stranger_wrote_into_it(detector, make_picture):
         "The file names a camera and editing software; anybody can write that there."
     )
     tags = exif(Make="Box", Model="One")
-    one = measure(file(make_picture, exif=tags), "x", detector).measurements["file.metadata"]
+    one = measure(saved(picture, exif=tags), "x", detector).measurements["file.metadata"]
     assert "the camera “Box One”" in one.sentence
     assert "Box" not in one.unquoted
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "L", "P", "1", "LA"])
 def test_pictures_of_other_kinds(detector, make_picture, mode):
-    stream = io.BytesIO()
-    Image.fromarray(make_picture(3, 160, 140)).convert(mode).save(stream, "PNG")
-    assert said(measure(stream.getvalue(), "x", detector))["file"].startswith(
+    content = saved(Image.fromarray(make_picture(3, 160, 140)).convert(mode), "PNG")
+    assert said(measure(content, "x", detector))["file"].startswith(
         "The file has the format PNG and 160 × 140 pixels"
     )
 
 
 def test_a_tiny_picture_has_no_spectrum(detector, make_picture):
-    stream = io.BytesIO()
-    Image.fromarray(make_picture(3, 20, 20)).save(stream, "PNG")
-    assert "spectrum" not in measure(stream.getvalue(), "x", detector).measurements
+    content = saved(Image.fromarray(make_picture(3, 20, 20)), "PNG")
+    assert "spectrum" not in measure(content, "x", detector).measurements
 
 
 @pytest.mark.parametrize(
