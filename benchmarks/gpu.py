@@ -347,7 +347,7 @@ def rows_until(
 
 def _batch_sizes(context: click.Context, option: click.Parameter, text: str | None) -> list[int]:
     parts = text.split(",") if text else []
-    if not all(part.isdigit() and int(part) for part in parts):
+    if not all(part.isdecimal() and int(part) for part in parts):
         raise click.BadParameter(f"expected whole numbers like 64,128,256, got {text!r}")
     return [int(part) for part in parts]
 

@@ -64,10 +64,11 @@ def test_each_side_is_shown_at_its_own_best_batch_size():
     assert gpu.best(rows)[-1] == "| scratch | 150.0 (batch 128) | 120.0 (batch 64) | 1.25 |"
 
 
-def test_sizes_that_are_no_numbers_are_refused():
-    result = bench("--batch-sizes", "64,many")
+@pytest.mark.parametrize("sizes", ["64,many", "64,²", "64,0"])
+def test_sizes_that_are_no_numbers_are_refused(sizes):
+    result = bench("--batch-sizes", sizes)
     assert result.exit_code == 2
-    assert "64,many" in result.output
+    assert sizes in result.output
 
 
 @pytest.fixture(scope="module")
