@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -151,7 +152,8 @@ def _places(images: Sequence[str], output: Path | None) -> list[Path]:
         return [output]
     places = [(output or FIGURES) / f"{Path(image).stem}_gradcam.png" for image in images]
     if len(set(places)) < len(places):
-        raise InputError("two images have the same name: draw them one by one with --output")
+        twice = Counter(places).most_common(1)[0][0]
+        raise InputError(f"several images belong into {twice}: draw them one by one with --output")
     return places
 
 

@@ -96,7 +96,9 @@ def test_several_images_go_to_a_folder(draw, photos, tmp_path):
 def test_two_images_never_share_a_picture(draw, photos, tmp_path):
     twin = tmp_path / "a.jpg"
     Image.open(photos[0]).save(twin)
-    assert draw(photos[0], twin).exit_code == 2
+    refused = draw(photos[0], twin)
+    assert refused.exit_code == 2
+    assert "figures/a_gradcam.png" in refused.stderr
     assert draw(photos[0], photos[1], "--output", "one.png").exit_code == 2
     assert draw(photos[0], "--output", "one.jpg").exit_code == 2
     assert os.listdir(tmp_path) == ["a.jpg"]

@@ -82,7 +82,8 @@ def read(
         faces.append(augment(faces[len(faces) % real], rng, "full"))
         labels.append(-1)
     sources = ", ".join(sorted({sample.source for sample in chosen}))
-    said = f"{real} images of {sources} ({there[0].split})"
+    splits = ", ".join(sorted({sample.split for sample in chosen}))
+    said = f"{real} images of {sources} ({splits})"
     if real < count:
         said += f" and {count - real} variations of them"
     return Images(np.stack(faces), np.array(labels), said)

@@ -55,9 +55,12 @@ def require_packages(ray: bool) -> None:
     Raises:
         InputError: PyArrow is not installed or, where it is asked for, Ray.
     """
-    for name, extra in {"pyarrow": "table", **({"ray": "ray"} if ray else {})}.items():
+    needed = [("a table", "pyarrow", "table")]
+    if ray:
+        needed.append(("--workers ray", "ray", "ray"))
+    for what, name, extra in needed:
         if find_spec(name) is None:
-            raise InputError(f"a table needs {name}, which is not installed: {install(extra)}")
+            raise InputError(f"{what} needs {name}, which is not installed: {install(extra)}")
 
 
 class Judge:

@@ -89,8 +89,8 @@ def chosen(processes: int, number: int | None, coordinator: str | None) -> Place
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend != "jax" or not find_spec("jax"):
         raise InputError(
-            f"--processes {processes}: Keras trains in several processes on JAX alone, and the "
-            f"backend is {backend}: set KERAS_BACKEND=jax ({install('jax')})"
+            f"--processes {processes}: Keras trains in several processes on JAX alone; its backend "
+            f"is {backend}: set KERAS_BACKEND=jax, where JAX is installed ({install('jax')})"
         )
     return Place(processes, number, coordinator)
 

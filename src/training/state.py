@@ -110,7 +110,7 @@ class RunState:
 
     def _require_same(self, now: dict[str, Any]) -> None:
         before = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
-        changed = [k for k in before.keys() | now.keys() if before.get(k) != now.get(k)]
+        changed = [k for k in sorted(before.keys() | now.keys()) if before.get(k) != now.get(k)]
         if changed:
             detail = "; ".join(f"{k} was {before.get(k)!r}, is {now.get(k)!r}" for k in changed)
             raise InputError(f"{self.path} was started with other settings ({detail})")

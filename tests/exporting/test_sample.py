@@ -1,5 +1,7 @@
 """The images on which an export is held against Keras."""
 
+from dataclasses import replace
+
 import pytest
 
 from src import InputError
@@ -23,6 +25,16 @@ def test_it_says_which_folders_of_the_trainings_names_were_taken(
     found = sample.find(make_card(training={"data_dirs": [test_set.name]}), [])
     assert len(found) == 21
     assert caplog.messages == [f"exports are checked on the images of {test_set.name}"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"), [(["validation", "test"], "validation"), (["train", "test"], "test, train")]
+)
+def test_it_says_which_splits_were_taken(detector, test_set, splits, said):
+    found = folders.scan([test_set])
+    divided = [replace(one, split=splits[i % 2]) for i, one in enumerate(found)]
+    images = sample.read(detector, divided, "validation", 24, seed=0)
+    assert f"({said})" in images.said
 
 
 def test_without_any_images_it_says_what_to_give(make_card, monkeypatch, tmp_path):
