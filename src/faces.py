@@ -1,7 +1,6 @@
 """Crop a set of images, or a tree of videos, to faces."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from src import InputError, options, progress
+from src import InputError, options, processor, progress
 from src.cli import Verb
 from src.data import faces, folders, footage, layout, pixels, tracks, videos
 from src.data.crops import FORMATS, write_crop
@@ -194,7 +193,7 @@ def _crop(
     crops = 0
     with (
         atomic_folder(output, overwrite=overwrite) as folder,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(processor.threads()) as pool,
         progress.bar("Cropping", len(jobs)) as advance,
     ):
         outcomes = pool.map(lambda job: _write(job, cut, folder, style), jobs)

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import numpy as np
 
-from src import InputError, options
+from src import InputError, options, processor
 from src.cli import Verb
 from src.data import dataset, folders, pixels
 from src.data.cache import Skipped
@@ -77,8 +77,9 @@ def forge(
         make = partial(
             _pairs, folder=folder, format=format, finder=found, per_image=per_image, seed=seed
         )
-        with bar("Forging", len(samples)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
-            made = []
+        made = []
+        pool = ThreadPoolExecutor(processor.threads())
+        with bar("Forging", len(samples)) as advance, pool:
             for outcome in pool.map(make, samples, names):
                 made.append(outcome)
                 advance()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from src import processor
 from src.data import pixels
 from src.data.shard import ALONE, Shard
 
@@ -19,7 +20,6 @@ Read = Callable[[bytes, int, str], np.ndarray]
 MEMORY_BYTES = 256 * 2**20
 DISK_BYTES = 64 * 2**30
 FREE_DISK_SHARE = 0.5
-READERS = 4
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class ImageCache:
         """
         mine = [index for index in range(len(self.paths)) if self._shard.owns(index)]
         outcomes: dict[int, str | Skipped] = {}
-        with ThreadPoolExecutor(READERS) as pool:
+        with ThreadPoolExecutor(processor.threads()) as pool:
             for index, outcome in zip(mine, pool.map(self._hash_and_hold, mine), strict=True):
                 outcomes[index] = outcome
                 advance()

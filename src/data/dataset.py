@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from src import CheckFailed, InputError
+from src import CheckFailed, InputError, processor
 from src.data import folders, pixels
 from src.data.cache import ImageCache, Read, Skipped
 from src.data.faces import Finder, landmarks_of
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 MAX_UNREADABLE = 0.05
 # The file in a data folder that says that its pictures were drawn by a script of ours.
 DRAWN_SAMPLE_MARK = "drawn_sample.json"
-FINDERS = 2  # threads
 
 
 @dataclass(frozen=True)
@@ -222,7 +221,8 @@ def _faces(data: Dataset, splits: Sequence[str], shard: Shard) -> dict[int, np.n
     reals = [p.index for split in splits for p in data.positions(split) if not p.label]
     mine = [index for index in reals if shard.owns(index)]
     own = {}
-    with bar("Finding faces", len(mine)) as advance, ThreadPoolExecutor(FINDERS) as pool:
+    pool = ThreadPoolExecutor(processor.threads())
+    with bar("Finding faces", len(mine)) as advance, pool:
         found = pool.map(lambda index: landmarks_of(data.cache[index], finder), mine)
         for index, landmarks in zip(mine, found, strict=True):
             if landmarks is not None:
