@@ -12,6 +12,7 @@ from src.detector.prediction import Judgement, Part
 
 Word = Literal["fake", "real", "inconclusive"]
 Label = Literal["Fake", "Real", "Inconclusive"]
+LABELS: dict[str, Label] = {"fake": "Fake", "real": "Real", "inconclusive": "Inconclusive"}
 Box = tuple[float, float, float, float]
 # Far below what two engines differ by.
 DIGITS = 6
@@ -296,11 +297,10 @@ def answer(judgement: Judgement, model: Model, milliseconds: float) -> Answer:
     said = judgement.prediction
     likelier = max(said.p_fake, 1 - said.p_fake)
     confidence = {"fake": said.p_fake, "real": 1 - said.p_fake, "inconclusive": likelier}
-    label: dict[str, Label] = {"fake": "Fake", "real": "Real", "inconclusive": "Inconclusive"}
     width, height = judgement.size
     whole = [part for part in judgement.parts if part.view.face is None]
     return Answer(
-        label=label[said.verdict],
+        label=LABELS[said.verdict],
         confidence=confidence[said.verdict],
         p_fake=said.p_fake,
         verdict=said.verdict,

@@ -12,7 +12,7 @@ from threading import Lock
 
 import numpy as np
 
-from app.answers import Status
+from app.answers import LABELS, Status
 from src import gradcam, video
 from src.detector import verdict
 from src.detector.clip import Clip
@@ -25,7 +25,6 @@ LARGEST_SIDE = 2048
 # The renderer is quick, but not made for two threads.
 _drawing = Lock()
 
-WORDS = {"fake": "Fake", "real": "Real", "inconclusive": "Inconclusive"}
 MARKS = {"fake": "bad", "real": "good", "inconclusive": "warning"}
 WRITTEN = {
     "template": "",
@@ -103,7 +102,7 @@ def report(
         f"The image with its heatmap; verdict {said.verdict}, p_fake {verdict.shown(said.p_fake)}",
     )
     sections = [
-        page.Section(WORDS[said.verdict], _why(judgement, status), MARKS[said.verdict]),
+        page.Section(LABELS[said.verdict], _why(judgement, status), MARKS[said.verdict]),
         page.Section("Where it comes from", figures=[picture]),
         *_faces(judgement),
         _explained(explanation),
@@ -111,7 +110,7 @@ def report(
         page.Section("What it does not say", LIMITS),
     ]
     p_fake = verdict.shown(said.p_fake)
-    lead = f"{name}: {WORDS[said.verdict]}, with a probability of fake of {p_fake}."
+    lead = f"{name}: {LABELS[said.verdict]}, with a probability of fake of {p_fake}."
     return page.render("Is this face real?", lead, sections)
 
 
@@ -153,7 +152,7 @@ def _faces(judgement: Judgement) -> list[page.Section]:
     rows = [
         (
             number,
-            WORDS[part.verdict.word],
+            LABELS[part.verdict.word],
             verdict.shown(part.output.p_fake),
             "{:.0f} × {:.0f} at {:.0f}, {:.0f}".format(*face.box[2:], *face.box[:2]),
             ", ".join(part.verdict.reasons),
