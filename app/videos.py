@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from app.judging import UPLOAD, Remembered
 from app.problems import Problem, busy, of_content
 from app.queue import Queue
 from app.settings import Settings
-from src import video
+from src import files, video
 from src.data.footage import VideoError
 from src.detector.clip import Clip
 from src.detector.detector import Detector
@@ -103,7 +102,7 @@ class Videos:
         Raises:
             Problem: it cannot be judged.
         """
-        sha256 = await self._run(file, _digest)
+        sha256 = await self._run(file, lambda path, _going_on: files.sha256(path))
         found = self._remembered.get((sha256, faces))
         if found is None:
             found = await self._run(file, self._judge, faces)
@@ -173,11 +172,6 @@ def _stand_back() -> None:
     """Let pictures go first: on Linux a thread, and those that it starts, have a priority."""
     if sys.platform == "linux":
         os.nice(NICER)
-
-
-def _digest(path: Path, _going_on: Callable[[], None]) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _draw(path: Path, going_on: Callable[[], None], clip: Clip) -> IO[bytes]:
