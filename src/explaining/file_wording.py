@@ -9,7 +9,16 @@ from src.explaining.provenance import Credentials
 from src.explaining.spectrum import UNUSUAL, Spectrum
 from src.explaining.wording import Measurement, percent
 
-_VALID = "The file's Content Credentials are valid and signed by somebody who is"
+# Of credentials that hold, where whoever signed them stands.
+_SIGNERS = {
+    "trusted": "on the list of trusted roots",
+    "untrusted": "on no list of trusted roots that was given",
+}
+_STATES = {
+    "unreadable": "The file has Content Credentials that cannot be read.",
+    "absent": "The file has no Content Credentials: nobody has signed where it comes from.",
+    "not checked": "The file's Content Credentials were not checked: pip install c2pa-python.",
+}
 _FAULTS = {
     provenance.EXPIRED: "the certificate of whoever signed had expired",
     provenance.REVOKED: "the certificate of whoever signed was revoked",
@@ -75,21 +84,20 @@ def of_credentials(found: Credentials) -> Iterator[Measurement]:
         **{"state": found.state, "signer": found.signer, "generated": found.generated},
         "problems": list(found.problems),
     }
-    said = {
-        "trusted": f"{_VALID} on the list of trusted roots{{}}.",
-        "untrusted": f"{_VALID} on no list of trusted roots that was given{{}}.",
-        "invalid": f"The file's Content Credentials do not hold: {_fault(found)}.",
-        "unreadable": "The file has Content Credentials that cannot be read.",
-        "absent": "The file has no Content Credentials: nobody has signed where it comes from.",
-        "not checked": "The file's Content Credentials were not checked: pip install c2pa-python.",
-    }[found.state]
-    brief = f"Content Credentials: {found.state}"
-    name = unquoted = None
-    if found.signer and found.state in ("trusted", "untrusted"):
-        name, unquoted = f", under the name “{found.signer}”", said.format("")
-        if found.state == "untrusted":
-            name += ", which anybody can choose"
-    yield Measurement("credentials", value, said.format(name or ""), brief, unquoted=unquoted)
+    brief, unquoted = f"Content Credentials: {found.state}", None
+    if found.state in _STATES:
+        sentence = _STATES[found.state]
+    elif found.state == "invalid":
+        sentence = f"The file's Content Credentials do not hold: {_fault(found)}."
+    else:
+        stands = _SIGNERS[found.state]
+        valid = f"The file's Content Credentials are valid and signed by somebody who is {stands}"
+        sentence = f"{valid}."
+        if found.signer:
+            chosen = ", which anybody can choose" if found.state == "untrusted" else ""
+            sentence = f"{valid}, under the name “{found.signer}”{chosen}."
+            unquoted = f"{valid}."
+    yield Measurement("credentials", value, sentence, brief, unquoted=unquoted)
     if found.generated:
         sentence = (
             "The file's Content Credentials say that a generator made the picture, or a part of it."

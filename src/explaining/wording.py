@@ -104,7 +104,8 @@ def _reasons(prediction: Prediction, own: Sequence[str]) -> Iterator[Measurement
 def _thresholds(calibration: Calibration) -> Measurement:
     low, high = probability(np.array((calibration.t_real, calibration.t_fake))).tolist()
     fake, real = f"fake above {said_probability(high)}", f"real below {said_probability(low)}"
-    between = ", and gives no verdict in between" if low < high else ""
+    apart = calibration.t_real < calibration.t_fake
+    between = ", and gives no verdict in between" if apart else ""
     sentence = f"The detector calls a face {fake} and {real}{between}."
     value = {"real": round(low, 4), "fake": round(high, 4)}
     return Measurement("thresholds", value, sentence, f"limits: {fake}, {real}")

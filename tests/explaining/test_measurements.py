@@ -150,10 +150,11 @@ def test_nothing_is_called_certain(make, content):
 
 
 def test_limits_are_told_where_they_are_as_good_as_certain(make, content):
-    known = calibrated(98.0, 99.0, t_fake=60.0, t_real=60.0)
+    known = calibrated(98.0, 99.0, t_fake=60.0, t_real=50.0)
     found = measure(content, "x", make((20.0, 10.0, 60.0, 60.0), calibration=known))
     assert said(found)["thresholds"] == (
-        "The detector calls a face fake above over 99.9 % and real below over 99.9 %."
+        "The detector calls a face fake above over 99.9 % and real below over 99.9 %, and gives no "
+        "verdict in between."
     )
 
 
@@ -346,6 +347,7 @@ def test_a_tiny_picture_has_no_spectrum(detector, make_picture):
         (Credentials("untrusted"), "signed by somebody who is on no list"),
         (Credentials("untrusted", "a newspaper"), "“a newspaper”, which anybody can choose."),
         (Credentials("invalid", "a newspaper"), "do not hold"),
+        (Credentials("invalid", problems=("other.{code}",)), "the check says other.{code}."),
         (Credentials("unreadable"), "cannot be read"),
         (Credentials("absent"), "has no Content Credentials"),
         (Credentials("not checked"), "pip install c2pa-python"),
