@@ -43,6 +43,8 @@ def launch(command: Command, arguments: Sequence[str], processes: int) -> int:
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         said = [Path(folder, str(number)) for number in range(processes)]
+        for path in said:
+            path.touch()  # one may die before it has said anything
         started = [
             context.Process(
                 target=_run,
@@ -123,7 +125,7 @@ def _first_failed(started: Sequence[BaseProcess]) -> int | None:
 def _run(command: Command, arguments: list[str], *, gpus: str | None, stderr: Path | None) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if stderr is not None:
-        os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)
+        os.dup2(os.open(stderr, os.O_WRONLY), 2)
     # JAX's collectives say on stdout, which is for results, that they are connected.
     os.dup2(2, 1)
     sys.stdout = sys.stderr

@@ -1,5 +1,6 @@
 """Starting several processes: what each is told, which GPUs it takes, how they end."""
 
+import itertools
 import os
 import sys
 import time
@@ -56,6 +57,20 @@ def test_one_that_fails_ends_the_others_and_is_heard(tmp_path, capfd):
 def test_one_that_is_killed_ends_the_others(tmp_path, capfd):
     assert launching.launch(kill_first, [str(tmp_path)], 2) == 1
     assert "killed by signal 9" in capfd.readouterr().err
+
+
+class DiesAtOnce:
+    """A command that ends the second process before it has a place to speak."""
+
+    numbers = itertools.count()
+
+    def __reduce__(self):
+        return (os._exit, (3,)) if next(self.numbers) else (time.sleep, (60,))
+
+
+def test_one_that_dies_before_it_can_speak_ends_the_others(tmp_path, capfd):
+    assert launching.launch(DiesAtOnce(), [str(tmp_path)], 2) == 3
+    assert "process 1 of 2 failed" in capfd.readouterr().err
 
 
 def test_gpus_are_dealt_out(monkeypatch):
