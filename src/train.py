@@ -84,12 +84,12 @@ def train(
     require_named(output)
     record.require_tensorboard(tensorboard)
     backbone = weights.backbone_for(settings.weights, settings.backbone)
-    weights.require_there(settings.weights, backbone)
     settings = replace(settings, backbone=backbone)
     partial = output.with_name(output.name + ".partial")
     # Whoever began the run that is resumed was allowed to write there, and may have done so.
     replaces = overwrite or (resume and (partial / CONFIG).is_file())
     shard.from_first(lambda: refuse_existing(output, replaces))
+    shard.from_first(lambda: weights.require_there(settings.weights, backbone))
     state = RunState.open(
         partial, asdict(settings), resume=resume, overwrite=overwrite, shard=shard
     )

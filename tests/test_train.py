@@ -276,6 +276,13 @@ def test_tensorboard_that_is_missing_is_told_before_anything_else(data, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_where_its_log_belongs_is_refused(run, tmp_path):
+    (tmp_path / "log").touch()
+    result = run("train", "--data-dir", tmp_path, "--tensorboard", tmp_path / "log")
+    assert result.exit_code == 2
+    assert "is a file" in result.stderr
+
+
 def test_early_stop_ends_a_phase_not_the_run(data, weights, tmp_path):
     chosen = settings(
         data, weights=str(weights), learning_rate=1e-12, warmup_epochs=6, patience=1, dropout=0.0
@@ -443,13 +450,21 @@ def test_a_place_that_cannot_be_written_is_told_first(data, tmp_path, monkeypatc
     assert {path.read_text() for path in tmp_path.iterdir()} == {"years of work"}
 
 
-@pytest.mark.parametrize("missing", ["nowhere.h5", "starter"])
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("nowhere.h5", "--weights nowhere.h5"),
+        ("starter", "--weights starter"),
+        ("imagenet", "cannot be reached"),
+    ],
+)
 def test_weights_that_are_missing_are_told_before_the_data_are_looked_at(
-    data, tmp_path, monkeypatch, missing
+    data, tmp_path, monkeypatch, missing, said
 ):
     monkeypatch.setattr(location, "STARTER", tmp_path / "starter")
+    monkeypatch.setattr("src.training.weights._answers", lambda url: False)
     monkeypatch.setattr("src.train.audit", lambda *_, **__: pytest.fail("audited first"))
-    with pytest.raises(InputError, match=f"--weights {missing}"):
+    with pytest.raises(InputError, match=said):
         train(settings(data, weights=missing), tmp_path / "detector")
     assert not list(tmp_path.iterdir())
 

@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 10.0
 # A download in which nothing arrives for so long is given up.
 STALL_SECONDS = 30.0
-FETCHED = ("auto", "imagenet")
 CHOICES = "auto, imagenet, starter, none or a file"
 OFFER = (
     "--weights starter begins with the detector that ships. It is not taken unasked: images like\n"
@@ -46,7 +45,7 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
         return None, {"kind": "random"}
     if wanted == "starter":
         return _starter(backbone)
-    if wanted not in FETCHED:
+    if wanted not in ("auto", "imagenet"):
         path = Path(wanted)
         if not path.is_file():
             raise InputError(f"--weights {path}: no such file; give {CHOICES}")
@@ -62,15 +61,15 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
 
 
 def require_there(wanted: str, backbone: str) -> None:
-    """Stop before work is done for which the weights are missing; what is fetched comes later.
+    """Stop before work is done for which the weights are missing; `auto` goes on without any.
 
     Args:
         wanted, backbone: as for `initial_weights`.
 
     Raises:
-        InputError: there is no such file, no starter, or it has another backbone.
+        InputError: they cannot be had.
     """
-    if wanted not in FETCHED:
+    if wanted != "auto":
         initial_weights(wanted, backbone)
 
 
