@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from src import InputError
+from src import InputError, processor
 from src.data.layout import CLASSES, DataFile
 from src.files import sha256
 
@@ -43,16 +43,17 @@ def assign(root: Path, files: Sequence[DataFile], seed: int) -> list[str]:
     in another split.
     """
     bounds = _bounds({file.split for file in files})
-    if bounds:
-        log.info("%s: split at random into %s", root, ", ".join(bounds))
+    if not bounds:
+        return [str(file.split) for file in files]
+    log.info("%s: split at random into %s", root, ", ".join(bounds))
 
     def draw(file: DataFile) -> str:
-        if not bounds or file.split not in (None, "train"):
+        if file.split not in (None, "train"):
             return str(file.split)
         position = uniform(seed, file.group or _digest(file.path))
         return next(split for split, bound in bounds.items() if position < bound)
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(processor.threads()) as pool:
         return list(pool.map(draw, files))
 
 
