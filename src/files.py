@@ -16,8 +16,6 @@ from src import InputError
 
 # Names the folder for what can be computed again; where it is not set, the system's own is used.
 VARIABLE = "DEEPFAKE_CACHE"
-# What to do about a bundle that is damaged.
-AGAIN = "copy the whole bundle again, or train it again"
 
 
 def cache_folder() -> Path:
@@ -144,7 +142,7 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 def require_whole(
     folder: Path,
     digests: Mapping[str, str | None],
-    advice: str,
+    advice: str = "copy the whole bundle again, or train it again",
     *,
     which: str = "that its card names",
     where: str | None = None,

@@ -14,7 +14,7 @@ from src.detector.card import CARD_FILE, FACES_FOLDER, MODEL_FILE, Card, read_ca
 from src.detector.detector import Detector
 from src.detector.engines.choice import AUTO, choose
 from src.detector.location import locate
-from src.files import AGAIN, require_whole, sha256
+from src.files import require_whole, sha256
 
 if TYPE_CHECKING:
     import keras
@@ -76,7 +76,7 @@ def load(
 
 def _finder(folder: Path, card: Card) -> faces.Finder:
     named = [name for name in card.files if name.startswith(f"{FACES_FOLDER}/")]
-    require_whole(folder, {name: card.files[name] for name in named}, AGAIN)
+    require_whole(folder, {name: card.files[name] for name in named})
     return faces.Finder.from_folder(folder / FACES_FOLDER)
 
 
@@ -84,7 +84,7 @@ def _load_model(path: Path, card: Card) -> keras.Model:
     import keras
 
     if digest := card.files.get(MODEL_FILE):
-        require_whole(path.parent, {MODEL_FILE: digest}, AGAIN)
+        require_whole(path.parent, {MODEL_FILE: digest})
     with network.in_one_line(f"{path}: cannot be read as a Keras model"):
         model = keras.models.load_model(path, compile=False)
     wanted = {network.POOLING, network.HIDDEN, network.LOGIT}

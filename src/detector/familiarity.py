@@ -21,7 +21,7 @@ import numpy as np
 
 from src.detector import network
 from src.detector.calibration import Unfamiliar, rank
-from src.files import AGAIN, require_whole, sha256
+from src.files import require_whole, sha256
 from src.intervals import auc
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def read(folder: Path, facts: dict[str, Any] | None) -> Familiarity | None:
     """
     if facts is None:
         return None
-    require_whole(folder, {FILE: facts["sha256"]}, AGAIN)
+    require_whole(folder, {FILE: facts["sha256"]})
     with np.load(folder / FILE) as arrays:
         return Familiarity(
             center=arrays["center"],

@@ -26,7 +26,7 @@ from src.detector.card import Card
 from src.detector.engines import FEATURES, KERAS, ONNXRUNTIME, OPENVINO
 from src.detector.engines.runtimes import read_graph
 from src.detector.exports import VARIANTS, Export
-from src.files import AGAIN, require_whole
+from src.files import require_whole
 
 if TYPE_CHECKING:
     import keras
@@ -116,7 +116,7 @@ def load_model(folder: Path, card: Card) -> keras.Model:
     """Load the head of a bundle into Keras."""
     import keras
 
-    require_whole(folder, {FILE: card.files.get(FILE)}, AGAIN)
+    require_whole(folder, {FILE: card.files.get(FILE)})
     return keras.models.load_model(folder / FILE, compile=False)
 
 
