@@ -59,31 +59,35 @@ _XCEPTION_WEIGHTS = _HOST + "xception/xception_weights_tf_dim_ordering_tf_kernel
 
 BACKBONES = {
     "xception": Backbone(
-        "Xception", residuals.XCEPTION_END, residuals.SCALING, _XCEPTION_WEIGHTS, 71
+        "Xception",
+        residuals.XCEPTION_END,
+        scaling=residuals.SCALING,
+        weights_url=_XCEPTION_WEIGHTS,
+        smallest=71,
     ),
     residuals.NAME: Backbone(
         "Xception",
         residuals.MAP,
-        None,
-        _XCEPTION_WEIGHTS,
-        71 * residuals.HALF,
-        "src.detector.residuals",
-        residuals.XCEPTION_END,
+        scaling=None,
+        weights_url=_XCEPTION_WEIGHTS,
+        smallest=71 * residuals.HALF,
+        module="src.detector.residuals",
+        pretrained_layer=residuals.XCEPTION_END,
     ),
     "efficientnetv2-s": Backbone(
         "EfficientNetV2S",
         "top_activation",
-        None,
-        _HOST + "efficientnet_v2/efficientnetv2-s_notop.h5",
-        32,
+        scaling=None,
+        weights_url=_HOST + "efficientnet_v2/efficientnetv2-s_notop.h5",
+        smallest=32,
     ),
     resnext.NAME: Backbone(
         "resnext50",
         "layer4_2_out",
-        resnext.SCALING,
-        "https://download.pytorch.org/models/resnext50_32x4d-7cdf4587.pth",
-        32,
-        "src.detector.resnext",
+        scaling=resnext.SCALING,
+        weights_url="https://download.pytorch.org/models/resnext50_32x4d-7cdf4587.pth",
+        smallest=32,
+        module="src.detector.resnext",
         image_size=resnext.IMAGE_SIZE,
     ),
 }
@@ -126,14 +130,12 @@ def build(
         raise InputError(
             f"image size {image_size} is too small for {name}: give at least {spec.smallest}"
         )
-    image = keras.Input((image_size, image_size, 3), name="image")
-    x = image
+    image = x = keras.Input((image_size, image_size, 3), name="image")
     if spec.scaling is not None:
         x = keras.layers.Rescaling(*spec.scaling, name="scaling")(x)
     constructor = getattr(import_module(spec.module), spec.constructor)
     body = constructor(include_top=False, weights=None, input_tensor=x)
-    x = body.output
-    x = keras.layers.GlobalAveragePooling2D(name=POOLING)(x)
+    x = keras.layers.GlobalAveragePooling2D(name=POOLING)(body.output)
     x = keras.layers.Dense(HIDDEN_UNITS, activation="relu", name=HIDDEN)(x)
     # With a seed, because PyTorch's dropout without one draws from a generator that no checkpoint
     # holds. Keras draws the seeds of the other backends the same way.
@@ -188,11 +190,7 @@ def _load(model: keras.Model, body: keras.Model, path: Path) -> None:
 
 @contextmanager
 def in_one_line(said: str) -> Iterator[None]:
-    """Tell what Keras raises over a file that is damaged or another one, behind what is said.
-
-    Raises:
-        InputError: in place of that.
-    """
+    """Make an `InputError` of what Keras raises over a file that is damaged or another one."""
     try:
         yield
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
@@ -274,9 +272,7 @@ def unfreeze(model: keras.Model, last: int) -> None:
     """Make the last backbone layers trainable, except batch norms, which stay in inference mode.
 
     A table of residuals stays as it is, too, here and in `unfreeze_all`: the head learns what of it
-    matters, and to train it would take half as long again.
-
-    Weights are not touched. Compile the model again afterwards.
+    matters, and to train it would take half as long again. Compile the model again afterwards.
 
     Args:
         last: number of layers, counted from the head downwards.
@@ -296,11 +292,7 @@ def unfreeze_all(model: keras.Model) -> None:
 
 
 def average_norms(model: keras.Model, steps: int) -> None:
-    """Let the averages of batch norms reach over a tenth of an epoch, within bounds.
-
-    Args:
-        steps: batches of an epoch.
-    """
+    """Let batch norms average over a tenth of an epoch of `steps` batches, within bounds."""
     import keras
 
     reach = float(np.clip(AVERAGED_SHARE * steps, *AVERAGED_BATCHES))

@@ -68,18 +68,13 @@ def _rates(
     logits: np.ndarray, labels: np.ndarray, sides: Sequence[int], calibration: Calibration
 ) -> list[Resolution]:
     """Judge `(N, sides)` logits; images that had fewer pixels from the start (NaN) do not count."""
+    promises = calibration.false_fake, calibration.false_real
     found = []
     for side, column in zip(sides, logits.T, strict=True):
         words = np.array([verdict.decide(logit, calibration).word for logit in column])
         there = ~np.isnan(column)
-        wrong = [
-            share(int(np.sum(said == word)), len(said))
-            for said, word in (
-                (words[there & (labels == 0)], "fake"),
-                (words[there & (labels == 1)], "real"),
-            )
-        ]
-        promises = calibration.false_fake, calibration.false_real
+        said = words[there & (labels == 0)] == "fake", words[there & (labels == 1)] == "real"
+        wrong = [share(int(one.sum()), len(one)) for one in said]
         kept = all(
             one is None or one.low <= promise.bound
             for one, promise in zip(wrong, promises, strict=True)

@@ -94,13 +94,6 @@ def test_scaling_is_inside(xception, make_picture):
     )
 
 
-def test_bytes_and_floats_give_equal_scores(tiny_model, make_picture):
-    images = np.stack([make_picture(seed, 32, 32) for seed in range(3)])
-    np.testing.assert_array_equal(
-        tiny_model.predict_on_batch(images), tiny_model.predict_on_batch(images.astype(np.float32))
-    )
-
-
 def test_too_small_an_image_size_names_the_smallest():
     with pytest.raises(InputError, match="at least 71"):
         network.build("xception", image_size=70)
