@@ -83,12 +83,18 @@ def scan_real(folder: Path | str, *, seed: int = 0) -> list[Sample]:
     else:
         said = meaning(path.resolve().name)
         if said.label == 1 or said.unclear:
-            raise InputError(f"{path}: real images are needed, but the folder's name says: {said}")
+            raise InputError(
+                f"{path}: real images are needed, but the folder's name says: {said}; if they are "
+                "real, call it otherwise"
+            )
         there = layout.files_in(path, EXTENSIONS)
         files = [DataFile(path / inner, inner, inner, 0, None) for inner in there]
         reals = samples(path, _grouped(path, files), source_names([path])[0], seed)
     if not reals:
-        raise InputError(f"{path}: there are no real images in it")
+        raise InputError(
+            f"{path}: there are no real images in it; expected photographs, or a data folder with "
+            "real faces"
+        )
     return reals
 
 

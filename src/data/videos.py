@@ -162,21 +162,23 @@ def _bare(name: str) -> str:
 
 
 def _faceforensics(root: Path, compression: str | None) -> list[DataFile]:
+    halves = [sorted((root / half).glob("*/*/videos")) for half in _FACEFORENSICS]
+    levels = {folder.parent.name for half in halves for folder in half}
+    chosen = levels if compression is None else levels & {compression}
+    if levels and len(chosen) != 1:
+        raise InputError(f"{root}: choose one --compression out of {', '.join(sorted(levels))}")
     splits = _official_splits(root)
-    found, seen = [], set()
-    for label, half in enumerate(_FACEFORENSICS):
-        for folder in sorted((root / half).glob("*/*/videos")):
+    found = []
+    for label, half in enumerate(halves):
+        for folder in half:
             method, level = folder.parts[-3:-1]
-            if compression not in (None, level):
+            if level not in chosen:
                 continue
-            seen.add(level)
             for file in layout.files_in(folder, EXTENSIONS):
                 inner, split = f"{method}/{file}", splits.get(source_ids(Path(file).stem))
                 if split or not splits:
                     name = "/".join(filter(None, (split, CLASSES[label], inner)))
                     found.append(DataFile(folder / file, name, inner, label, split))
-    if len(seen) > 1:
-        raise InputError(f"{root}: choose one --compression out of {', '.join(sorted(seen))}")
     return found
 
 

@@ -74,6 +74,8 @@ def test_several_compressions_have_to_be_chosen_from(tmp_path):
     touch(tmp_path, f"{ORIGINALS}/000.mp4", f"{ORIGINALS.replace('c23', 'c40')}/000.mp4")
     with pytest.raises(InputError, match="--compression out of c23, c40"):
         videos.scan(tmp_path)
+    with pytest.raises(InputError, match="--compression out of c23, c40"):
+        videos.scan(tmp_path, "raw")
     (video,) = videos.scan(tmp_path, "c40")
     assert "c40" in video.path.parts
 
