@@ -7,10 +7,10 @@ out, see `checking`. The verdict is made before, elsewhere.
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
@@ -82,7 +82,9 @@ def rewrite(
     """
     given: dict[str, Sequence[str]] = {one.id: one.wordings for one in measured.values()}
     given |= {note.id: (tell(note),) for note in notes}
-    answered = _sentences(_in_time(_prompt(given), endpoint))
+    # As JSON, so that nothing in a value can end the data.
+    prompt = f"DATA\n{json.dumps(given, ensure_ascii=True, indent=1)}\nEND OF DATA"
+    answered = _sentences(_in_time(prompt, endpoint))
     told = [recognise(one.text, one.citations, given) for one in answered]
     removed = told.count(None)
     kept = tuple(dict.fromkeys(one for one in told if one is not None))[:MOST]
@@ -93,11 +95,6 @@ def rewrite(
         if name not in cited:
             raise Unanswered(f"no sentence that held tells the {name.partition('.')[0]}", removed)
     return Rewritten(kept, removed)
-
-
-def _prompt(given: Mapping[str, Sequence[str]]) -> str:
-    # As JSON, so that nothing in a value can end the data.
-    return f"DATA\n{json.dumps(given, ensure_ascii=True, indent=1)}\nEND OF DATA"
 
 
 def _in_time(prompt: str, endpoint: Endpoint) -> str:
@@ -112,22 +109,20 @@ def _in_time(prompt: str, endpoint: Endpoint) -> str:
     # Loaded here, because loading it takes a second that the model shall have.
     import openai  # noqa: F401
 
-    answers: Queue[str | Unanswered] = Queue()
+    answer: Future[str] = Future()
 
     def ask() -> None:
         try:
-            answers.put(_ask(prompt, endpoint))
+            answer.set_result(_ask(prompt, endpoint))
         except Unanswered as error:
-            answers.put(error)
+            answer.set_exception(error)
 
+    # None of a pool, whose threads are waited for when the program ends.
     Thread(target=ask, daemon=True).start()
     try:
-        answer = answers.get(timeout=endpoint.seconds)
-    except Empty as error:
+        return answer.result(endpoint.seconds)
+    except TimeoutError as error:
         raise Unanswered(f"no answer within {endpoint.seconds:g} seconds") from error
-    if isinstance(answer, Unanswered):
-        raise answer
-    return answer
 
 
 def _ask(prompt: str, endpoint: Endpoint) -> str:
