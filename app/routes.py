@@ -28,6 +28,7 @@ from app.requests import (
     taken_in,
     wanted,
 )
+from app.settings import FILES_AT_ONCE
 from app.uploads import Upload
 from src.gradcam import TARGETS
 
@@ -35,9 +36,6 @@ log = logging.getLogger(__name__)
 
 # For everybody, and for those with a key where the service has keys.
 everybody, keyed = APIRouter(), APIRouter()
-
-# Files of one batch that are decoded and judged at a time; the others leave room for others.
-AT_ONCE = 8
 
 
 @keyed.post(
@@ -59,7 +57,7 @@ async def predict(request: Request, service: Serving) -> answers.Answer:
 async def predict_batch(request: Request, service: Serving) -> answers.Batch:
     """Judge many images; each gets its answer or its problem, whatever comes of the others."""
     settings = service.settings
-    some = asyncio.Semaphore(AT_ONCE)
+    some = asyncio.Semaphore(FILES_AT_ONCE)
 
     async def one(upload: Upload, faces: str) -> answers.Entry:
         start = time.perf_counter()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from src.explaining.rewriting import Endpoint
 
+# Files of one batch that are decoded and judged at a time; the others leave room for others.
+FILES_AT_ONCE = 8
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -74,4 +77,5 @@ class Settings:
     @property
     def longest_wait(self) -> float:
         """Seconds within which all that was accepted has been answered."""
-        return max(2 * self.deadline, self.video_deadline)
+        turns = math.ceil(self.max_files / FILES_AT_ONCE)
+        return max((1 + turns) * self.deadline, self.video_deadline)

@@ -1,9 +1,11 @@
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 
 from app import serve
+from app.settings import FILES_AT_ONCE, Settings
 from src import InputError
 
 
@@ -109,6 +111,12 @@ def test_option_of_the_environment_that_cannot_be_is_one_line(monkeypatch, capsy
     assert "many" in said[0]
 
 
+def test_a_stop_leaves_the_time_that_a_whole_batch_has():
+    settings = Settings(max_files=32, deadline=10.0, video_deadline=20.0)
+    assert settings.longest_wait >= 32 / FILES_AT_ONCE * settings.deadline
+    assert replace(settings, video_deadline=900.0).longest_wait == 900.0
+
+
 def test_package_has_nothing_else():
     import app
 
@@ -117,8 +125,6 @@ def test_package_has_nothing_else():
 
 
 def test_damaged_faces_are_found_at_the_start(make_bundle, monkeypatch):
-    from app.settings import Settings
-
     folder, _ = make_bundle(framing=0.5)
 
     class Broken:
