@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 ATTACKED, EXPLAINED = 50, 100
 # Images of a kind that a person looks at.
 SHOWN = 12
+# What is drawn of the training, a number an epoch.
+CURVES = ("epoch", "loss", "auc", "val_loss", "val_auc")
 FILES = (
     *("metrics.json", "predictions.csv", "report.html"),
     *(f"{name}.png" for name in figures.NAMES),
@@ -190,11 +192,15 @@ def _history(model: Path) -> list[dict[str, Any]]:
     path = model / "history.csv"
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            {name: cell if name == "phase" else float(cell) for name, cell in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {"phase": row["phase"]} | {name: float(row[name]) for name in CURVES}
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        log.warning("%s: no training curves can be read from it (%r)", path, error)
+        return []
 
 
 def write(found: Evaluation, output: Path) -> None:

@@ -341,6 +341,15 @@ def test_an_output_that_is_no_folder_is_told_before_the_work(evaluate, tmp_path)
     assert "--output" in result.stderr and "is a file" in result.stderr
 
 
+@pytest.mark.parametrize("rows", ["epoch,phase\n1,warm-up\n", "epoch,phase,loss\n1", "\0"])
+def test_curves_that_cannot_be_read_cost_no_evaluation(evaluate, bundle_folder, tmp_path, rows):
+    own = shutil.copytree(bundle_folder, tmp_path / "own")
+    (own / "history.csv").write_text(rows)
+    result = evaluate("--limit-per-class", 4, model=own)
+    assert result.exit_code == 0, result.stderr
+    assert not (tmp_path / "out" / "curves.png").exists()
+
+
 def test_overwrite(evaluate, tmp_path):
     assert evaluate().exit_code == 0
     for name in ("attacks.png", "roc.png", "holiday.png"):
