@@ -35,8 +35,7 @@ def count(labels: np.ndarray, words: Sequence[str], counted: np.ndarray | None =
         counted: indices of the images behind the shares; None for all.
     """
     table = _table(labels, words)
-    some = range(len(labels)) if counted is None else counted.tolist()
-    of = _table(labels[list(some)], [words[i] for i in some])
+    of = table if counted is None else _table(labels[counted], [words[i] for i in counted])
     real, fake = of["real"], of["fake"]
     silent = real["inconclusive"] + fake["inconclusive"]
     total = sum(real.values()) + sum(fake.values())
