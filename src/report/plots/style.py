@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from pathlib import Path
@@ -134,8 +135,6 @@ def legend_on_top(axes: Axes, columns: int) -> None:
 
 def wrapped(title: str, figure: FigureBase, points: float, width: float) -> list[str]:
     """Break a title into lines of at most `width` pixels."""
-    import textwrap
-
     title = printable(title)
     text = figure.text(0, 0, title, fontsize=points, parse_math=False)
     share = width / max(text.get_window_extent().width, 1.0)
