@@ -43,7 +43,6 @@ def forge(
     seed: int = 0,
     format: str = "jpeg",
     overwrite: bool = False,
-    finder: Finder | None = None,
 ) -> Forged:
     """Write a data set of real faces and self-blended fakes of them.
 
@@ -58,7 +57,6 @@ def forge(
         per_image: pairs a photograph.
         seed: of all that is drawn, and of the split where the photographs have none.
         format: key of `crops.FORMATS`.
-        finder: finds the faces; None takes the one that comes with the package.
 
     Raises:
         InputError: there are no photographs or no faces, there is no such format, or `output`
@@ -71,11 +69,11 @@ def forge(
     refuse_existing(output, overwrite)
     samples = folders.scan_real(real_dir, seed=seed)
     require_apart(real_dir, output)
-    found = finder or Finder.from_package()
+    finder = Finder.from_package()
     names = _names([s.path.relative_to(real_dir).as_posix() for s in samples], samples)
     with atomic_folder(output, overwrite=overwrite) as folder:
         make = partial(
-            _pairs, folder=folder, format=format, finder=found, per_image=per_image, seed=seed
+            _pairs, folder=folder, format=format, finder=finder, per_image=per_image, seed=seed
         )
         made = []
         pool = ThreadPoolExecutor(processor.threads())

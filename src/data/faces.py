@@ -12,7 +12,8 @@ from src.data import face_mask, mtcnn, mtcnn_networks
 from src.data.onnx_session import open_session
 from src.files import atomic_file
 
-# The smallest face that is looked for, as a share of the longer side of the image and in pixels.
+# The smallest face that is looked for: a share of the longer side of the image, so that the time
+# hardly depends on its size, and at least so many pixels.
 SMALLEST_SHARE, SMALLEST = 0.04, 20.0
 
 
@@ -58,17 +59,13 @@ class Finder:
         """
         return cls({name: _content(folder / f"{name}.onnx") for name in mtcnn_networks.NAMES})
 
-    def find(self, image: np.ndarray, smallest: float | None = None) -> list[Face]:
+    def find(self, image: np.ndarray) -> list[Face]:
         """Find the faces in an image, the largest first.
 
         Args:
             image: (H, W, 3) uint8 RGB in [0, 255], upright.
-            smallest: height in pixels of the smallest face that is looked for. By default
-                4 % of the longer side of the image and at least 20 pixels, so that the time it
-                takes hardly depends on the size of the image.
         """
-        if smallest is None:
-            smallest = max(SMALLEST, SMALLEST_SHARE * max(image.shape[:2]))
+        smallest = max(SMALLEST, SMALLEST_SHARE * max(image.shape[:2]))
         found = mtcnn.detect(image, self._networks, smallest)
         faces = [
             Face((left, top, right - left, bottom - top), score, landmarks.astype(np.float32))

@@ -67,13 +67,13 @@ def test_a_face_that_is_turned_away_is_found_until_it_is_a_profile():
     assert find(narrow(0.3)) == []
 
 
-def test_a_face_of_40_pixels_is_found_in_a_picture_of_1000():
+def test_a_face_of_40_pixels_is_found_in_a_picture_of_1000_and_in_none_of_3000():
     image = background(1000, 1000)
     side = round(40 / 0.39)
     image[500 : 500 + side, 300 : 300 + side] = people.head(side)
     (face,) = find(image)
     assert face.box[2] == pytest.approx(40, abs=5)
-    assert people.finder().find(image, smallest=200) == []
+    assert find(np.pad(image, ((0, 2000), (0, 0), (0, 0)))) == []
 
 
 @pytest.mark.parametrize("side", [30, 40, 64])
