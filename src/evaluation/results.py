@@ -63,14 +63,11 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain types for JSON."""
         labels, predictions = self.judged.labels, self.judged.predictions
-        counts = {
+        return {
+            "name": self.name,
             "images": len(labels),
             "real": int(np.sum(labels == 0)),
             "fake": int(labels.sum()),
-        }
-        return {
-            "name": self.name,
-            **counts,
             "groups": len(set(self.judged.groups)),
             "unreadable": len(self.judged.failures),
             "no_face": sum(verdict.NO_FACE in one.reasons for one in predictions),
