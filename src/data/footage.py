@@ -284,13 +284,11 @@ def _has_index(path: Path) -> bool:
                 length = int.from_bytes(head[8:], "big")
             elif length == 0:
                 length = size - at
-            if length < 8:
-                return False
-            at += length
-            if at > size:
+            if length < 8 or at + length > size:
                 return False
             if kind == b"moov":
                 return True
+            at += length
             file.seek(at)
     return False
 
