@@ -177,6 +177,11 @@ def test_card_and_model_of_different_bundles(copy):
         load(copy)
 
 
+def test_a_precision_that_keras_does_not_compute_in_is_told(bundle_folder):
+    with pytest.raises(InputError, match="keras computes in float32, not in int8: give no"):
+        load(bundle_folder, "keras", "int8")
+
+
 def test_temperature_of_the_card_is_used(copy, detector, make_picture):
     images = make_picture(0, 32, 32)[None]
     promise = {"asked": 0.1, "rate": 0.1, "bound": 0.2, "count": 9, "source": "a", "too_small": {}}

@@ -52,7 +52,12 @@ def choose(
         raise InputError(f"engine: expected one of {', '.join(CHOICES)}, got {engine!r}")
     if precision not in (None, *PRECISIONS):
         raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
-    if engine == KERAS and precision in (None, "float32"):
+    if engine == KERAS:
+        if precision not in (None, "float32"):
+            raise InputError(
+                f"engine keras computes in float32, not in {precision}: give no precision, or "
+                f"engine {OPENVINO} or {ONNXRUNTIME}"
+            )
         return None
     for name, computed in ORDER:
         variant = VARIANTS[name]
