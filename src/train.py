@@ -89,7 +89,9 @@ def train(
     # Whoever began the run that is resumed was allowed to write there, and may have done so.
     replaces = overwrite or (resume and (partial / CONFIG).is_file())
     shard.from_first(lambda: refuse_existing(output, replaces))
-    shard.from_first(lambda: weights.require_there(settings.weights, backbone))
+    # What is missing is told before the audit; `auto` goes on without any.
+    if settings.weights != "auto":
+        shard.from_first(lambda: weights.initial_weights(settings.weights, backbone))
     state = RunState.open(
         partial, asdict(settings), resume=resume, overwrite=overwrite, shard=shard
     )

@@ -40,8 +40,9 @@ def in_onnx(source: Path, target: Path, images: np.ndarray) -> None:
         starts = iter(range(0, len(images), _BATCH))
 
         def get_next(self) -> dict[str, np.ndarray] | None:
-            start = next(self.starts, None)
-            return None if start is None else {"image": _input(images[start : start + _BATCH])}
+            if (start := next(self.starts, None)) is None:
+                return None
+            return {"image": images[start : start + _BATCH].astype(np.float32)}
 
     with tempfile.TemporaryDirectory(prefix="quantise-") as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -91,7 +92,7 @@ def in_openvino(source: Path, target: Path, images: np.ndarray) -> None:
     with contextlib.redirect_stdout(sys.stderr):
         quantised = nncf.quantize(
             model,
-            nncf.Dataset(images, lambda image: {"image": _input(image[None])}),
+            nncf.Dataset(images, lambda image: {"image": image[None].astype(np.float32)}),
             subset_size=len(images),
             preset=nncf.QuantizationPreset.MIXED,
             ignored_scope=nncf.IgnoredScope([one.get_friendly_name() for one in outer]),
@@ -121,10 +122,6 @@ def _beside_convolutions(operations: Sequence[Any]) -> list[Any]:
         for one in operations
         if one.get_friendly_name() not in after or one.get_type_name() == "Concat"
     ]
-
-
-def _input(images: np.ndarray) -> np.ndarray:
-    return images.astype(np.float32)
 
 
 def _inner(kinds: Sequence[str], weights: Sequence[int], pooling: str) -> slice:

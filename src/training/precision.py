@@ -35,7 +35,9 @@ def choose(wanted: str) -> str:
         import torch
 
         on_gpu = "bfloat16" if torch.cuda.is_available() else None
-    return on_gpu or ("bfloat16" if _cpu_multiplies_bfloat16() else "float32")
+    # Such processors have dot products in bfloat16; they are known on Linux only.
+    fast = not processor.flags().isdisjoint(("amx_bf16", "avx512_bf16"))
+    return on_gpu or ("bfloat16" if fast else "float32")
 
 
 def _tensorflow_gpu() -> str | None:
@@ -50,11 +52,6 @@ def _tensorflow_gpu() -> str | None:
     if capability >= (8, 0):
         return "bfloat16"
     return "float16" if capability >= (7, 0) else "float32"
-
-
-def _cpu_multiplies_bfloat16() -> bool:
-    """Tell whether the processor has bfloat16 dot products (known on Linux only)."""
-    return not processor.flags().isdisjoint(("amx_bf16", "avx512_bf16"))
 
 
 @contextmanager

@@ -60,19 +60,6 @@ def initial_weights(wanted: str, backbone: str) -> tuple[Path | None, dict[str, 
     return path, _facts("imagenet", path.name, path)
 
 
-def require_there(wanted: str, backbone: str) -> None:
-    """Stop before work is done for which the weights are missing; `auto` goes on without any.
-
-    Args:
-        wanted, backbone: as for `initial_weights`.
-
-    Raises:
-        InputError: they cannot be had.
-    """
-    if wanted != "auto":
-        initial_weights(wanted, backbone)
-
-
 def backbone_for(wanted: str, backbone: str) -> str:
     """Return the backbone of a run: as asked, but one that begins with a detector has all of it.
 
