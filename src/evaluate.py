@@ -75,8 +75,8 @@ def evaluate(
     """Judge the images of one split, and measure everything there is to know of the answers.
 
     Args:
-        data_dirs: folders with the images; each is a data set with a result of its own. One class
-            may be missing from a set, not from all.
+        data_dirs: folders with the images; each is a data set with a result of its own, if it has
+            images of the split. One class may be missing from a set, not from all.
         model: the bundle; see `location.locate`, also for what None takes.
         split: `train`, `validation` or `test`.
         batch_size: images at a time.
@@ -148,12 +148,14 @@ def _by_set(
     found = []
     for name, root in zip(names, roots, strict=True):
         here = [owner(sample.path) == root for sample in whole.judged.samples]
-        if any(here):
-            part = whole.judged.where(here)
-            failures = [f for f in whole.judged.failures if owner(Path(f.path)) == root]
-            part = replace(part, failures=failures)
-            alike = None if again is None else again[here]
-            found.append(results.measure(name, part, detector, known.where(here), alike))
+        if not any(here):
+            log.warning("%s: has no row, because it has no readable image of the split", root)
+            continue
+        part = whole.judged.where(here)
+        failures = [f for f in whole.judged.failures if owner(Path(f.path)) == root]
+        part = replace(part, failures=failures)
+        alike = None if again is None else again[here]
+        found.append(results.measure(name, part, detector, known.where(here), alike))
     return found
 
 

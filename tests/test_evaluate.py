@@ -214,6 +214,15 @@ def test_a_data_folder_in_another_has_its_images_to_itself(bundle_folder, test_s
     assert counts == [(21, 0), (20, 1)]
 
 
+def test_a_set_without_images_of_the_split_is_told(bundle_folder, test_set, tmp_path, caplog):
+    other = tmp_path / "other"
+    for split in ("train", "validation"):
+        shutil.copytree(test_set / "test", other / split)
+    found = verb.evaluate([test_set, other], bundle_folder, quick=True)
+    assert [one.name for one in found.sets] == [test_set.name]
+    assert f"{other}: has no row" in caplog.text
+
+
 def test_images_are_judged_re_encoded_once_whatever_the_sets(
     bundle_folder, calibrated, test_set, tmp_path, monkeypatch
 ):
