@@ -76,7 +76,7 @@ class ClipAgreement:
 
 def _over(measured: dict[str, Any], precision: str) -> list[str]:
     return [
-        f"{_SAID[name]} is {value:.2g}, at most {limit:g} is accepted"
+        f"{_SAID[name]} is {value:.4g}, at most {limit:g} is accepted"
         for name, limit in LIMITS[precision].items()
         # What is no number is over any limit.
         if (value := measured.get(name)) is not None and not value <= limit
