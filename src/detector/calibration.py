@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from src.detector.card import part
+
 MAX_FALSE_FAKE, MAX_FALSE_REAL = 0.01, 0.05
 BOUND_LEVEL = 0.95
 TEMPERATURES = (0.05, 20.0)
@@ -101,13 +103,19 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Calibration:
-        """Take up what `to_dict` wrote down."""
-        promises = {name: Promise(**fields[name]) for name in ("false_fake", "false_real")}
-        resolutions = tuple(Resolution(**row) for row in fields["resolutions"])
-        known = fields.get("unfamiliar")
-        unfamiliar = Unfamiliar(**known) if known else None
-        own = {"resolutions": resolutions, "unfamiliar": unfamiliar}
-        return cls(**(fields | promises | own))
+        """Take up what `to_dict` wrote down.
+
+        Raises:
+            InputError: it is something else.
+        """
+        with part("a calibration"):
+            numbers = {name: float(fields[name]) for name in ("temperature", "t_fake", "t_real")}
+            promises = {name: Promise(**fields[name]) for name in ("false_fake", "false_real")}
+            resolutions = tuple(Resolution(**row) for row in fields["resolutions"])
+            known = fields.get("unfamiliar")
+            unfamiliar = Unfamiliar(**known) if known else None
+            own = {"resolutions": resolutions, "unfamiliar": unfamiliar}
+            return cls(**(fields | numbers | promises | own))
 
     def is_unfamiliar(self, distance: float | None) -> bool:
         """Tell whether a face is unlike the training faces; not where that is not known.

@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from src.files import sha256
 # What a bundle holds.
 CARD_FILE, MODEL_FILE, FACES_FOLDER = "card.json", "model.keras", "faces"
 CARD_FORMAT = 3
+# Fields that are objects, and those that may be None as well.
+_OBJECTS = ("initial_weights", "training", "data", "metrics", "versions", "files", "exports")
+_OPTIONAL = ("calibration", "familiarity", "temporal", "tracks")
 
 
 @dataclass(frozen=True)
@@ -104,10 +109,25 @@ def read_card(folder: Path) -> Card:
             f"{path}: expected a card of format {CARD_FORMAT}, found {found!r}; "
             "train the detector again with this version"
         )
+    with part("a complete card", path):
+        card = Card(**(fields | {"classes": tuple(fields["classes"])}))
+    for name in _OBJECTS + _OPTIONAL:
+        found = getattr(card, name)
+        if not isinstance(found, dict) and not (found is None and name in _OPTIONAL):
+            raise InputError(f"{path}: expected an object as {name}, found {found!r}")
+    return card
+
+
+@contextmanager
+def part(what: str, path: Path | str = CARD_FILE) -> Iterator[None]:
+    """Take up a part of a card; one that is not as we write it is an `InputError`."""
     try:
-        return Card(**(fields | {"classes": tuple(fields["classes"])}))
-    except (TypeError, KeyError) as error:
-        raise InputError(f"{path}: not a complete card ({error})") from error
+        yield
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: not {what} as this version writes it ({error}): take the bundle as it was "
+            "made, or make it again"
+        ) from error
 
 
 def bundle_version(folder: Path) -> str:

@@ -18,6 +18,7 @@ from src.data.faces import Finder
 from src.detector import framing, network
 from src.detector.ahead import AT_ONCE, in_batches
 from src.detector.calibration import Calibration, probability
+from src.detector.card import part
 from src.detector.engines import BATCH, Engine
 from src.detector.engines.runtimes import KerasEngine
 from src.detector.framing import Framing
@@ -72,7 +73,8 @@ class Detector:
         if card.calibration is not None:
             self.calibration = Calibration.from_dict(card.calibration)
         if card.tracks is not None:
-            self.tracks = Calibration.from_dict(card.tracks["calibration"])
+            with part("a calibration of persons"):
+                self.tracks = Calibration.from_dict(card.tracks["calibration"])
 
     @classmethod
     def in_keras(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from src.detector.card import part
 from src.files import require_whole
 
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
@@ -82,7 +83,8 @@ class Export:
     @classmethod
     def of(cls, exports: Mapping[str, Any], name: str) -> Self | None:
         """Return an export out of a card's `exports`, or None where it is not there."""
-        return cls(**exports[name]) if name in exports else None
+        with part(f"the export {name}"):
+            return cls(**exports[name]) if name in exports else None
 
     def require_whole(self, folder: Path) -> None:
         """Compare the files of a bundle with their hashes, see `require_whole`."""

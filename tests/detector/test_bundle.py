@@ -104,6 +104,28 @@ def test_spoiled_card(copy, text):
         load(copy)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"training": None},
+        {"exports": []},
+        {"exports": {"onnx": {"files": 3}}},
+        {"calibration": "none"},
+        {"calibration": {}},
+        {"calibration": [1]},
+        {"calibration": {"temperature": "warm", "t_fake": 1, "t_real": 0}},
+        {"tracks": {}},
+        {"tracks": {"calibration": {"new": 1}}},
+    ],
+    ids=str,
+)
+def test_a_card_of_another_hand_is_one_line(copy, fields):
+    change(copy, **fields)
+    with pytest.raises(InputError, match=r"card\.json") as caught:
+        load(copy)
+    assert "\n" not in str(caught.value)
+
+
 def test_card_with_bytes_that_are_no_text(copy):
     (copy / "card.json").write_bytes(b"\xff\xfe{}")
     with pytest.raises(InputError, match="card.json"):
