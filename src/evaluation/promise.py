@@ -42,7 +42,12 @@ class Kept:
     def sentence(self, who: str, called: str) -> str:
         """Say how it went, for people."""
         if self.broken:
-            said = "It is broken: these images are unlike the calibration faces."
+            said = "It is broken: these images are unlike the calibration faces"
+            if self.realised.low <= self.bound:
+                said += (
+                    f", or those were an unlucky draw (by them it is less than {self.bound:.1%})"
+                )
+            said += "."
         elif self.realised.value <= self.promised:
             said = "It is kept."
         else:
