@@ -37,7 +37,9 @@ def thread_limit() -> int:
 
 
 def threads() -> int:
-    """Return how many threads this process may compute on: the limit, or one a core."""
+    """Return how many threads this process may compute on: the limit, or one a core it may use."""
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        return thread_limit() or len(os.sched_getaffinity(0))
     return thread_limit() or os.cpu_count() or 4
 
 

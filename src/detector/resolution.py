@@ -12,13 +12,13 @@ from src.detector import verdict
 from src.detector.calibration import Calibration, Resolution
 from src.detector.detector import Detector
 from src.intervals import share
+from src.processor import threads
 from src.progress import bar
 
 # Shares of the network's own side; above it no pixel is lost.
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.125)
 # Images of each class that are brought down: of fewer, a broken promise shows late.
 IMAGES = 200
-_READERS = 4
 _CHUNK = 16
 
 
@@ -96,7 +96,7 @@ def _logits(
         down = [pixels.resize(pixels.resize(cut, side), size) for side in sides]
         return min(cut.shape[:2]), np.stack(down)
 
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         for start in range(0, len(paths), _CHUNK):
             native, images = zip(*pool.map(shrunk, paths[start : start + _CHUNK]), strict=True)
             logits = detector.score(np.concatenate(images)).logit.reshape(len(native), len(sides))

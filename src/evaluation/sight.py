@@ -10,16 +10,15 @@ from src.data import pixels
 from src.detector.detector import Detector
 from src.detector.prediction import Seen
 from src.evaluation.judged import Judged
+from src.processor import threads
 from src.report import plots
-
-READERS = 4
 
 
 def see(detector: Detector, paths: Sequence[str], faces: str) -> list[Seen]:
     """Read images and cut out of each what is judged."""
     # Loads what finds faces now: threads shall not do it side by side.
     detector.framing(faces)
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         return list(pool.map(lambda path: detector.see(pixels.read(path), faces), paths))
 
 
