@@ -92,6 +92,8 @@ def _listed(path: Path) -> Iterator[str]:
 
 
 def _inside(path: str | Path) -> Iterator[str | Path]:
+    if not str(path):
+        raise InputError("an empty path: expected a file or a folder; . is the current one")
     if not _is_folder(path):
         yield path
         return

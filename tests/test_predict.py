@@ -165,6 +165,14 @@ def test_folder_without_images(run, bundle_folder, tmp_path):
     assert "no images" in result.stderr
 
 
+def test_an_empty_path_is_not_the_current_folder(run, bundle_folder, photos, monkeypatch):
+    """It comes of a variable that is not set."""
+    monkeypatch.chdir(photos[0].parent)
+    result = run("predict", "", "--model", bundle_folder)
+    assert result.exit_code == 2
+    assert "an empty path" in result.stderr and photos[0].name not in result.stdout
+
+
 def test_batches_change_neither_scores_nor_order(bundle_folder, photos):
     wanted = [*photos, *reversed(photos)]
     alone = [next(iter(predict([path], bundle_folder))) for path in photos]
