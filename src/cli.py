@@ -1,5 +1,6 @@
 """`deepfake`: lists the verbs and loads one only when it is called."""
 
+import errno
 import importlib
 import io
 import logging
@@ -28,6 +29,8 @@ VERBS = {
 
 # What a command was called with, under this name in the context's `meta`.
 ARGUMENTS = "src.arguments"
+# What writing fails with, whatever is written, where a disk or somebody's share of it is full.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Verb(click.Command):
@@ -56,6 +59,12 @@ class Verb(click.Command):
         except (InputError, CheckFailed) as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2 if isinstance(error, InputError) else 1)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            where = f": {error.filename}" if error.filename else ""
+            click.echo(f"Error: {error.strerror}{where}; make room and call it again", err=True)
+            ctx.exit(1)
 
 
 def log_to_stderr() -> None:

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from pathlib import Path
@@ -98,3 +99,18 @@ def test_failed_check_exits_1(run, monkeypatch):
     result = run("predict", "photo.jpg", "--model", "mine")
     assert result.exit_code == 1
     assert result.stderr == "Error: half of it is missing\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_line(run, monkeypatch, number):
+    from src import predict
+
+    def fail(*_args, **_options):
+        raise OSError(number, os.strerror(number), "answers.parquet")
+
+    monkeypatch.setattr(predict, "predict", fail)
+    result = run("predict", "photo.jpg", "--model", "models/starter")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: {os.strerror(number)}: answers.parquet; make room and call it again"
+    )
