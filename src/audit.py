@@ -137,7 +137,7 @@ def _shortcuts(audited: Audit) -> Iterator[tuple[str, ...]]:
 
 def _section(finding: Finding) -> page.Section:
     mark = "bad" if finding.stops else "warning"
-    title = finding.code.replace("_", " ").capitalize()
+    title = finding.code.replace("near_", "nearly equal ").replace("_", " ").capitalize()
     pictures = [[_picture(path) for path in example] for example in finding.examples]
     return page.Section(title, finding.sentence, mark, pictures=pictures)
 

@@ -150,7 +150,7 @@ def test_a_group_in_two_splits_stops(folder):
     (folder / "groups.csv").write_text("\n".join(["path,group", *rows]))
     (finding,) = audit([folder]).findings
     assert (finding.code, finding.stops) == ("straddling", True)
-    assert "1 groups with 3 images" in finding.sentence
+    assert "more than one split: 1, with 3 images" in finding.sentence
 
 
 def test_frames_of_one_video_in_two_splits_stop(tmp_path):

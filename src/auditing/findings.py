@@ -156,44 +156,44 @@ _SENTENCES = (
     (
         "copies_across_splits",
         True,
-        "{images} images are copies of one another across splits ({sets} pictures): what is tested "
-        "was trained on. Keep each in one split",
+        "{images} images are copies of one another across splits (pictures: {sets}): what is "
+        "tested was trained on. Keep each in one split",
     ),
     (
         "straddling",
         True,
-        "{sets} groups with {images} images are in more than one split: frames of one video, or "
-        "one person, would be trained and tested on. Move each group into one split",
+        "groups that are in more than one split: {sets}, with {images} images. Frames of one "
+        "video, or one person, would be trained and tested on. Move each group into one split",
     ),
     (
         "label_conflicts",
         True,
-        "{images} images are real and fake at once ({sets} pictures): equal pixels in both "
+        "{images} images are real and fake at once (pictures: {sets}): equal pixels in both "
         "classes. Find out which is right, and remove the other",
     ),
     (
         "copies_within",
         False,
-        "{images} images are copies of one another within a split and class ({sets} pictures): "
+        "{images} images are copies of one another within a split and class (pictures: {sets}): "
         "they count more than the others",
     ),
     (
         "near_across_splits",
         False,
-        "{images} images are nearly equal across splits ({sets} sets): bursts, crops or one "
+        "{images} images are nearly equal across splits (sets: {sets}): bursts, crops or one "
         "person in one pose make a test look easier than it is. If they belong together, say so "
         "in groups.csv",
     ),
     (
         "near_across_classes",
         False,
-        "{images} images are nearly equal across classes ({sets} sets). Where a fake was made "
+        "{images} images are nearly equal across classes (sets: {sets}). Where a fake was made "
         "from the real one, say so in pairs.csv",
     ),
     (
         "near_within",
         False,
-        "{images} images are nearly equal within a split and class ({sets} sets): there is less "
+        "{images} images are nearly equal within a split and class (sets: {sets}): there is less "
         "variety than the numbers say",
     ),
 )
