@@ -122,7 +122,7 @@ class Settings:
     limit_per_class: int | None = _setting(None, _COUNT, "Images of a class in each split.")
     fraction: float | None = _setting(None, _SHARE, "Share of the images used.")
     seed: int = _setting(0, _COUNT_OR_NONE, "Of everything random.")
-    deterministic: bool = _setting(False, None, "Repeatable to the last bit, and slower.")
+    deterministic: bool = _setting(False, None, "To the last bit, and slower; on TensorFlow.")
     equalize: bool = _setting(
         False, None, "Learn from images that are re-encoded alike; the audit judges those."
     )
