@@ -18,6 +18,7 @@ from src.data.dataset import Dataset, Position
 from src.data.pipeline import Batches, FeatureBatches
 from src.detector import network, residuals
 from src.progress import bar
+from src.training import trainable
 from src.training.callbacks import Checkpoint, EpochBar
 from src.training.processes import cut_padding
 from src.training.settings import SCRATCH, Settings
@@ -88,7 +89,7 @@ class Run:
             self._wake()
 
     def _wake(self) -> None:
-        """Let every hidden unit of the head learn, see `network.revive`."""
+        """Let every hidden unit of the head learn, see `trainable.revive`."""
         rng = np.random.default_rng(self.settings.seed)
         readable = rng.permutation(list(self.dataset.readable("train")))[:WAKING_IMAGES]
 
@@ -98,7 +99,7 @@ class Run:
             batch = self.settings.batch_size
             return np.asarray(extractor.predict(images, batch_size=batch, verbose=0), np.float32)
 
-        woken = network.revive(self.model, self.state.shard.from_first(features))
+        woken = trainable.revive(self.model, self.state.shard.from_first(features))
         log.info("%d of %d hidden units begin anew", woken, network.HIDDEN_UNITS)
 
     def fit(self, phase: Phase) -> None:
@@ -221,11 +222,11 @@ def changing_part(model: keras.Model, phase: str) -> keras.Model:
 def set_trainable(model: keras.Model, phase: Phase, settings: Settings) -> None:
     """Freeze and unfreeze the layers as a phase wants them; no weight changes."""
     if phase.name == WARM_UP:
-        network.freeze(model)
+        trainable.freeze(model)
     elif phase.name == FINE_TUNE:
-        network.unfreeze(model, settings.unfreeze_layers)
+        trainable.unfreeze(model, settings.unfreeze_layers)
     else:
-        network.unfreeze_all(model)
+        trainable.unfreeze_all(model)
 
 
 def compile_for(model: keras.Model, phase: Phase, settings: Settings, *, steps: int) -> None:
@@ -237,7 +238,7 @@ def compile_for(model: keras.Model, phase: Phase, settings: Settings, *, steps: 
     if phase.name == FINE_TUNE:
         rate = settings.finetune_learning_rate
     elif phase.name == SCRATCH:
-        network.average_norms(model, steps)
+        trainable.average_norms(model, steps)
         rising = settings.warmup_epochs * steps
         rate = keras.optimizers.schedules.CosineDecay(
             settings.learning_rate * (RISE_FROM if rising else 1.0),

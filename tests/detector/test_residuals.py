@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from src import InputError
 from src.detector import network, residuals
 from src.detector.evidence import with_evidence
-from src.training import precision
+from src.training import precision, trainable
 
 SIZE = 142
 
@@ -180,7 +180,7 @@ def test_imagenet_weights_of_xception_fit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "opened", [network.unfreeze_all, lambda model: network.unfreeze(model, 40)]
+    "opened", [trainable.unfreeze_all, lambda model: trainable.unfreeze(model, 40)]
 )
 def test_the_table_stays_as_it_is(model, opened):
     opened(model)
