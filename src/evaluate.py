@@ -276,6 +276,9 @@ def command(
     """
     if into_card and chosen["faces"] != "auto":
         raise InputError("--update-card: the card tells of what people get, which is --faces auto")
+    if into_card and chosen["split"] != "test":
+        # That of the others chose the epoch, and would be lost.
+        raise InputError("--update-card: the card tells of results on the test split: --split test")
     for name in FILES:
         refuse_existing(output / name, overwrite)
     goals = [requirements.parse(text) for text in required]

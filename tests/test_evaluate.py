@@ -322,6 +322,8 @@ def test_the_card_is_left_alone_unless_asked(evaluate, calibrated, tmp_path):
     assert card.metrics["test"]["precision"] == "float32"
     other = evaluate("--update-card", "--faces", "off", "--overwrite", model=own)
     assert other.exit_code == 2 and "--faces auto" in other.stderr
+    other = evaluate("--update-card", "--split", "validation", "--overwrite", model=own)
+    assert other.exit_code == 2 and "--split test" in other.stderr
     assert read_card(own) == card
     assert card.calibration == json.loads(before)["calibration"]
 
