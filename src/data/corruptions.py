@@ -61,10 +61,12 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
         quality: As libjpeg counts it, in 1..100.
 
     Returns:
-        (H, W, 3) uint8 RGB in [0, 255].
+        (H, W, 3) uint8 RGB in [0, 255]; scaled down to `MAX_SIDE` where a side was longer.
     """
     import cv2
 
+    if (fit := MAX_SIDE / max(image.shape[:2])) < 1:
+        image = _scale(image, fit)
     half = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, half]
     # JPEG stores colour more coarsely than light, so the channel order matters here.
@@ -89,8 +91,7 @@ def mild(image: np.ndarray, number: int) -> np.ndarray:
     # starts at 82 because to save a picture again at its own quality, most often a multiple of 5,
     # changes next to nothing.
     quality = MILD_QUALITIES[(7 + 13 * number) % len(MILD_QUALITIES)]
-    scale = min(MILD_SCALES[number % len(MILD_SCALES)], MAX_SIDE / max(image.shape[:2]))
-    return jpeg(_scale(image, scale), quality)
+    return jpeg(_scale(image, MILD_SCALES[number % len(MILD_SCALES)]), quality)
 
 
 def _scale(image: np.ndarray, scale: float) -> np.ndarray:

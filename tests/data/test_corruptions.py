@@ -161,7 +161,11 @@ def test_mild_encodings_are_all_different_and_none_shows(make_picture, photo):
 
 
 def test_a_picture_longer_than_jpeg_holds_is_encoded_smaller():
-    assert mild(np.zeros((2, 70_000, 3), np.uint8), 0).shape == (2, corruptions.MAX_SIDE, 3)
+    image, smaller = np.zeros((2, 70_000, 3), np.uint8), (2, corruptions.MAX_SIDE, 3)
+    assert mild(image, 0).shape == smaller
+    assert all(
+        corruptions.CORRUPTIONS[name](image).shape == smaller for name in ("jpeg 30", "screenshot")
+    )
 
 
 @pytest.mark.parametrize("number", [-1, MILD])
