@@ -333,8 +333,15 @@ def weights_of(output: Path) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(
     ("images", "options"),
-    [("data", ()), ("photographs", ("--views=2", "--self-blend", "--image-size=104"))],
-    ids=["plain", "views of self-blends"],
+    [
+        pytest.param("data", (), id="plain"),
+        pytest.param(
+            "photographs",
+            ("--views=2", "--self-blend", "--image-size=104"),
+            id="views of self-blends",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_killed_runs_repeat_the_uninterrupted_one(weights, tmp_path, images, options, request):
     data, whole, killed = request.getfixturevalue(images), tmp_path / "whole", tmp_path / "killed"

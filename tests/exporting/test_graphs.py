@@ -96,6 +96,7 @@ def test_onnx_runtime_judges_as_many_images_at_once_as_it_may_use_threads(
     assert most == [1] * 6
 
 
+@pytest.mark.slow
 def test_int8_leaves_the_table_alone(model, files, images):
     """Whole numbers are counted there, and eight bits of 0 to 255 hold no difference of one."""
     quantise.in_openvino(files / "openvino" / "model.xml", files / "int8" / "model.xml", images)
