@@ -221,12 +221,16 @@ def _lines(clip: Clip) -> Iterator[str]:
     yield f"{clip.verdict:<13} {clip.path}, {clip.survey.duration:.1f} s{reasons}"
     for track in clip.tracks:
         first, last = track.sightings[0].time, track.sightings[-1].time
-        carried = ", ".join(f"{one.start:.1f}-{one.end:.1f} s" for one in track.moments)
+        carried = ", ".join(_span(one.start, one.end) for one in track.moments)
         yield (
             f"  {track.verdict:<11} {verdict.shown(track.p_fake)}  person {track.id}: "
-            f"{_counted(len(track.sightings))}, {first:.1f}-{last:.1f} s"
+            f"{_counted(len(track.sightings))}, {_span(first, last)}"
             + (f"; carried by {carried}" if carried else "")
         )
+
+
+def _span(first: float, last: float) -> str:
+    return "-".join(dict.fromkeys(f"{time:.1f}" for time in (first, last))) + " s"
 
 
 def _counted(frames: int) -> str:
