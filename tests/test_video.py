@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import re
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
