@@ -119,7 +119,9 @@ def groups(axes: Axes, rows: Sequence[Group]) -> None:
     names, counts, *shares = zip(*shown, strict=True)
     error, low, high = np.array(shares)
     place = np.arange(len(shown))
-    overall, worst = float(np.average(error, weights=counts)), int(np.argmax(error))
+    # All together are those that are not shown, too.
+    overall = np.average([row[2] for row in rows], weights=[row[1] for row in rows])
+    worst = int(np.argmax(error))
     axes.axvline(overall, color=FAINT, ls="--", lw=1.2)
     axes.hlines(place, low, high, color=FAKE, lw=2)
     axes.plot(error, place, "o", color=FAKE, clip_on=False)

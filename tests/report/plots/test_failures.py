@@ -122,6 +122,8 @@ def test_of_thousands_of_groups_the_largest_are_drawn(tmp_path):
     assert names[:3] == ["below 100 px (50)", "larger (150)", "person 6 (7)"]
     assert len(names) == MOST
     assert axes.get_ylabel() == f"Group (images); the {MOST} largest of 3002"
+    together = np.average([row[2] for row in rows], weights=[row[1] for row in rows])
+    assert axes.get_xlabel().endswith(f"dashed: all together, {together:.1%}")
 
 
 def test_projection_rings_the_wrong_ones():
