@@ -102,9 +102,6 @@ def evaluate(
     again = results.equalized(judged, detector, faces, batch_size)
     whole = results.measure("all", judged, detector, known, again)
     calibration = detector.calibration
-    asked = promise.ASKED
-    if calibration is not None:
-        asked = calibration.false_fake.asked, calibration.false_real.asked
     found = Evaluation(
         card=detector.card,
         engine=(detector.engine.name, detector.engine.precision),
@@ -113,7 +110,7 @@ def evaluate(
         sets=_by_set(data_dirs, whole, detector, known, again),
         calibration=calibration,
         kept=promise.kept(calibration, promise.realised(judged)),
-        divided=promise.divide(judged, *asked),
+        divided=promise.divide(judged, *promise.asked(calibration)),
         parts=mistakes.parts(judged, known),
         shown={
             title: sight.show(detector, judged, indices, faces)

@@ -69,6 +69,11 @@ def realised(judged: Judged) -> tuple[Share | None, Share | None]:
     return said.false_fake, said.false_real
 
 
+def asked(found: Calibration | None) -> tuple[float, float]:
+    """Return the rates of *false fake* and *false real* that were asked for in calibrating."""
+    return ASKED if found is None else (found.false_fake.asked, found.false_real.asked)
+
+
 def kept(
     found: Calibration | None, realised: tuple[Share | None, Share | None]
 ) -> dict[str, Kept | None]:
