@@ -72,7 +72,9 @@ class ONNXRuntimeEngine:
 
     @cached_property
     def _side_by_side(self) -> tuple[onnxruntime.InferenceSession, ThreadPoolExecutor]:
-        session = open_session(self._path, str(self._path), threads=1)
+        session = self._session
+        if processor.thread_limit() != 1:
+            session = open_session(self._path, str(self._path), threads=1)
         return session, ThreadPoolExecutor(processor.threads(), "onnxruntime")
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
